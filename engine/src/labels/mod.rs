@@ -1,0 +1,3 @@
+//! Label sets, what selects them, and the one regular-expression front end.
+
+pub(crate) mod set;
