@@ -1,18 +1,26 @@
 //! One embedded, crash-safe store for metrics and logs.
+//!
+//! An [`Engine`] is an open data directory. It gives a [`Store`] per tenant and kind: append a [`Batch`],
+//! take a [`Snapshot`], select [`Series`] by matchers and read them with a [`Cursor`].
 #![deny(unsafe_code)]
 
 mod codec;
+mod config;
 mod error;
 mod io;
-mod labels;
 mod time;
 
-mod block;
-mod head;
-mod index;
 mod kind;
-mod manifest;
-mod store;
+mod labels;
+
+mod index;
 mod wal;
 
-pub use error::{Error, ErrorKind, Result};
+mod block;
+mod manifest;
+
+mod head;
+mod store;
+
+mod engine;
+mod tenant;

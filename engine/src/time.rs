@@ -80,3 +80,20 @@ impl TickRange {
         self.start <= other.end && other.start <= self.end
     }
 }
+
+/// Where the engine asks what time it is.
+pub(crate) trait Clock: Send + Sync + 'static {
+    /// Nanoseconds since the Unix epoch.
+    fn now(&self) -> Nanos;
+}
+
+/// The operating system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Nanos {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // A clock before 1970 is a broken clock: zero then refuses nothing that is real.
+        Nanos(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}

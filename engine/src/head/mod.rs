@@ -1,1 +1,220 @@
-//! (room being built)
+//! The recent entries of one kind and tenant: what is in the log and not yet in a block.
+//!
+//! Owns the series that have such entries, their inverted index and the window being written. One writer at
+//! a time changes it (`writer`); readers take the index lock or one page's lock for a moment each. Lock
+//! order: writer, index, page, and the log's own below them. Knows no files.
+
+pub(crate) mod append;
+pub(crate) mod batch;
+pub(crate) mod budget;
+pub(crate) mod index;
+pub(crate) mod postings;
+pub(crate) mod record;
+pub(crate) mod replay;
+pub(crate) mod resolve;
+pub(crate) mod seal;
+pub(crate) mod slots;
+pub(crate) mod snapshots;
+pub(crate) mod symbols;
+pub(crate) mod window;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use parking_lot::{Mutex, RwLock};
+
+use crate::head::budget::Budget;
+use crate::head::index::SeriesIndex;
+use crate::head::record::RecordWriter;
+use crate::head::slots::Slots;
+use crate::head::snapshots::Snapshots;
+use crate::head::window::Window;
+use crate::kind::{Kind, Newest};
+use crate::time::Ticks;
+use crate::wal::Lsn;
+
+/// The head of one kind and tenant.
+pub(crate) struct Head<K: Kind> {
+    writer: Mutex<Writer<K>>,
+    index: RwLock<SeriesIndex>,
+    snapshots: Arc<Snapshots>,
+    /// Batches that are in the log's hands, oldest first: their place in the head and in the log.
+    pending: Mutex<VecDeque<(u64, Lsn)>>,
+    budget: Arc<Budget>,
+}
+
+/// What only the one writer at a time touches.
+pub(crate) struct Writer<K: Kind> {
+    active: Arc<Window<K>>,
+    /// Windows behind a cut whose entries are not in a block yet, oldest first.
+    frozen: Vec<Arc<Window<K>>>,
+    states: Slots<SeriesState>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    record: RecordWriter,
+    /// The newest batch.
+    seq: u64,
+    /// Definitions in the log count from the last cut or log failure: a series or pair whose number here is
+    /// older must be defined again before it is used.
+    definitions: u32,
+    pairs_defined: Vec<u32>,
+    /// The log's era when this head last looked: another one means that the log failed in between.
+    era: u64,
+    /// Series of the batch at hand, by its series.
+    resolved: Vec<u32>,
+    /// The series looked up last: what followed it last time is the first guess for the next.
+    last: u32,
+    /// How often guesses were right lately: below zero they are not worth their cost.
+    guess_score: i8,
+}
+
+/// What the writer knows of a series beside its labels and entries.
+struct SeriesState {
+    hash: u64,
+    newest_time: i64,
+    newest_value: u64,
+    /// The series that followed this one in a batch.
+    next: u32,
+    defined: u32,
+}
+
+/// A time that no entry may have: it stands for "no entry yet".
+const NO_TIME: i64 = i64::MIN;
+
+/// A number that no series has.
+pub(crate) const NO_SERIES: u32 = u32::MAX;
+
+impl SeriesState {
+    fn newest(&self) -> Option<Newest> {
+        (self.newest_time != NO_TIME)
+            .then_some(Newest { time: Ticks(self.newest_time), value: self.newest_value })
+    }
+}
+
+impl<K: Kind> Head<K> {
+    /// An empty head whose first entries will stand at or after `floor` in the log.
+    pub(crate) fn new(floor: Lsn, era: u64, budget: Arc<Budget>) -> (Self, Arc<Window<K>>) {
+        let active = Arc::new(Window::new(floor.0));
+        let writer = Writer {
+            active: Arc::clone(&active),
+            frozen: Vec::new(),
+            states: Slots::default(),
+            table: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            record: RecordWriter::default(),
+            seq: 0,
+            definitions: 1,
+            pairs_defined: Vec::new(),
+            era,
+            resolved: Vec::new(),
+            last: NO_SERIES,
+            guess_score: 0,
+        };
+        let head = Head {
+            writer: Mutex::new(writer),
+            index: RwLock::default(),
+            snapshots: Arc::default(),
+            pending: Mutex::default(),
+            budget,
+        };
+        (head, active)
+    }
+
+    pub(crate) fn index(&self) -> &RwLock<SeriesIndex> {
+        &self.index
+    }
+
+    pub(crate) fn snapshots(&self) -> &Arc<Snapshots> {
+        &self.snapshots
+    }
+
+    pub(crate) fn series_count(&self) -> u64 {
+        self.index.read().len()
+    }
+
+    /// Lets readers see batch `seq` and all before it.
+    pub(crate) fn publish(&self, seq: u64) {
+        self.snapshots.publish(seq);
+        let mut pending = self.pending.lock();
+        while pending.front().is_some_and(|(batch, _)| *batch <= seq) {
+            pending.pop_front();
+        }
+    }
+
+    /// Begins a new window: entries of batches from now on stand in the log at or after the position that
+    /// `next_lsn` returns, and not in the old window. `install` learns of the new window before any entry
+    /// can be in it. Returns the last batch of the old window, if it has any entries.
+    pub(crate) fn cut(
+        &self,
+        next_lsn: impl FnOnce() -> Lsn,
+        install: impl FnOnce(&Arc<Window<K>>),
+    ) -> Option<u64> {
+        let mut writer = self.writer.lock();
+        if writer.active.entries() == 0 {
+            return None;
+        }
+        let fresh = Arc::new(Window::new(next_lsn().0));
+        install(&fresh);
+        let old = std::mem::replace(&mut writer.active, fresh);
+        writer.frozen.push(old);
+        writer.definitions += 1;
+        Some(writer.seq)
+    }
+
+    /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come in.
+    /// Returns the newest batch, after which snapshots no longer need the window's series.
+    pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) -> u64 {
+        let mut writer = self.writer.lock();
+        writer.frozen.retain(|frozen| !Arc::ptr_eq(frozen, window));
+        forget();
+        self.budget.return_bytes(window.bytes());
+        writer.seq
+    }
+
+    /// The newest batch that is still in the log's hands.
+    pub(crate) fn newest_pending(&self) -> Option<(u64, Lsn)> {
+        self.pending.lock().back().copied()
+    }
+
+    /// The oldest log position that this head still needs; `None` where it needs none.
+    pub(crate) fn log_floor(&self) -> Option<u64> {
+        let writer = self.writer.lock();
+        let windows = writer.frozen.iter().chain([&writer.active]);
+        windows.filter(|window| window.entries() > 0).map(|window| window.floor).min()
+    }
+
+    /// Forgets the series that have no entry in the active window, once no snapshot is older than
+    /// `dropped`, the batch at which their last window went to a block; `None` where one still is.
+    pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
+        let mut writer = self.writer.lock();
+        if self.snapshots.settled() < dropped {
+            return None;
+        }
+        let holds = |series: u32| {
+            writer.active.holds(series) || writer.frozen.iter().any(|window| window.holds(series))
+        };
+        let live = self.index.read().live().clone();
+        let idle: Vec<u32> = live.iter().filter(|series| !holds(*series)).collect();
+        for series in &idle {
+            let hash = writer.states[*series].hash;
+            if let Ok(entry) = writer.table.find_entry(hash, |candidate| candidate == series) {
+                entry.remove();
+            }
+            writer.states[*series].next = NO_SERIES;
+            self.index.write().remove(*series);
+        }
+        if !idle.is_empty() {
+            writer.last = NO_SERIES;
+            // A reused pair number must be defined again, whatever it was defined as before.
+            writer.definitions += 1;
+            let states = &writer.states;
+            let hashes: Vec<u64> = (0..states.len() as u32).map(|s| states[s].hash).collect();
+            if writer.table.capacity() > 4 * writer.table.len().max(1024) {
+                writer.table.shrink_to_fit(|series| hashes[*series as usize]);
+            }
+        }
+        self.budget.return_series(idle.len() as u64);
+        Some(idle.len() as u64)
+    }
+}

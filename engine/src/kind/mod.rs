@@ -1,1 +1,194 @@
-//! (room being built)
+//! The two kinds of the one store, and all that differs between them.
+//!
+//! A kind supplies its tick, its entry, the columns that readers get (`Run`), what a series holds in the
+//! head (`Open`), its bytes in the log, its chunks in a block, and the rule for equal timestamps.
+//! Everything else in the engine is written once, for any `Kind`.
+
+pub(crate) mod lines;
+pub(crate) mod marks;
+pub(crate) mod merge;
+pub(crate) mod samples;
+
+use crate::codec::bytes::Cursor;
+use crate::config::Limits;
+use crate::error::Result;
+use crate::time::{Moment, TickRange, Ticks};
+
+/// A kind of data that the store keeps: [`Samples`](crate::Samples) or [`Lines`](crate::Lines).
+pub trait Kind: Parts {}
+
+impl<K: Parts> Kind for K {}
+
+/// Why an entry was not taken. `Display` gives a sentence for a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The series' labels are not valid or over a limit; the text says which and what would be right.
+    Labels(String),
+    /// The entry itself is not valid or over a limit.
+    Entry(String),
+    /// Another value is already stored at this timestamp.
+    Conflict,
+    /// Older than the newest sample of its series, and late entries are not taken.
+    OutOfOrder,
+    /// Older than the late window or the retention allows.
+    TooOld,
+    /// Further ahead of the clock than allowed.
+    TooFarAhead,
+    /// The cap on active series is reached and this series would be new.
+    SeriesLimit,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Refusal::Labels(text) | Refusal::Entry(text) => text,
+            Refusal::Conflict => "another value is already stored at this timestamp",
+            Refusal::OutOfOrder => "older than the newest sample of its series",
+            Refusal::TooOld => "older than the late window or the retention allows",
+            Refusal::TooFarAhead => "further in the future than limits.future_max allows",
+            Refusal::SeriesLimit => "the limit of active series is reached",
+        })
+    }
+}
+
+/// What became of an offered entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accepted,
+    /// The identical entry is already there: fine, and nothing to log.
+    Duplicate,
+    Refused(Refusal),
+}
+
+/// When an entry arrives, as the head counts batches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The batch's place in the head's order.
+    pub(crate) seq: u64,
+    /// Every reader, present and future, sees at least the batches up to this one.
+    pub(crate) settled: u64,
+    /// Late entries before this tick are refused.
+    pub(crate) oldest: Ticks,
+    /// The newest entry that the series had before this window, with its fingerprint.
+    pub(crate) newest: Option<Newest>,
+    pub(crate) late: Late,
+}
+
+/// Whether entries behind the newest of their series are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Late {
+    Taken,
+    Refused,
+}
+
+/// The newest entry of a series: its time and a fingerprint of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Newest {
+    pub(crate) time: Ticks,
+    pub(crate) value: u64,
+}
+
+/// One chunk ready for a block: its strips and what a block's index says about it.
+pub(crate) struct SealedChunk<'a> {
+    pub(crate) range: TickRange,
+    pub(crate) count: u32,
+    pub(crate) encoding: u8,
+    pub(crate) strips: &'a [&'a [u8]],
+    pub(crate) tokens: &'a [u64],
+}
+
+/// Where a kind's encoder hands its chunks.
+pub(crate) type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
+
+/// Where a kind's decoder fetches the strips of the chunk at hand.
+pub(crate) type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
+
+/// State that a log record's entries share, so that each is a small delta to the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RecordState {
+    pub(crate) time: i64,
+}
+
+/// Columns of one series in time order.
+pub(crate) trait Columns: Clone + Send + Sync + Sized {
+    fn count(&self) -> usize;
+    fn ticks(&self) -> &[i64];
+    /// Whether entry `index` and `other`'s entry `other_index`, at equal times, are one entry to a reader.
+    fn same(&self, index: usize, other: &Self, other_index: usize) -> bool;
+    /// A hash of what `same` compares.
+    fn fingerprint(&self, index: usize) -> u64;
+    /// Whether entries of the two can stand in one run.
+    fn joins(&self, other: &Self) -> bool;
+    /// An empty run of the same make.
+    fn empty_like(&self) -> Self;
+    /// Appends entry `index` of `from`, which `joins` this run.
+    fn push_from(&mut self, from: &Self, index: usize);
+    /// Keeps the entries from `start` up to `end`.
+    fn slice(self, start: usize, end: usize) -> Self;
+}
+
+/// What a kind is made of. Public only as a bound; nobody outside can name or implement it.
+#[allow(private_interfaces, private_bounds, reason = "sealed: the door exports Kind, never Parts")]
+pub trait Parts: Sized + Send + Sync + 'static {
+    /// The kind's name, as in directory names and messages.
+    const NAME: &'static str;
+    /// Strips of a chunk, and the zstd level of each.
+    const STRIP_LEVELS: &'static [Option<i32>];
+    /// Raw bytes after which neighbouring chunks' page is closed.
+    const PAGE_BYTES: usize;
+
+    /// The kind's time.
+    type Time: Moment;
+    /// One entry as a batch carries it.
+    type Entry<'a>: Copy + Send + Sync;
+    /// The columns that a reader gets.
+    type Run: Columns;
+    /// What a series holds in a head window.
+    type Open: Default + Send;
+    /// What a reader copies out of `Open` under a lock, to decode without one.
+    type View: Send;
+
+    fn time(entry: &Self::Entry<'_>) -> Ticks;
+    /// Checks what depends on the entry alone.
+    fn check(entry: &Self::Entry<'_>, limits: &Limits) -> Result<(), Refusal>;
+    /// A fingerprint of the value, equal for identical values.
+    fn fingerprint(entry: &Self::Entry<'_>) -> u64;
+
+    /// Judges an entry and keeps it if it is accepted.
+    fn offer(open: &mut Self::Open, entry: &Self::Entry<'_>, arrival: &Arrival) -> Verdict;
+    /// Drops the entries of batches after `keep`; what remains newest, if anything.
+    fn rollback(open: &mut Self::Open, keep: u64) -> Option<Newest>;
+    fn heap_bytes(open: &Self::Open) -> usize;
+    fn is_empty(open: &Self::Open) -> bool;
+    /// Copies what a reader at `seq` sees; `None` where it sees nothing.
+    fn view(open: &Self::Open, seq: u64) -> Option<Self::View>;
+    /// Decodes a view into runs in time order, equal timestamps settled.
+    fn decode(view: Self::View) -> Result<Vec<Self::Run>>;
+
+    /// Writes one entry into a log record.
+    fn put_entry(out: &mut Vec<u8>, entry: &Self::Entry<'_>, state: &mut RecordState);
+    /// Reads one entry of a log record and hands it on.
+    fn read_entry(
+        cursor: &mut Cursor<'_>,
+        state: &mut RecordState,
+        each: &mut dyn FnMut(&Self::Entry<'_>) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Cuts a run into chunks and hands each on.
+    fn seal(run: &Self::Run, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()>;
+    /// Decodes a sealed chunk.
+    fn open_chunk<B: std::ops::Deref<Target = [u8]>>(
+        encoding: u8,
+        count: u32,
+        strip: &StripSource<'_, B>,
+    ) -> Result<Self::Run>;
+}
+
+/// Buffers that sealing reuses from chunk to chunk.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) strips: [Vec<u8>; 4],
+    pub(crate) numbers: Vec<i64>,
+    pub(crate) tokens: Vec<u64>,
+}

@@ -1,1 +1,157 @@
-//! (room being built)
+//! One store: one kind of one tenant. The only room that knows the order of events.
+//!
+//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`; `shared`
+//! holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`, then the head's
+//! (writer, index, page), then `state`, then the log's own. No lock is held over IO but `freezing`, which
+//! only freezes take, and `manifest`.
+
+pub(crate) mod append;
+pub(crate) mod cursor;
+pub(crate) mod freeze;
+pub(crate) mod names;
+pub(crate) mod notes;
+pub(crate) mod pressure;
+pub(crate) mod recover;
+pub(crate) mod select;
+pub(crate) mod shared;
+pub(crate) mod snapshot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::block::reader::BlockReader;
+use crate::config::Limits;
+use crate::error::Error;
+use crate::head::Head;
+use crate::head::replay::Numbers;
+use crate::head::window::Window;
+use crate::kind::Kind;
+use crate::manifest::{BlockEntry, Manifest, Version};
+use crate::store::notes::Notes;
+use crate::store::shared::Shared;
+
+/// Entries of one kind of one tenant: append batches, take snapshots.
+///
+/// A handle: clones are the same store.
+pub struct Store<K: Kind> {
+    pub(crate) core: Arc<Core<K>>,
+}
+
+impl<K: Kind> Clone for Store<K> {
+    fn clone(&self) -> Self {
+        Store { core: Arc::clone(&self.core) }
+    }
+}
+
+/// What the handles share.
+pub(crate) struct Core<K: Kind> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tenant: Arc<str>,
+    /// Which stream of the log is this store's.
+    pub(crate) tag: u8,
+    directory: PathBuf,
+    /// Unique in this process, so that stores can share one page cache.
+    cache_key: u64,
+    pub(crate) head: Head<K>,
+    state: RwLock<Arc<State<K>>>,
+    /// Absent in a read-only store.
+    manifest: Option<Mutex<Manifest>>,
+    /// Held by the one freeze at a time; block files that a failed commit may have named.
+    freezing: Mutex<Vec<u64>>,
+    next_block: AtomicU64,
+    limits: RwLock<Arc<Limits>>,
+    notes: Mutex<Notes>,
+    /// Batches at which windows went to blocks, whose idle series may go once no snapshot is older.
+    evictable: Mutex<Option<u64>>,
+    /// What the log's numbers mean, while it is replayed.
+    replay_numbers: Mutex<Numbers>,
+    damage: Mutex<Vec<Error>>,
+}
+
+/// What a snapshot holds on to: sealed blocks and the windows that are not in them.
+pub(crate) struct State<K: Kind> {
+    pub(crate) version: Arc<Version>,
+    /// In the order of their log ranges. A block that could not be opened is missing here.
+    pub(crate) blocks: Vec<LiveBlock>,
+    /// Oldest first; the last one is being written.
+    pub(crate) windows: Vec<Arc<Window<K>>>,
+}
+
+/// A block and what the manifest says of it.
+#[derive(Clone)]
+pub(crate) struct LiveBlock {
+    pub(crate) entry: BlockEntry,
+    pub(crate) reader: Arc<BlockReader>,
+}
+
+impl<K: Kind> Core<K> {
+    pub(crate) fn state(&self) -> Arc<State<K>> {
+        Arc::clone(&self.state.read())
+    }
+
+    /// Puts a new state in place of the old one. Snapshots that hold the old one keep it.
+    fn change_state(&self, change: impl FnOnce(&State<K>) -> State<K>) {
+        let mut state = self.state.write();
+        let changed = Arc::new(change(&state));
+        *state = changed;
+    }
+
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read())
+    }
+
+    fn blocks_directory(&self) -> PathBuf {
+        self.directory.join("blocks")
+    }
+
+    fn report_damage(&self, error: Error) {
+        self.damage.lock().push(error);
+    }
+}
+
+impl<K: Kind> Store<K> {
+    /// Replaces the limits; batches from now on are judged by the new ones.
+    pub fn set_limits(&self, limits: Limits) -> crate::Result<()> {
+        limits.check()?;
+        *self.core.limits.write() = Arc::new(limits);
+        Ok(())
+    }
+
+    /// Damage that was met since the store was opened: what is named here is missing from answers.
+    pub fn damage(&self) -> Vec<Error> {
+        self.core.damage.lock().clone()
+    }
+
+    /// Plain figures about this store.
+    pub fn stats(&self) -> StoreStats {
+        let state = self.core.state();
+        StoreStats {
+            head_series: self.core.head.series_count(),
+            head_bytes: state.windows.iter().map(|window| window.bytes()).sum(),
+            head_entries: state.windows.iter().map(|window| window.entries()).sum(),
+            blocks: state.blocks.len() as u64,
+            block_bytes: state.version.blocks.iter().map(|block| block.bytes).sum(),
+            block_entries: state.version.blocks.iter().map(|block| block.entries).sum(),
+        }
+    }
+}
+
+/// Plain figures about one store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Series known to the head.
+    pub head_series: u64,
+    /// Bytes that entries take in memory.
+    pub head_bytes: u64,
+    /// Entries in memory.
+    pub head_entries: u64,
+    /// Sealed blocks.
+    pub blocks: u64,
+    /// Their size on disk.
+    pub block_bytes: u64,
+    /// Their entries.
+    pub block_entries: u64,
+}

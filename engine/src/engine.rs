@@ -1,0 +1,382 @@
+//! The engine: one data directory, its lock, its log, its tenants and the thread that keeps house.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::config::{Limits, Options};
+use crate::error::{Error, ErrorKind, Result};
+use crate::io::disk::Disk;
+use crate::io::{Fs, Lock};
+use crate::kind::lines::Lines;
+use crate::kind::samples::Samples;
+use crate::store::Store;
+use crate::store::shared::Shared;
+use crate::tenant::{TENANTS, Tenant, check_name};
+use crate::time::{Clock, SystemClock};
+use crate::wal::{Frame, Lsn, Wal, WalOptions};
+
+/// The tenant of callers that know no tenants.
+pub const DEFAULT_TENANT: &str = "default";
+
+/// How often a read-only open looks again because the writer changed files under it.
+const READ_ATTEMPTS_MAX: u32 = 16;
+
+/// Segments that the log's bound is divided into: it shrinks by whole segments.
+const SEGMENTS_PER_BOUND: u64 = 8;
+const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+
+/// An open data directory.
+///
+/// Dropping it lets go of the directory; [`Engine::close`] also reports what went wrong in doing so.
+pub struct Engine {
+    shared: Arc<Shared>,
+    tenants: Arc<Tenants>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+    damage: Vec<Error>,
+}
+
+/// The tenants that are open.
+pub(crate) struct Tenants {
+    root: PathBuf,
+    shared: Arc<Shared>,
+    mode: Mode,
+    open: RwLock<BTreeMap<Arc<str>, Tenant>>,
+}
+
+/// Whether this process is the directory's one writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Write,
+    Read,
+}
+
+/// Whether housekeeping has a thread or is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    Thread,
+    /// Tests that must replay exactly call [`Engine::tend`].
+    Called,
+}
+
+/// What an engine stands on.
+pub(crate) struct Components {
+    pub(crate) fs: Arc<dyn Fs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keeper: Keeper,
+}
+
+impl Components {
+    fn system() -> Self {
+        Components { fs: Arc::new(Disk), clock: Arc::new(SystemClock), keeper: Keeper::Thread }
+    }
+}
+
+impl Engine {
+    /// Opens a data directory, made if it is not there, and brings back everything acknowledged.
+    ///
+    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open.
+    pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
+        Engine::open_with(directory.as_ref(), options, Components::system())
+    }
+
+    /// Opens a data directory for reading, also beside the process that writes it: what was acknowledged
+    /// before this call is there, what comes later is not.
+    pub fn open_read_only(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
+        Engine::open_read_only_with(directory.as_ref(), options, Components::system())
+    }
+
+    pub(crate) fn open_with(
+        root: &Path,
+        options: Options,
+        components: Components,
+    ) -> Result<Engine> {
+        options.check()?;
+        let fs = Arc::clone(&components.fs);
+        let lock = take_directory(&*fs, root)?;
+        let shared = Shared::new(fs, components.clock, options);
+        let tenants = Tenants::new(root, &shared, Mode::Write);
+        tenants.open_existing()?;
+        let wal_options = WalOptions {
+            durability: shared.options.durability,
+            segment_bytes: (shared.options.wal_bytes_max / SEGMENTS_PER_BOUND)
+                .clamp(16 << 10, SEGMENT_BYTES_MAX),
+            ..WalOptions::default()
+        };
+        let mut damage = Vec::new();
+        let (wal, report) = Wal::open(
+            Arc::clone(&shared.fs),
+            &root.join("wal"),
+            wal_options,
+            Lsn(tenants.lowest_floor()),
+            &mut |frame| tenants.replay(&frame, &mut damage),
+        )?;
+        damage.extend(report.damages.iter().map(|damage| damage.error()));
+        shared.stores().iter().for_each(|store| store.finish_replay());
+        shared.install_wal(Arc::new(wal));
+        let keeper = match components.keeper {
+            Keeper::Called => None,
+            Keeper::Thread => Some(start_keeper(&shared, root)?),
+        };
+        Ok(Engine {
+            shared,
+            tenants: Arc::new(tenants),
+            keeper: Mutex::new(keeper),
+            lock: Mutex::new(Some(lock)),
+            damage,
+        })
+    }
+
+    pub(crate) fn open_read_only_with(
+        root: &Path,
+        options: Options,
+        components: Components,
+    ) -> Result<Engine> {
+        options.check()?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let fs = Arc::clone(&components.fs);
+            let shared = Shared::new(fs, Arc::clone(&components.clock), options.clone());
+            match Engine::read_once(root, &shared) {
+                Ok(Some(engine)) => return Ok(engine),
+                Ok(None) | Err(_) if attempts < READ_ATTEMPTS_MAX => shared.dismiss_stores(),
+                Ok(None) => {
+                    return Err(Error::new(
+                        ErrorKind::Io,
+                        "the writer changes the directory faster than it can be read",
+                    )
+                    .at_path(root));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads the directory as it is; `None` if its writer froze a window meanwhile.
+    fn read_once(root: &Path, shared: &Arc<Shared>) -> Result<Option<Engine>> {
+        let tenants = Tenants::new(root, shared, Mode::Read);
+        tenants.open_existing()?;
+        let before = tenants.sequences()?;
+        let mut damage = Vec::new();
+        let report = Wal::replay_only(
+            &*shared.fs,
+            &root.join("wal"),
+            Lsn(tenants.lowest_floor()),
+            &mut |frame| tenants.replay(&frame, &mut damage),
+        )?;
+        if tenants.sequences()? != before || !tenants.are_current()? {
+            return Ok(None);
+        }
+        damage.extend(report.damages.iter().map(|damage| damage.error()));
+        shared.stores().iter().for_each(|store| store.finish_replay());
+        Ok(Some(Engine {
+            shared: Arc::clone(shared),
+            tenants: Arc::new(tenants),
+            keeper: Mutex::default(),
+            lock: Mutex::default(),
+            damage,
+        }))
+    }
+
+    /// A tenant's stores, made if they are not there.
+    ///
+    /// Names are 1 to 150 bytes of ASCII letters, digits and `! - _ . * ' ( )`, and not `.` or `..`.
+    pub fn tenant(&self, name: &str) -> Result<Tenant> {
+        self.tenants.tenant(name)
+    }
+
+    /// The names of the tenants that have data.
+    pub fn tenants(&self) -> Vec<String> {
+        self.tenants.open.read().keys().map(|name| name.to_string()).collect()
+    }
+
+    /// The metrics of the default tenant.
+    pub fn metrics(&self) -> Result<Store<Samples>> {
+        self.tenant(DEFAULT_TENANT)?.metrics()
+    }
+
+    /// The logs of the default tenant.
+    pub fn logs(&self) -> Result<Store<Lines>> {
+        self.tenant(DEFAULT_TENANT)?.logs()
+    }
+
+    /// Damage that the log had when the directory was opened.
+    pub fn damage(&self) -> &[Error] {
+        &self.damage
+    }
+
+    /// Plain figures about what all tenants share.
+    pub fn stats(&self) -> EngineStats {
+        let wal = self.shared.wal().ok();
+        let cache = self.shared.cache.counts();
+        EngineStats {
+            head_series: self.shared.budget.series(),
+            head_bytes: self.shared.budget.bytes(),
+            wal_bytes: wal.map_or(0, |wal| wal.size_bytes()),
+            cache_hits: cache.hits,
+            cache_misses: cache.misses,
+        }
+    }
+
+    /// One round of housekeeping, for tests without the thread.
+    pub(crate) fn tend(&self) -> Result<bool> {
+        self.shared.tend()
+    }
+
+    /// Makes everything durable and lets go of the directory. Stores still held answer
+    /// [`ErrorKind::Closed`] to writes from now on.
+    pub fn close(self) -> Result<()> {
+        self.shut()
+    }
+
+    fn shut(&self) -> Result<()> {
+        {
+            let mut keeping = self.shared.keeping.lock();
+            keeping.is_closing = true;
+            self.shared.work.notify_all();
+            self.shared.relief.notify_all();
+        }
+        if let Some(keeper) = self.keeper.lock().take() {
+            // A panic there has been reported by its own thread.
+            let _ = keeper.join();
+        }
+        let closed = match self.shared.take_wal() {
+            Some(wal) => wal.close(),
+            None => Ok(()),
+        };
+        self.shared.dismiss_stores();
+        *self.lock.lock() = None;
+        closed
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever wants to know closes; here nobody is left to tell.
+        let _ = self.shut();
+    }
+}
+
+/// Plain figures about an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStats {
+    /// Series in all heads.
+    pub head_series: u64,
+    /// Bytes that entries take in memory.
+    pub head_bytes: u64,
+    /// Bytes of the log.
+    pub wal_bytes: u64,
+    /// Page reads that the cache answered.
+    pub cache_hits: u64,
+    /// Page reads that went to the disk.
+    pub cache_misses: u64,
+}
+
+impl Tenants {
+    fn new(root: &Path, shared: &Arc<Shared>, mode: Mode) -> Self {
+        let shared = Arc::clone(shared);
+        Tenants { root: root.to_path_buf(), shared, mode, open: RwLock::default() }
+    }
+
+    fn tenant(&self, name: &str) -> Result<Tenant> {
+        if let Some(tenant) = self.open.read().get(name) {
+            return Ok(tenant.clone());
+        }
+        check_name(name)?;
+        let mut open = self.open.write();
+        if let Some(tenant) = open.get(name) {
+            return Ok(tenant.clone());
+        }
+        let name: Arc<str> = name.into();
+        let directory = self.root.join(TENANTS).join(&*name);
+        let limits: Limits = self.shared.options.limits.clone();
+        let tenant = Tenant::new(&self.shared, self.mode, Arc::clone(&name), directory, limits);
+        open.insert(name, tenant.clone());
+        Ok(tenant)
+    }
+
+    /// Opens the stores that the directory has.
+    fn open_existing(&self) -> Result<()> {
+        let directory = self.root.join(TENANTS);
+        let names = match self.shared.fs.list(&directory) {
+            Ok(names) => names,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io(error, "cannot list the tenants", &directory)),
+        };
+        for name in names {
+            self.tenant(&name)?.open_existing()?;
+        }
+        Ok(())
+    }
+
+    fn lowest_floor(&self) -> u64 {
+        let tenants = self.open.read();
+        tenants.values().flat_map(Tenant::floors).min().unwrap_or(0)
+    }
+
+    fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {
+        let store = self.tenant(frame.tenant).and_then(|tenant| tenant.store(frame.kind));
+        match store {
+            Ok(store) => {
+                // A record whose checksum holds but whose content does not is damage like any other: what
+                // can be kept is kept, and the rest of the log goes on.
+                if let Err(error) = store.replay(frame) {
+                    store.report(error);
+                }
+                Ok(())
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid) => {
+                damage.push(error.context(format!("log record {}", frame.lsn.0)));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The manifest sequence of every open store.
+    fn sequences(&self) -> Result<Vec<u64>> {
+        Ok(self.open.read().values().flat_map(Tenant::sequences).collect())
+    }
+
+    /// Whether every manifest still says what it said when it was read.
+    fn are_current(&self) -> Result<bool> {
+        for tenant in self.open.read().values() {
+            if !tenant.is_current()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Makes the directory and takes its lock.
+fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
+    let failed = |error| Error::io(error, "cannot make the data directory", root);
+    fs.create_dir_all(root).map_err(failed)?;
+    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs.sync_dir(parent).map_err(failed)?;
+    }
+    let path = root.join("LOCK");
+    match fs.lock(&path) {
+        Ok(lock) => Ok(lock),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::new(
+            ErrorKind::Locked,
+            "another process or handle has this data directory open: close it, or open read-only",
+        )
+        .at_path(root)),
+        Err(error) => Err(Error::io(error, "cannot lock the data directory", &path)),
+    }
+}
+
+fn start_keeper(shared: &Arc<Shared>, root: &Path) -> Result<JoinHandle<()>> {
+    let kept = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("chronolith-keeper".into())
+        .spawn(move || kept.keep())
+        .map_err(|error| Error::io(error, "cannot start the housekeeping thread", root))
+}

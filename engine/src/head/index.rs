@@ -1,0 +1,186 @@
+//! The head's inverted index: which series there are, by label.
+//!
+//! Writers change it under a write lock for one series at a time; readers hold the read lock for a bounded
+//! number of label values and then let go, so that neither ever waits long for the other.
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use roaring::RoaringBitmap;
+
+use crate::codec::bytes::Cursor;
+use crate::error::Result;
+use crate::head::slots::Slots;
+use crate::head::symbols::{PairId, Symbols};
+use crate::index::select::IndexView;
+use crate::labels::matcher::Matcher;
+use crate::labels::set::{Labels, SeriesId};
+
+/// Label values looked at under one hold of the read lock.
+const VALUES_PER_HOLD: usize = 4096;
+
+/// What readers know of a series.
+pub(crate) struct SeriesLabels {
+    /// Interned pairs in label order; empty where the number is free.
+    pub(crate) pairs: Box<[PairId]>,
+    pub(crate) id: SeriesId,
+    /// The batch that first had an entry of it accepted; `u64::MAX` before.
+    pub(crate) born: u64,
+}
+
+/// The series of a head and their labels.
+#[derive(Default)]
+pub(crate) struct SeriesIndex {
+    pub(crate) symbols: Symbols,
+    pub(crate) series: Slots<SeriesLabels>,
+    free: Vec<u32>,
+    live: RoaringBitmap,
+}
+
+impl SeriesIndex {
+    /// Enters a series; the caller knows that it is not there yet.
+    pub(crate) fn insert(&mut self, labels: Labels<'_>) -> u32 {
+        let number = self.free.last().copied().unwrap_or(self.series.len() as u32);
+        let mut pairs = Vec::with_capacity(16);
+        let mut cursor = Cursor::new(labels.as_bytes());
+        while !cursor.is_empty() {
+            let start = cursor.position();
+            let name = cursor.text().expect("labels are canonical");
+            cursor.prefixed().expect("labels are canonical");
+            let bytes = &labels.as_bytes()[start..cursor.position()];
+            pairs.push(self.symbols.intern(name, bytes, number));
+        }
+        let entry = SeriesLabels { pairs: pairs.into(), id: labels.id(), born: u64::MAX };
+        match self.free.pop() {
+            Some(number) => self.series[number] = entry,
+            None => self.series.push(entry),
+        }
+        self.live.insert(number);
+        number
+    }
+
+    /// Forgets a series; its number may be given to another.
+    pub(crate) fn remove(&mut self, number: u32) {
+        let pairs = std::mem::take(&mut self.series[number].pairs);
+        for pair in &pairs {
+            self.symbols.release(*pair, number);
+        }
+        self.series[number].born = u64::MAX;
+        self.live.remove(number);
+        self.free.push(number);
+    }
+
+    /// Appends a series' canonical label bytes.
+    pub(crate) fn labels(&self, number: u32, out: &mut Vec<u8>) {
+        for pair in &self.series[number].pairs {
+            out.extend_from_slice(self.symbols.bytes(*pair));
+        }
+    }
+
+    /// Whether a series has exactly these canonical label bytes.
+    #[inline]
+    pub(crate) fn is(&self, number: u32, mut bytes: &[u8]) -> bool {
+        for pair in &self.series[number].pairs {
+            match bytes.strip_prefix(self.symbols.bytes(*pair)) {
+                Some(rest) => bytes = rest,
+                None => return false,
+            }
+        }
+        bytes.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.live.len()
+    }
+
+    pub(crate) fn live(&self) -> &RoaringBitmap {
+        &self.live
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.symbols.heap_bytes() + self.series.len() * (size_of::<SeriesLabels>() + 64)
+    }
+}
+
+/// A reader's view of the index, which takes the lock anew for each piece of work.
+pub(crate) struct HeadIndexView<'a> {
+    index: &'a RwLock<SeriesIndex>,
+}
+
+impl<'a> HeadIndexView<'a> {
+    pub(crate) fn new(index: &'a RwLock<SeriesIndex>) -> Self {
+        HeadIndexView { index }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, SeriesIndex> {
+        self.index.read()
+    }
+
+    /// Visits the pairs of a name in bounded holds of the lock. Pairs that come or go meanwhile may be
+    /// missed or seen: they belong to batches that the reader's snapshot does not show.
+    fn each_pair(&self, name: &str, mut each: impl FnMut(&SeriesIndex, PairId)) {
+        let pairs = self.read().symbols.pairs_of(name).to_vec();
+        for hold in pairs.chunks(VALUES_PER_HOLD) {
+            let index = self.read();
+            for pair in hold {
+                if !index.symbols.postings(*pair).is_empty() {
+                    each(&index, *pair);
+                }
+            }
+        }
+    }
+
+    /// Visits the values of a name that some series of `among` has.
+    pub(crate) fn each_value(
+        &self,
+        name: &str,
+        among: &RoaringBitmap,
+        mut each: impl FnMut(&str),
+    ) {
+        self.each_pair(name, |index, pair| {
+            if index.symbols.postings(pair).meets(among) {
+                each(index.symbols.value(pair));
+            }
+        });
+    }
+
+    /// Whether some series of `among` has the label.
+    pub(crate) fn has_value(&self, name: &str, among: &RoaringBitmap) -> bool {
+        let mut has = false;
+        self.each_pair(name, |index, pair| {
+            has = has || index.symbols.postings(pair).meets(among);
+        });
+        has
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.read().symbols.names().map(str::to_owned).collect()
+    }
+}
+
+impl IndexView for HeadIndexView<'_> {
+    fn all(&self) -> Result<RoaringBitmap> {
+        Ok(self.read().live().clone())
+    }
+
+    fn postings(&self, name: &str, value: &str) -> Result<Option<RoaringBitmap>> {
+        let mut bytes = Vec::new();
+        crate::labels::set::put_label(&mut bytes, name, value);
+        let index = self.read();
+        Ok(index.symbols.find(&bytes).map(|pair| index.symbols.postings(pair).to_bitmap()))
+    }
+
+    fn with_label(&self, name: &str) -> Result<RoaringBitmap> {
+        let mut union = RoaringBitmap::new();
+        self.each_pair(name, |index, pair| index.symbols.postings(pair).add_to(&mut union));
+        Ok(union)
+    }
+
+    fn matching(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap> {
+        let mut union = RoaringBitmap::new();
+        self.each_pair(name, |index, pair| {
+            if matcher.matches(index.symbols.value(pair)) {
+                index.symbols.postings(pair).add_to(&mut union);
+            }
+        });
+        Ok(union)
+    }
+}

@@ -1,0 +1,286 @@
+//! A window into blocks: series in label order, entries cut at the borders of UTC partitions.
+
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
+
+use crate::block::writer::{BlockSummary, BlockWriter, ChunkSpec};
+use crate::error::Result;
+use crate::head::index::SeriesIndex;
+use crate::head::window::Window;
+use crate::kind::merge::clip;
+use crate::kind::{Columns, Kind, Scratch};
+use crate::labels::set::{Labels, SeriesId};
+use crate::time::{Moment, TickRange, Ticks};
+
+/// Series whose labels are copied under one hold of the index lock.
+const SERIES_PER_HOLD: usize = 1024;
+
+/// Blocks written at once; a window with entries in more partitions is gone through again.
+const BLOCKS_AT_ONCE: usize = 32;
+
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
+
+/// Entries older than this lie in day partitions, or in those of eight days.
+const DAYS_BEHIND: i64 = 2 * DAY;
+const WEEKS_BEHIND: i64 = 32 * DAY;
+
+/// The UTC partition of a time: two hours if recent, a day or eight days further back, so that a backfill
+/// of months does not end in thousands of blocks.
+pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
+    let per_second = <K::Time as Moment>::PER_SECOND;
+    let age = now.0.saturating_sub(time.0) / per_second;
+    let seconds = match age {
+        ..DAYS_BEHIND => 2 * HOUR,
+        DAYS_BEHIND..WEEKS_BEHIND => DAY,
+        _ => 8 * DAY,
+    };
+    let length = seconds * per_second;
+    let start = time.0.div_euclid(length).saturating_mul(length);
+    TickRange { start: Ticks(start), end: Ticks(start.saturating_add(length - 1)) }
+}
+
+/// Where the blocks of a window go.
+pub(crate) trait BlockSink {
+    /// Begins the block of a partition.
+    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter>;
+    /// Takes the finished block.
+    fn done(&mut self, partition: TickRange, block: BlockSummary);
+}
+
+/// The series of a window in label order, with copies of their labels that need no lock.
+struct Catalogue {
+    /// Series numbers in label order.
+    order: Vec<u32>,
+    ids: Vec<SeriesId>,
+    /// Ranks of each series' pairs, one series behind the other.
+    ranks: Vec<u32>,
+    ends: Vec<u32>,
+    /// Canonical bytes of the pair of each rank.
+    pair_bytes: Vec<u8>,
+    pair_ends: Vec<u32>,
+}
+
+/// Writes all entries of a window that is behind the cut.
+pub(crate) fn seal<K: Kind>(
+    window: &Window<K>,
+    index: &RwLock<SeriesIndex>,
+    now: Ticks,
+    sink: &mut dyn BlockSink,
+) -> Result<()> {
+    let mut numbers = Vec::new();
+    window.each_open(|series, _| numbers.push(series));
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let catalogue = Catalogue::new(&numbers, index);
+    drop(numbers);
+    let partitions = partitions::<K>(window, &catalogue.order, now)?;
+    for group in partitions.chunks(BLOCKS_AT_ONCE) {
+        seal_group(window, &catalogue, group, sink)?;
+    }
+    Ok(())
+}
+
+/// The partitions that have entries, or might have where that saves a look at every entry.
+fn partitions<K: Kind>(
+    window: &Window<K>,
+    series: &[u32],
+    now: Ticks,
+) -> Result<Vec<TickRange>> {
+    let whole = window.range();
+    let mut spanned = vec![partition_of::<K>(whole.start, now)];
+    while let Some(last) = spanned.last().filter(|last| last.end < whole.end) {
+        if spanned.len() > BLOCKS_AT_ONCE {
+            return partitions_of_entries(window, series, now);
+        }
+        let next = partition_of::<K>(Ticks(last.end.0 + 1), now);
+        spanned.push(next);
+    }
+    Ok(without_overlaps(spanned))
+}
+
+fn partitions_of_entries<K: Kind>(
+    window: &Window<K>,
+    series: &[u32],
+    now: Ticks,
+) -> Result<Vec<TickRange>> {
+    let mut found = BTreeMap::new();
+    for number in series {
+        let Some(view) = window.view(*number, u64::MAX) else { continue };
+        for run in K::decode(view)? {
+            let mut ticks = run.ticks();
+            while let Some(first) = ticks.first() {
+                let partition = partition_of::<K>(Ticks(*first), now);
+                found.insert(partition.start, partition);
+                ticks = &ticks[ticks.partition_point(|time| *time <= partition.end.0)..];
+            }
+        }
+    }
+    Ok(without_overlaps(found.into_values().collect()))
+}
+
+/// Where the length changes, a short partition may lie inside of a long one: the long one takes its entries.
+fn without_overlaps(mut partitions: Vec<TickRange>) -> Vec<TickRange> {
+    partitions.sort_by_key(|partition| (partition.start, std::cmp::Reverse(partition.end)));
+    let mut kept: Vec<TickRange> = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        if kept.last().is_none_or(|last| last.end < partition.start) {
+            kept.push(partition);
+        }
+    }
+    kept
+}
+
+/// Writes one block per partition of the group.
+fn seal_group<K: Kind>(
+    window: &Window<K>,
+    catalogue: &Catalogue,
+    group: &[TickRange],
+    sink: &mut dyn BlockSink,
+) -> Result<()> {
+    let mut writers: Vec<Option<BlockWriter>> = group.iter().map(|_| None).collect();
+    let mut scratch = Scratch::default();
+    let mut labels = Vec::new();
+    for place in 0..catalogue.order.len() {
+        let Some(view) = window.view(catalogue.order[place], u64::MAX) else { continue };
+        let runs = K::decode(view)?;
+        catalogue.labels(place, &mut labels);
+        let series = (catalogue.ids[place], Labels::trusted(&labels));
+        for (slot, partition) in group.iter().enumerate() {
+            let overlaps = |run: &K::Run| {
+                let ticks = run.ticks();
+                let range = TickRange { start: Ticks(ticks[0]), end: Ticks(ticks[ticks.len() - 1]) };
+                range.overlaps(partition)
+            };
+            if !runs.iter().any(overlaps) {
+                continue;
+            }
+            let part = clip(runs.clone(), *partition);
+            if part.is_empty() {
+                continue;
+            }
+            let writer = match &mut writers[slot] {
+                Some(writer) => writer,
+                absent => absent.insert(sink.begin(*partition)?),
+            };
+            write_series::<K>(writer, series, &part, &mut scratch)?;
+        }
+    }
+    for (writer, partition) in writers.into_iter().zip(group) {
+        if let Some(writer) = writer {
+            sink.done(*partition, writer.finish()?);
+        }
+    }
+    Ok(())
+}
+
+fn write_series<K: Kind>(
+    writer: &mut BlockWriter,
+    series: (SeriesId, Labels<'_>),
+    runs: &[K::Run],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    writer.series(series.0, series.1)?;
+    for run in runs {
+        K::seal(run, scratch, &mut |chunk| {
+            writer.chunk(ChunkSpec {
+                range: chunk.range,
+                count: chunk.count,
+                encoding: chunk.encoding,
+                strips: chunk.strips,
+                tokens: chunk.tokens,
+                summary: &[],
+            })
+        })?;
+    }
+    Ok(())
+}
+
+impl Catalogue {
+    fn new(numbers: &[u32], index: &RwLock<SeriesIndex>) -> Self {
+        let mut ids = Vec::with_capacity(numbers.len());
+        let mut pairs: Vec<u32> = Vec::new();
+        let mut ends = Vec::with_capacity(numbers.len());
+        for hold in numbers.chunks(SERIES_PER_HOLD) {
+            let index = index.read();
+            for number in hold {
+                let labels = &index.series[*number];
+                ids.push(labels.id);
+                pairs.extend_from_slice(&labels.pairs);
+                ends.push(pairs.len() as u32);
+            }
+        }
+        let mut catalogue = Catalogue {
+            order: Vec::new(),
+            ids: Vec::new(),
+            ranks: pairs,
+            ends: Vec::new(),
+            pair_bytes: Vec::new(),
+            pair_ends: Vec::new(),
+        };
+        catalogue.rank_pairs(index);
+        catalogue.sort(numbers, ids, ends);
+        catalogue
+    }
+
+    /// Replaces pair numbers by their rank in label order, and keeps the pairs' bytes by rank.
+    fn rank_pairs(&mut self, index: &RwLock<SeriesIndex>) {
+        let mut used = self.ranks.clone();
+        used.sort_unstable();
+        used.dedup();
+        let mut texts: Vec<(String, String, u32)> = Vec::with_capacity(used.len());
+        for hold in used.chunks(SERIES_PER_HOLD) {
+            let index = index.read();
+            for pair in hold {
+                let labels = Labels::trusted(index.symbols.bytes(*pair));
+                let (name, value) = labels.iter().next().expect("a pair is one label");
+                texts.push((name.to_owned(), value.to_owned(), *pair));
+            }
+        }
+        texts.sort_unstable();
+        let pair_max = used.last().map_or(0, |pair| *pair as usize + 1);
+        let mut rank_of = vec![0u32; pair_max];
+        for (rank, (name, value, pair)) in texts.iter().enumerate() {
+            rank_of[*pair as usize] = rank as u32;
+            crate::labels::set::put_label(&mut self.pair_bytes, name, value);
+            self.pair_ends.push(self.pair_bytes.len() as u32);
+        }
+        for pair in &mut self.ranks {
+            *pair = rank_of[*pair as usize];
+        }
+    }
+
+    fn sort(&mut self, numbers: &[u32], ids: Vec<SeriesId>, ends: Vec<u32>) {
+        let ranks_of = |place: usize| {
+            let start = if place == 0 { 0 } else { ends[place - 1] as usize };
+            &self.ranks[start..ends[place] as usize]
+        };
+        let mut places: Vec<u32> = (0..numbers.len() as u32).collect();
+        places.sort_unstable_by(|left, right| {
+            ranks_of(*left as usize).cmp(ranks_of(*right as usize))
+        });
+        let mut ranks = Vec::with_capacity(self.ranks.len());
+        for place in places {
+            let place = place as usize;
+            ranks.extend_from_slice(ranks_of(place));
+            self.ends.push(ranks.len() as u32);
+            self.order.push(numbers[place]);
+            self.ids.push(ids[place]);
+        }
+        self.ranks = ranks;
+    }
+
+    /// Writes the canonical label bytes of the series at `place` in label order.
+    fn labels(&self, place: usize, out: &mut Vec<u8>) {
+        out.clear();
+        let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
+        for rank in &self.ranks[start..self.ends[place] as usize] {
+            let rank = *rank as usize;
+            let from = if rank == 0 { 0 } else { self.pair_ends[rank - 1] as usize };
+            out.extend_from_slice(&self.pair_bytes[from..self.pair_ends[rank] as usize]);
+        }
+    }
+}
+

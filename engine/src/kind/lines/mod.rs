@@ -1,0 +1,131 @@
+//! Logs: a line with structured metadata at a nanosecond.
+
+pub(crate) mod open;
+pub(crate) mod run;
+pub(crate) mod seal;
+
+use std::ops::Deref;
+
+use crate::codec::bytes::{Cursor, put_prefixed, put_varint_signed};
+use crate::config::Limits;
+use crate::error::Result;
+use crate::kind::{
+    Arrival, ChunkSink, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
+};
+use crate::labels::set::Labels;
+use crate::time::{Nanos, Ticks};
+use open::{LineView, OpenLines};
+use run::LineRun;
+
+/// The kind of logs: nanoseconds to a line with structured metadata.
+pub enum Lines {}
+
+/// One log line as a batch carries it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Line<'a> {
+    /// When it was written.
+    pub time: Nanos,
+    /// The text.
+    pub text: &'a str,
+    /// Structured metadata: labels of this one line.
+    pub metadata: Labels<'a>,
+}
+
+impl<'a> Line<'a> {
+    /// A line without structured metadata.
+    pub fn new(time: Nanos, text: &'a str) -> Self {
+        Line { time, text, metadata: Labels::EMPTY }
+    }
+}
+
+impl Parts for Lines {
+    const NAME: &'static str = "logs";
+    /// Times and lengths pack by themselves; metadata and text are compressed.
+    const STRIP_LEVELS: &'static [Option<i32>] = &[None, Some(1), None, Some(1)];
+    const PAGE_BYTES: usize = 256 << 10;
+
+    type Time = Nanos;
+    type Entry<'a> = Line<'a>;
+    type Run = LineRun;
+    type Open = OpenLines;
+    type View = LineView;
+
+    fn time(entry: &Line<'_>) -> Ticks {
+        entry.time.into()
+    }
+
+    fn check(entry: &Line<'_>, limits: &Limits) -> Result<(), Refusal> {
+        let (length, max) = (entry.text.len(), limits.line_bytes_max);
+        if length > max {
+            return Err(Refusal::Entry(format!(
+                "line has {length} bytes, limits.line_bytes_max is {max}"
+            )));
+        }
+        let (length, max) = (entry.metadata.as_bytes().len(), limits.metadata_bytes_max);
+        if length > max {
+            return Err(Refusal::Entry(format!(
+                "metadata has {length} bytes, limits.metadata_bytes_max is {max}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Lines are told apart when they are merged; at the door no fingerprint is needed.
+    fn fingerprint(_: &Line<'_>) -> u64 {
+        0
+    }
+
+    #[inline]
+    fn offer(open: &mut OpenLines, entry: &Line<'_>, arrival: &Arrival) -> Verdict {
+        open.offer(entry, arrival)
+    }
+
+    fn rollback(open: &mut OpenLines, keep: u64) -> Option<Newest> {
+        open.rollback(keep)
+    }
+
+    fn heap_bytes(open: &OpenLines) -> usize {
+        open.heap_bytes()
+    }
+
+    fn is_empty(open: &OpenLines) -> bool {
+        open.is_empty()
+    }
+
+    fn view(open: &OpenLines, seq: u64) -> Option<LineView> {
+        open.view(seq)
+    }
+
+    fn decode(view: LineView) -> Result<Vec<LineRun>> {
+        Ok(view.decode())
+    }
+
+    fn put_entry(out: &mut Vec<u8>, entry: &Line<'_>, state: &mut RecordState) {
+        put_varint_signed(out, entry.time.0.wrapping_sub(state.time));
+        state.time = entry.time.0;
+        put_prefixed(out, entry.metadata.as_bytes());
+        put_prefixed(out, entry.text.as_bytes());
+    }
+
+    fn read_entry(
+        cursor: &mut Cursor<'_>,
+        state: &mut RecordState,
+        each: &mut dyn FnMut(&Line<'_>) -> Result<()>,
+    ) -> Result<()> {
+        state.time = state.time.wrapping_add(cursor.varint_signed()?);
+        let metadata = Labels::from_bytes(cursor.prefixed()?)?;
+        each(&Line { time: Nanos(state.time), text: cursor.text()?, metadata })
+    }
+
+    fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {
+        seal::seal(run, scratch, sink)
+    }
+
+    fn open_chunk<B: Deref<Target = [u8]>>(
+        encoding: u8,
+        count: u32,
+        strip: &StripSource<'_, B>,
+    ) -> Result<LineRun> {
+        seal::open_chunk(encoding, count, strip)
+    }
+}

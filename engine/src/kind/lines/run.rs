@@ -1,0 +1,178 @@
+//! Columns of log lines as readers get them.
+
+use crate::kind::Columns;
+use crate::kind::lines::Line;
+use crate::labels::set::Labels;
+use crate::time::Nanos;
+
+/// Texts one behind the other, with where each ends.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Texts {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<u32>,
+}
+
+impl Texts {
+    pub(crate) fn at(&self, index: usize) -> &[u8] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.bytes[start..self.ends[index] as usize]
+    }
+
+    /// Appends a text; the caller keeps a run below 4 GiB.
+    pub(crate) fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        let end = u32::try_from(self.bytes.len()).expect("a run of lines stays below 4 GiB");
+        self.ends.push(end);
+    }
+
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Texts {
+        let mut sliced = Texts::default();
+        let from = if start == 0 { 0 } else { self.ends[start - 1] };
+        let to = if end == 0 { 0 } else { self.ends[end - 1] };
+        sliced.bytes.extend_from_slice(&self.bytes[from as usize..to as usize]);
+        sliced.ends.extend(self.ends[start..end].iter().map(|end| end - from));
+        sliced
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * 4
+    }
+}
+
+/// Lines of one stream in time order, the texts in one buffer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineRun {
+    pub(crate) times: Vec<i64>,
+    pub(crate) texts: Texts,
+    /// Structured metadata beside the lines; absent where no line has any.
+    pub(crate) metadata: Option<Texts>,
+}
+
+impl LineRun {
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// The times in nanoseconds, ascending; equal times stand in order of arrival.
+    pub fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    /// All texts in one buffer, to be searched as a whole; [`LineRun::text_ends`] says where each ends.
+    pub fn text(&self) -> &[u8] {
+        &self.texts.bytes
+    }
+
+    /// Where each line's text ends in [`LineRun::text`].
+    pub fn text_ends(&self) -> &[u32] {
+        &self.texts.ends
+    }
+
+    /// One line's text. It was UTF-8 when it was taken, and checksums kept it so.
+    pub fn line(&self, index: usize) -> &[u8] {
+        self.texts.at(index)
+    }
+
+    /// One line's structured metadata.
+    pub fn metadata(&self, index: usize) -> Labels<'_> {
+        match &self.metadata {
+            Some(metadata) => Labels::trusted(metadata.at(index)),
+            None => Labels::EMPTY,
+        }
+    }
+
+    pub(crate) fn push(&mut self, line: &Line<'_>) {
+        self.push_parts(line.time, line.text.as_bytes(), line.metadata.as_bytes());
+    }
+
+    fn push_parts(&mut self, time: Nanos, text: &[u8], metadata: &[u8]) {
+        match &mut self.metadata {
+            Some(column) => column.push(metadata),
+            None if metadata.is_empty() => {}
+            None => {
+                let mut column = Texts { bytes: Vec::new(), ends: vec![0; self.times.len()] };
+                column.push(metadata);
+                self.metadata = Some(column);
+            }
+        }
+        self.times.push(time.0);
+        self.texts.push(text);
+    }
+
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.times.truncate(count);
+        self.texts.truncate(count);
+        if let Some(metadata) = &mut self.metadata {
+            metadata.truncate(count);
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let metadata = self.metadata.as_ref().map_or(0, Texts::heap_bytes);
+        self.times.capacity() * 8 + self.texts.heap_bytes() + metadata
+    }
+
+    fn metadata_bytes(&self, index: usize) -> &[u8] {
+        self.metadata.as_ref().map_or(&[], |metadata| metadata.at(index))
+    }
+}
+
+/// A run of lines is split before its buffers reach this, so that offsets stay below 4 GiB.
+const RUN_BYTES_MAX: usize = 1 << 30;
+
+impl Columns for LineRun {
+    fn count(&self) -> usize {
+        self.times.len()
+    }
+
+    fn ticks(&self) -> &[i64] {
+        &self.times
+    }
+
+    fn same(&self, index: usize, other: &Self, other_index: usize) -> bool {
+        self.line(index) == other.line(other_index)
+            && self.metadata_bytes(index) == other.metadata_bytes(other_index)
+    }
+
+    fn fingerprint(&self, index: usize) -> u64 {
+        use std::hash::{BuildHasher, Hash, Hasher};
+        let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+        self.line(index).hash(&mut hasher);
+        self.metadata_bytes(index).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        let bytes = |run: &LineRun| {
+            run.texts.bytes.len() + run.metadata.as_ref().map_or(0, |column| column.bytes.len())
+        };
+        bytes(self).saturating_add(bytes(other)) < RUN_BYTES_MAX
+    }
+
+    fn empty_like(&self) -> Self {
+        LineRun::default()
+    }
+
+    fn push_from(&mut self, from: &Self, index: usize) {
+        self.push_parts(Nanos(from.times[index]), from.line(index), from.metadata_bytes(index));
+    }
+
+    fn slice(self, start: usize, end: usize) -> Self {
+        LineRun {
+            times: self.times[start..end].to_vec(),
+            texts: self.texts.slice(start, end),
+            metadata: self.metadata.as_ref().map(|metadata| metadata.slice(start, end)),
+        }
+    }
+}

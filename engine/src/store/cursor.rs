@@ -1,0 +1,186 @@
+//! Cursor: the entries of one series in time order, chunk by chunk, from all places that hold some.
+//!
+//! Chunks are grouped so that groups do not overlap in time; a group of one is decoded and handed out, a
+//! larger one is merged. So a long range costs the memory of one group, from either end.
+
+use std::collections::VecDeque;
+
+use crate::block::reader::ChunkMeta;
+use crate::error::{Error, Result};
+use crate::kind::merge::{clip, merge};
+use crate::kind::{Columns, Kind, Parts};
+use crate::store::select::{Place, Series};
+use crate::store::snapshot::SnapshotView;
+use crate::time::{TickRange, Ticks};
+
+/// Reads one series from its oldest entry or from its newest.
+///
+/// An item that is an error stands for one damaged chunk, or for several that overlap it; the others follow.
+pub struct Cursor<K: Kind> {
+    view: std::sync::Arc<SnapshotView<K>>,
+    range: TickRange,
+    groups: VecDeque<Vec<Piece<K>>>,
+    front: VecDeque<<K as Parts>::Run>,
+    back: VecDeque<<K as Parts>::Run>,
+}
+
+/// Entries of one place that are read together.
+struct Piece<K: Kind> {
+    range: TickRange,
+    /// The order in which places were acknowledged.
+    priority: u32,
+    content: Content<K>,
+}
+
+enum Content<K: Kind> {
+    Chunk(u32, ChunkMeta),
+    Decoded(Vec<<K as Parts>::Run>),
+}
+
+impl<K: Kind> Cursor<K> {
+    pub(crate) fn open(series: &Series<K>) -> Result<Self> {
+        let view = std::sync::Arc::clone(&series.view);
+        let mut pieces = Vec::new();
+        for place in &series.places {
+            match *place {
+                Place::Block(block, ordinal) => {
+                    block_pieces(series, block, ordinal, &mut pieces)?;
+                }
+                Place::Head(number) => head_pieces(series, number, &mut pieces)?,
+            }
+        }
+        let groups = group(pieces);
+        let (front, back) = (VecDeque::new(), VecDeque::new());
+        Ok(Cursor { view, range: series.range, groups, front, back })
+    }
+
+    fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
+        let mut sources = Vec::with_capacity(group.len());
+        let mut last_priority = None;
+        for piece in group {
+            let runs = match piece.content {
+                Content::Decoded(runs) => runs,
+                Content::Chunk(block, chunk) => vec![self.open_chunk(block, &chunk)?],
+            };
+            // Pieces of one place follow each other in time: together they are one source.
+            match sources.last_mut() {
+                Some(source) if last_priority == Some(piece.priority) => Vec::extend(source, runs),
+                _ => sources.push(runs),
+            }
+            last_priority = Some(piece.priority);
+        }
+        Ok(clip(merge(sources), self.range).into())
+    }
+
+    fn open_chunk(&self, block: u32, chunk: &ChunkMeta) -> Result<<K as Parts>::Run> {
+        let reader = &self.view.state.blocks[block as usize].reader;
+        let opened = K::open_chunk(chunk.encoding, chunk.count, &|strip| reader.strip(chunk, strip));
+        let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
+            true => Ok(run),
+            false => Err(Error::corrupt("a chunk holds another number of entries than its index says")),
+        });
+        checked.map_err(|error| error.at_path(reader.path()))
+    }
+}
+
+impl<K: Kind> Iterator for Cursor<K> {
+    type Item = Result<<K as Parts>::Run>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(run) = self.front.pop_front() {
+                return Some(Ok(run));
+            }
+            let Some(group) = self.groups.pop_front() else {
+                return self.back.pop_front().map(Ok);
+            };
+            match self.load(group) {
+                Ok(runs) => self.front = runs,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl<K: Kind> DoubleEndedIterator for Cursor<K> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(run) = self.back.pop_back() {
+                return Some(Ok(run));
+            }
+            let Some(group) = self.groups.pop_back() else {
+                return self.front.pop_back().map(Ok);
+            };
+            match self.load(group) {
+                Ok(runs) => self.back = runs,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+fn block_pieces<K: Kind>(
+    series: &Series<K>,
+    block: u32,
+    ordinal: u32,
+    pieces: &mut Vec<Piece<K>>,
+) -> Result<()> {
+    let reader = &series.view.state.blocks[block as usize].reader;
+    let mut chunks = Vec::new();
+    reader.chunks(ordinal, &mut chunks)?;
+    for chunk in chunks {
+        if !chunk.range.overlaps(&series.range) {
+            continue;
+        }
+        if !series.tokens.is_empty() && !reader.page_may_contain(chunk.page, &series.tokens)? {
+            continue;
+        }
+        let range = chunk.range;
+        pieces.push(Piece { range, priority: block, content: Content::Chunk(block, chunk) });
+    }
+    Ok(())
+}
+
+fn head_pieces<K: Kind>(
+    series: &Series<K>,
+    number: u32,
+    pieces: &mut Vec<Piece<K>>,
+) -> Result<()> {
+    let seq = series.view.hold.seq();
+    let first = series.view.state.blocks.len();
+    for (place, window) in series.view.state.windows.iter().enumerate() {
+        if !window.range().overlaps(&series.range) {
+            continue;
+        }
+        let Some(view) = window.view(number, seq) else { continue };
+        let runs = clip(K::decode(view)?, series.range);
+        let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else { continue };
+        let range = TickRange {
+            start: Ticks(oldest.ticks()[0]),
+            end: Ticks(newest.ticks()[newest.count() - 1]),
+        };
+        let priority = (first + place) as u32;
+        pieces.push(Piece { range, priority, content: Content::Decoded(runs) });
+    }
+    Ok(())
+}
+
+/// Puts pieces that overlap, directly or through others, into one group; groups follow each other in time.
+fn group<K: Kind>(mut pieces: Vec<Piece<K>>) -> VecDeque<Vec<Piece<K>>> {
+    pieces.sort_by_key(|piece| piece.range.start);
+    let mut groups: VecDeque<Vec<Piece<K>>> = VecDeque::new();
+    let mut end = Ticks(i64::MIN);
+    for piece in pieces {
+        let reaches = piece.range.end;
+        match groups.back_mut() {
+            Some(group) if piece.range.start <= end => group.push(piece),
+            _ => groups.push_back(vec![piece]),
+        }
+        end = end.max(reaches);
+    }
+    for group in &mut groups {
+        // Acknowledged first comes first; within one place, time order stays.
+        group.sort_by_key(|piece| (piece.priority, piece.range.start));
+    }
+    groups
+}

@@ -1,0 +1,203 @@
+//! Freeze: from the head's windows to sealed blocks, then the manifest, then the log is let go.
+//!
+//! The order is what keeps acknowledged entries: block files and their directory are synced before the
+//! manifest names them, the manifest before the log's floor rises (I4, I5). A block file that a failed commit
+//! may have named stays until a later commit has settled the matter.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::block::reader::BlockReader;
+use crate::block::writer::{BlockSummary, BlockWriter};
+use crate::block::{BlockHeader, Paging, block_path};
+use crate::error::{Error, ErrorKind, Result};
+use crate::head::seal::{BlockSink, seal};
+use crate::head::window::Window;
+use crate::kind::{Kind, Parts};
+use crate::manifest::{BlockEntry, Change};
+use crate::store::{Core, LiveBlock, State, Store};
+use crate::time::{Moment, TickRange};
+
+impl<K: Kind> Store<K> {
+    /// Moves everything in memory to sealed blocks.
+    pub fn freeze(&self) -> Result<()> {
+        self.core.freeze()?;
+        self.core.shared.release_log()
+    }
+}
+
+impl<K: Kind> Core<K> {
+    pub(crate) fn freeze(&self) -> Result<()> {
+        let wal = self.shared.wal()?;
+        let mut orphans = self.freezing.lock();
+        // A window that an earlier freeze could not write goes first: blocks keep the order of the log.
+        self.seal_frozen(&mut orphans)?;
+        let cut = self.head.cut(
+            || wal.next_lsn(),
+            |fresh| self.change_state(|state| state.with_window(fresh)),
+        );
+        if cut.is_some()
+            && let Some((_, lsn)) = self.head.newest_pending()
+            && wal.wait(lsn).is_err()
+        {
+            self.head.settle_failure(&wal);
+        }
+        self.seal_frozen(&mut orphans)?;
+        self.commit_notes()
+    }
+
+    /// Writes all windows behind the cut, oldest first.
+    fn seal_frozen(&self, orphans: &mut Vec<u64>) -> Result<()> {
+        loop {
+            let state = self.state();
+            let [window, next, ..] = &state.windows[..] else { return Ok(()) };
+            self.seal_window(window, next.floor, orphans)?;
+        }
+    }
+
+    fn seal_window(
+        &self,
+        window: &Arc<Window<K>>,
+        floor: u64,
+        orphans: &mut Vec<u64>,
+    ) -> Result<()> {
+        let mut files = BlockFiles { core: self, lsn: (window.floor, floor - 1), done: Vec::new(), begun: Vec::new() };
+        let written = seal(window, self.head.index(), self.now(), &mut files);
+        let BlockFiles { done, begun, .. } = files;
+        if let Err(error) = written {
+            self.remove_blocks(&begun);
+            return Err(error.context("freezing the head"));
+        }
+        let opened = done.iter().map(|entry| self.open_block(entry)).collect::<Result<Vec<_>>>();
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.remove_blocks(&begun);
+                return Err(error.context("reading a block just written"));
+            }
+        };
+        let (put_notes, through) = self.notes.lock().unsaved();
+        let change = Change {
+            add_blocks: done,
+            wal_floor: Some(floor),
+            next_block: Some(self.next_block.load(Ordering::Acquire)),
+            put_notes,
+            ..Change::default()
+        };
+        let version = match self.manifest()?.lock().commit(&change) {
+            Ok(version) => version,
+            Err(error) => {
+                // The commit may be durable all the same: its files must outlive it.
+                orphans.extend(begun);
+                return Err(error.context("naming the blocks of a freeze"));
+            }
+        };
+        self.notes.lock().saved(through);
+        let seq = self.head.release(window, || {
+            self.change_state(|state| state.with_blocks(version, opened, window));
+        });
+        *self.evictable.lock() = Some(seq);
+        self.remove_blocks(orphans);
+        orphans.clear();
+        Ok(())
+    }
+
+    fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {
+        let path = block_path(&self.blocks_directory(), entry.number);
+        let cache = Arc::clone(&self.shared.cache);
+        let fs = &*self.shared.fs;
+        let reader = BlockReader::open(fs, &path, entry.number, cache, self.cache_key)?;
+        Ok(LiveBlock { entry: entry.clone(), reader })
+    }
+
+    /// Removes block files that nothing names. A file that does not go now is litter for the next open.
+    fn remove_blocks(&self, numbers: &[u64]) {
+        for number in numbers {
+            let path = block_path(&self.blocks_directory(), *number);
+            let _ = self.shared.fs.remove_file(&path);
+        }
+    }
+
+    pub(crate) fn manifest(&self) -> Result<&parking_lot::Mutex<crate::manifest::Manifest>> {
+        self.manifest.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::ReadOnly, "the engine was opened read-only")
+        })
+    }
+
+    /// Forgets idle series if every snapshot is younger than the freeze that made them idle.
+    pub(crate) fn evict_idle(&self) {
+        let mut evictable = self.evictable.lock();
+        if let Some(seq) = *evictable
+            && self.head.evict(seq).is_some()
+        {
+            *evictable = None;
+        }
+    }
+}
+
+impl<K: Kind> State<K> {
+    fn with_window(&self, fresh: &Arc<Window<K>>) -> Self {
+        let mut windows = self.windows.clone();
+        windows.push(Arc::clone(fresh));
+        State { version: Arc::clone(&self.version), blocks: self.blocks.clone(), windows }
+    }
+
+    fn with_blocks(
+        &self,
+        version: Arc<crate::manifest::Version>,
+        opened: Vec<LiveBlock>,
+        window: &Arc<Window<K>>,
+    ) -> Self {
+        let mut blocks = self.blocks.clone();
+        blocks.extend(opened);
+        blocks.sort_by_key(|block| (block.entry.lsn_min, block.entry.number));
+        let is_kept = |kept: &&Arc<Window<K>>| !Arc::ptr_eq(kept, window);
+        let windows = self.windows.iter().filter(is_kept).cloned().collect();
+        State { version, blocks, windows }
+    }
+}
+
+/// The block files of one freeze.
+struct BlockFiles<'a, K: Kind> {
+    core: &'a Core<K>,
+    lsn: (u64, u64),
+    begun: Vec<u64>,
+    done: Vec<BlockEntry>,
+}
+
+impl<K: Kind> BlockSink for BlockFiles<'_, K> {
+    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter> {
+        let number = self.core.next_block.fetch_add(1, Ordering::AcqRel);
+        self.begun.push(number);
+        let header = BlockHeader {
+            kind: self.core.tag,
+            ticks_per_second: <K::Time as Moment>::PER_SECOND as u32,
+            level: 0,
+            class: 0,
+            partition,
+            lsn_min: self.lsn.0,
+            lsn_max: self.lsn.1,
+        };
+        let mut compress = [None; 4];
+        compress[..K::STRIP_LEVELS.len()].copy_from_slice(K::STRIP_LEVELS);
+        let strips = K::STRIP_LEVELS.len() as u8;
+        let paging = Paging { strips, page_bytes: <K as Parts>::PAGE_BYTES, compress };
+        let directory = self.core.blocks_directory();
+        BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
+    }
+
+    fn done(&mut self, partition: TickRange, block: BlockSummary) {
+        self.done.push(BlockEntry {
+            number: block.number,
+            range: block.range,
+            partition,
+            lsn_min: self.lsn.0,
+            lsn_max: self.lsn.1,
+            level: 0,
+            class: 0,
+            bytes: block.bytes,
+            series: block.series,
+            entries: block.entries,
+        });
+    }
+}

@@ -1,0 +1,128 @@
+//! Backpressure and housekeeping: when to freeze, whom, and when writers must wait for it.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::shared::{Keeping, Shared};
+use crate::wal::Wal;
+
+/// A bound is acted on when this share of it is used, in quarters.
+const ACT_AT_QUARTERS: u64 = 3;
+
+/// Writers wait when this many times the bound is used: the keeper is behind.
+const WAIT_AT_TIMES: u64 = 2;
+
+/// Rounds of the keeper that a writer waits for before it gives up.
+const ROUNDS_MAX: u64 = 1_000;
+
+impl Shared {
+    /// Wakes the keeper if memory or the log is near its bound.
+    pub(crate) fn call_keeper_if_needed(&self, wal: &Wal) {
+        if self.is_near_bound(wal) {
+            let mut keeping = self.keeping.lock();
+            if !keeping.is_wanted {
+                keeping.is_wanted = true;
+                self.work.notify_one();
+            }
+        }
+    }
+
+    fn is_near_bound(&self, wal: &Wal) -> bool {
+        let near = |used: u64, max: u64| used / ACT_AT_QUARTERS >= max / 4;
+        near(self.budget.bytes(), self.budget.bytes_max)
+            || near(wal.size_bytes(), self.options.wal_bytes_max)
+            || self.budget.series() >= self.budget.series_max
+    }
+
+    fn is_far_beyond_bound(&self) -> bool {
+        let Ok(wal) = self.wal() else { return false };
+        self.budget.bytes() > self.budget.bytes_max * WAIT_AT_TIMES
+            || wal.size_bytes() > self.options.wal_bytes_max * WAIT_AT_TIMES
+    }
+
+    /// Lets a writer in, after the keeper has caught up if it is far behind. Where it cannot (a full disk),
+    /// the writer gets the keeper's error.
+    pub(crate) fn wait_for_room(&self) -> Result<()> {
+        if !self.is_far_beyond_bound() {
+            return Ok(());
+        }
+        let mut keeping = self.keeping.lock();
+        let begun = keeping.rounds;
+        while self.is_far_beyond_bound() && !keeping.is_closing {
+            if keeping.rounds > begun
+                && let Some(error) = &keeping.last_error
+            {
+                return Err(error.clone().context("memory cannot be freed"));
+            }
+            if keeping.rounds > begun + ROUNDS_MAX {
+                return Err(Error::new(ErrorKind::Limit, "options.head_bytes_max is in use"));
+            }
+            keeping.is_wanted = true;
+            self.work.notify_one();
+            self.relief.wait(&mut keeping);
+        }
+        Ok(())
+    }
+
+    /// One round of housekeeping; true if there may be more to do.
+    pub(crate) fn tend(&self) -> Result<bool> {
+        let Ok(wal) = self.wal() else { return Ok(false) };
+        if wal.health().is_some() {
+            self.revive_log()?;
+        }
+        for store in self.stores() {
+            store.evict();
+        }
+        let stores = self.stores();
+        let span = self.options.window_span_max.as_secs() as i64;
+        let aged = stores.iter().find(|store| store.window_age_seconds() > span);
+        let chosen = match self.is_near_bound(&wal) {
+            false => aged.cloned(),
+            true if self.is_log_the_bound(&wal) => {
+                stores.iter().filter(|store| store.log_floor().is_some())
+                    .min_by_key(|store| store.log_floor()).cloned()
+            }
+            true => stores.iter().max_by_key(|store| store.freezable_bytes()).cloned(),
+        };
+        let Some(store) = chosen else { return Ok(false) };
+        let before = (self.budget.bytes(), wal.size_bytes());
+        store.freeze()?;
+        self.release_log()?;
+        store.evict();
+        Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(&wal))
+    }
+
+    fn is_log_the_bound(&self, wal: &Wal) -> bool {
+        let share = |used: u64, max: u64| used as f64 / max as f64;
+        share(wal.size_bytes(), self.options.wal_bytes_max)
+            >= share(self.budget.bytes(), self.budget.bytes_max)
+    }
+
+    /// The keeper's life: sleeps until there is work or a second has passed.
+    pub(crate) fn keep(&self) {
+        loop {
+            let outcome = self.tend();
+            let mut keeping = self.keeping.lock();
+            self.note_round(&mut keeping, &outcome);
+            if keeping.is_closing {
+                return;
+            }
+            let has_more = matches!(outcome, Ok(true));
+            if !has_more && !keeping.is_wanted {
+                let second = std::time::Duration::from_secs(1);
+                self.work.wait_for(&mut keeping, second);
+            } else if outcome.is_err() {
+                let pause = std::time::Duration::from_millis(100);
+                self.work.wait_for(&mut keeping, pause);
+            }
+            keeping.is_wanted = false;
+            if keeping.is_closing {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn note_round(&self, keeping: &mut Keeping, outcome: &Result<bool>) {
+        keeping.rounds += 1;
+        keeping.last_error = outcome.as_ref().err().cloned();
+        self.relief.notify_all();
+    }
+}

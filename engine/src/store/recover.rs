@@ -1,0 +1,200 @@
+//! Recovery: the manifest's blocks, then the log from the floor on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::block::{block_name, block_number};
+use crate::block::reader::BlockReader;
+use crate::config::Limits;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::head::record::{ENTRIES, NOTES};
+use crate::head::replay::{Numbers, Proof};
+use crate::kind::Kind;
+use crate::manifest::{Litter, Manifest, Version};
+use crate::store::notes::Notes;
+use crate::store::shared::{AnyStore, Shared};
+use crate::store::{Core, LiveBlock, State, Store};
+use crate::wal::{Frame, Lsn, Wal};
+
+/// Where a store belongs.
+#[derive(Clone)]
+pub(crate) struct StorePlace {
+    pub(crate) tenant: Arc<str>,
+    pub(crate) tag: u8,
+    pub(crate) directory: PathBuf,
+    pub(crate) limits: Limits,
+}
+
+impl<K: Kind> Store<K> {
+    /// Opens a store for its one writer; what the manifest does not name is removed.
+    pub(crate) fn open(shared: &Arc<Shared>, place: StorePlace) -> Result<Self> {
+        let blocks = place.directory.join("blocks");
+        make_directories(shared, &blocks)?;
+        let manifest_directory = place.directory.join("manifest");
+        let (manifest, opened) = Manifest::open(Arc::clone(&shared.fs), &manifest_directory)?;
+        if opened.may_remove_litter == Litter::MayGo {
+            remove_litter(shared, &blocks, &opened.version)?;
+        }
+        let next = first_unused(shared, &blocks, &opened.version)?;
+        let core = Core::assemble(shared, place, opened.version, Some(manifest), next);
+        opened.damage.into_iter().for_each(|error| core.report_damage(error));
+        Ok(Store { core: Arc::new(core) })
+    }
+
+    /// Opens a store beside its writer; nothing is written.
+    pub(crate) fn open_read_only(shared: &Arc<Shared>, place: StorePlace) -> Result<Self> {
+        let opened = Manifest::read(&*shared.fs, &place.directory.join("manifest"))?;
+        let core = Core::assemble(shared, place, opened.version, None, 0);
+        opened.damage.into_iter().for_each(|error| core.report_damage(error));
+        Ok(Store { core: Arc::new(core) })
+    }
+}
+
+impl<K: Kind> Core<K> {
+    fn assemble(
+        shared: &Arc<Shared>,
+        place: StorePlace,
+        version: Arc<Version>,
+        manifest: Option<Manifest>,
+        next_block: u64,
+    ) -> Self {
+        let floor = Lsn(version.wal_floor);
+        let (head, active) = Head::new(floor, 0, Arc::clone(&shared.budget));
+        let notes = Notes::recovered(version.notes.clone());
+        let cache_key = shared.cache.owner();
+        let mut damage = Vec::new();
+        let mut blocks = Vec::with_capacity(version.blocks.len());
+        for entry in &version.blocks {
+            let path = place.directory.join("blocks").join(block_name(entry.number));
+            let cache = Arc::clone(&shared.cache);
+            let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache, cache_key);
+            match opened {
+                Ok(reader) => blocks.push(LiveBlock { entry: entry.clone(), reader }),
+                Err(error) => damage.push(error.context("a block cannot be opened")),
+            }
+        }
+        Core {
+            shared: Arc::clone(shared),
+            tenant: place.tenant,
+            tag: place.tag,
+            directory: place.directory,
+            cache_key,
+            head,
+            state: RwLock::new(Arc::new(State { version, blocks, windows: vec![active] })),
+            manifest: manifest.map(Mutex::new),
+            freezing: Mutex::default(),
+            next_block: AtomicU64::new(next_block),
+            limits: RwLock::new(Arc::new(place.limits)),
+            notes: Mutex::new(notes),
+            evictable: Mutex::default(),
+            replay_numbers: Mutex::default(),
+            damage: Mutex::new(damage),
+        }
+    }
+
+    fn replay_frame(&self, frame: &Frame<'_>) -> Result<()> {
+        if frame.lsn.0 < self.state().version.wal_floor {
+            return Ok(());
+        }
+        match frame.record {
+            ENTRIES => {
+                let proof = if frame.proven { Proof::Acknowledged } else { Proof::Open };
+                let mut numbers = self.replay_numbers.lock();
+                let now = self.now();
+                let replayed = self.head.replay(frame.body, proof, now, &mut numbers)?;
+                if replayed.lost > 0 && frame.proven {
+                    self.report_damage(Error::corrupt(format!(
+                        "log record {}: {} entries are lost, the definitions of their series are \
+                         damaged",
+                        frame.lsn.0, replayed.lost
+                    )));
+                }
+                Ok(())
+            }
+            NOTES => self.replay_notes(frame.body, frame.lsn),
+            other => Err(Error::corrupt(format!("record type {other} is unknown"))),
+        }
+    }
+}
+
+impl<K: Kind> AnyStore for Core<K> {
+    fn replay(&self, frame: &Frame<'_>) -> Result<()> {
+        self.replay_frame(frame)
+            .map_err(|error| error.context(format!("log record {}", frame.lsn.0)))
+    }
+
+    fn finish_replay(&self) {
+        *self.replay_numbers.lock() = Numbers::default();
+        self.head.finish_replay();
+    }
+
+    fn log_floor(&self) -> Option<u64> {
+        self.head.log_floor().into_iter().chain(self.notes_floor()).min()
+    }
+
+    fn freezable_bytes(&self) -> u64 {
+        self.state().windows.iter().map(|window| window.bytes()).sum()
+    }
+
+    fn window_age_seconds(&self) -> i64 {
+        let state = self.state();
+        let begun = state.windows.iter().map(|window| window.begun()).min();
+        let per_second = <K::Time as crate::time::Moment>::PER_SECOND;
+        begun.map_or(0, |begun| self.now().0.saturating_sub(begun.0) / per_second)
+    }
+
+    fn freeze(&self) -> Result<()> {
+        Core::freeze(self)
+    }
+
+    fn evict(&self) {
+        self.evict_idle();
+    }
+
+    fn settle_failure(&self, wal: &Wal) {
+        self.head.settle_failure(wal);
+    }
+
+    fn report(&self, error: Error) {
+        self.report_damage(error);
+    }
+}
+
+/// Makes the folders of a store, each name synced in its parent.
+fn make_directories(shared: &Shared, blocks: &Path) -> Result<()> {
+    let failed = |error, path: &Path| Error::io(error, "cannot make a store's folder", path);
+    shared.fs.create_dir_all(blocks).map_err(|error| failed(error, blocks))?;
+    // blocks, the kind, the tenant, `tenants`: the root itself is the engine's to sync.
+    for parent in blocks.ancestors().skip(1).take(4) {
+        shared.fs.sync_dir(parent).map_err(|error| failed(error, parent))?;
+    }
+    Ok(())
+}
+
+fn list_blocks(shared: &Shared, blocks: &Path) -> Result<Vec<u64>> {
+    let names = shared.fs.list(blocks);
+    let names = names.map_err(|error| Error::io(error, "cannot list the blocks", blocks))?;
+    Ok(names.iter().filter_map(|name| block_number(name)).collect())
+}
+
+/// Removes block files that the manifest does not name.
+fn remove_litter(shared: &Shared, blocks: &Path, version: &Version) -> Result<()> {
+    for number in list_blocks(shared, blocks)? {
+        if !version.blocks.iter().any(|entry| entry.number == number) {
+            let path = blocks.join(block_name(number));
+            let removed = shared.fs.remove_file(&path);
+            removed.map_err(|error| Error::io(error, "cannot remove an unnamed block", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The lowest number that neither the manifest nor a file has.
+fn first_unused(shared: &Shared, blocks: &Path, version: &Version) -> Result<u64> {
+    let highest = list_blocks(shared, blocks)?.into_iter().max();
+    Ok(version.next_block.max(highest.map_or(1, |number| number + 1)).max(1))
+}

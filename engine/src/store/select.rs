@@ -1,0 +1,209 @@
+//! Select: from matchers and a time range to series, over the head and every block.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::block::reader::ChunkMeta;
+use crate::error::Result;
+use crate::head::index::HeadIndexView;
+use crate::index::select::select;
+use crate::kind::{Kind, Parts};
+use crate::labels::matcher::Matcher;
+use crate::labels::set::{LabelSet, Labels, SeriesId};
+use crate::store::cursor::Cursor;
+use crate::store::snapshot::{Snapshot, SnapshotView};
+use crate::time::{TickRange, Ticks};
+
+/// Series whose labels are copied under one hold of the index lock.
+const SERIES_PER_HOLD: usize = 1024;
+
+/// What to read: which series, when, and for logs which lines at least.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    pub(crate) matchers: Vec<Matcher>,
+    pub(crate) range: TickRange,
+    pub(crate) needles: Vec<Vec<u8>>,
+}
+
+impl Selector {
+    /// Series that all matchers accept; every series where there are none.
+    pub fn new(matchers: Vec<Matcher>) -> Self {
+        Selector { matchers, range: TickRange::ALL, needles: Vec::new() }
+    }
+
+    /// Entries from `start` to `end`, both included.
+    pub fn between(mut self, start: impl Into<Ticks>, end: impl Into<Ticks>) -> Self {
+        self.range = TickRange::new(start, end);
+        self
+    }
+
+    /// A hint for logs: lines that do not contain this text may be left out. Chunks that cannot have it are
+    /// not read; lines of other chunks come unfiltered. Several needles must all be there.
+    pub fn containing(mut self, needle: impl Into<Vec<u8>>) -> Self {
+        self.needles.push(needle.into());
+        self
+    }
+}
+
+/// One series of a snapshot.
+pub struct Series<K: Kind> {
+    labels: LabelSet,
+    id: SeriesId,
+    pub(crate) places: Vec<Place>,
+    pub(crate) view: Arc<SnapshotView<K>>,
+    pub(crate) range: TickRange,
+    /// Hashes of the tokens that a chunk must have to be read.
+    pub(crate) tokens: Arc<[u64]>,
+}
+
+/// Where entries of a series are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// In the head, under this number.
+    Head(u32),
+    /// In the snapshot's block of this index, under this ordinal.
+    Block(u32, u32),
+}
+
+impl<K: Kind> Series<K> {
+    /// The labels.
+    pub fn labels(&self) -> Labels<'_> {
+        self.labels.as_labels()
+    }
+
+    /// The identity of the label set.
+    pub fn id(&self) -> SeriesId {
+        self.id
+    }
+
+    /// Reads the entries in the selector's range.
+    pub fn cursor(&self) -> Result<Cursor<K>> {
+        Cursor::open(self)
+    }
+
+    /// Reads all entries in the selector's range at once. The first damaged chunk is an error.
+    pub fn read(&self) -> Result<Vec<<K as Parts>::Run>> {
+        self.cursor()?.collect()
+    }
+}
+
+impl<K: Kind> Snapshot<K> {
+    /// The series that the selector accepts, in label order.
+    ///
+    /// A series may turn out to have no entry in the range: blocks are looked at by chunk, the head by
+    /// window.
+    pub fn select(&self, selector: &Selector) -> Result<Vec<Series<K>>> {
+        let mut found = Found::default();
+        self.find_in_blocks(selector, &mut found)?;
+        self.find_in_head(selector, &mut found)?;
+        let mut tokens: Vec<u64> = Vec::new();
+        for needle in &selector.needles {
+            tokens.extend(crate::codec::tokens::needle_tokens(needle));
+        }
+        let tokens: Arc<[u64]> = tokens.into();
+        let mut series: Vec<Series<K>> = found
+            .series
+            .into_iter()
+            .map(|(id, labels, places)| Series {
+                labels,
+                id,
+                places,
+                view: Arc::clone(&self.view),
+                range: selector.range,
+                tokens: Arc::clone(&tokens),
+            })
+            .collect();
+        series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        Ok(series)
+    }
+
+    fn find_in_blocks(&self, selector: &Selector, found: &mut Found) -> Result<()> {
+        let (mut labels, mut chunks) = (Vec::new(), Vec::new());
+        for (place, block) in self.view.state.blocks.iter().enumerate() {
+            let (entry, block) = (&block.entry, &block.reader);
+            if !entry.range.overlaps(&selector.range) {
+                continue;
+            }
+            for ordinal in block.select(&selector.matchers)? {
+                if !covers(&entry.range, &selector.range) {
+                    chunks.clear();
+                    block.chunks(ordinal, &mut chunks)?;
+                    let meets = |chunk: &ChunkMeta| chunk.range.overlaps(&selector.range);
+                    if !chunks.iter().any(meets) {
+                        continue;
+                    }
+                }
+                let id = block.series_id(ordinal)?;
+                let source = Place::Block(place as u32, ordinal);
+                if !found.add(id, source) {
+                    labels.clear();
+                    block.labels(ordinal, &mut labels)?;
+                    found.insert(id, Labels::from_bytes(&labels)?.to_set(), source);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn find_in_head(&self, selector: &Selector, found: &mut Found) -> Result<()> {
+        let Some(born) = self.view.head_series(selector.range) else { return Ok(()) };
+        let index = self.view.core.head.index();
+        let numbers = select(&HeadIndexView::new(index), &selector.matchers)? & born;
+        let numbers: Vec<u32> = numbers.iter().collect();
+        let mut labels = Vec::new();
+        for hold in numbers.chunks(SERIES_PER_HOLD) {
+            let index = index.read();
+            for number in hold {
+                let series = &index.series[*number];
+                // A number given to another series meanwhile is not the one that matched.
+                if series.born > self.view.hold.seq() {
+                    continue;
+                }
+                let holds = |window: &Arc<crate::head::window::Window<K>>| {
+                    window.range().overlaps(&selector.range) && window.holds(*number)
+                };
+                if !self.view.state.windows.iter().any(holds) {
+                    continue;
+                }
+                if !found.add(series.id, Place::Head(*number)) {
+                    labels.clear();
+                    index.labels(*number, &mut labels);
+                    let labels = Labels::trusted(&labels).to_set();
+                    found.insert(series.id, labels, Place::Head(*number));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether every tick of `part` is in `whole`.
+fn covers(part: &TickRange, whole: &TickRange) -> bool {
+    whole.start <= part.start && part.end <= whole.end
+}
+
+/// Series found so far, one entry per identity.
+#[derive(Default)]
+struct Found {
+    series: Vec<(SeriesId, LabelSet, Vec<Place>)>,
+    by_id: HashMap<SeriesId, usize, foldhash::fast::RandomState>,
+}
+
+impl Found {
+    /// Adds a place to a series that was found before.
+    fn add(&mut self, id: SeriesId, place: Place) -> bool {
+        match self.by_id.get(&id) {
+            Some(index) => {
+                self.series[*index].2.push(place);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn insert(&mut self, id: SeriesId, labels: LabelSet, place: Place) {
+        self.by_id.insert(id, self.series.len());
+        self.series.push((id, labels, vec![place]));
+    }
+}

@@ -1,0 +1,133 @@
+//! What all stores of one engine have in common: disk, log, budget, cache, clock, and the list of stores.
+
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::block::cache::PageCache;
+use crate::config::Options;
+use crate::error::{Error, ErrorKind, Result};
+use crate::head::budget::Budget;
+use crate::io::Fs;
+use crate::time::Clock;
+use crate::wal::{Frame, Lsn, Wal};
+
+/// What all stores of one engine have in common.
+pub(crate) struct Shared {
+    pub(crate) fs: Arc<dyn Fs>,
+    /// Absent in a read-only engine, and until recovery is over.
+    wal: RwLock<Option<Arc<Wal>>>,
+    pub(crate) options: Options,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) cache: Arc<PageCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+    stores: RwLock<Vec<Arc<dyn AnyStore>>>,
+    /// What the keeper is to look after, and what it could not do.
+    pub(crate) keeping: Mutex<Keeping>,
+    /// Wakes the keeper.
+    pub(crate) work: Condvar,
+    /// Wakes writers that wait for the keeper.
+    pub(crate) relief: Condvar,
+}
+
+/// State that the keeper and the writers share.
+#[derive(Default)]
+pub(crate) struct Keeping {
+    pub(crate) is_closing: bool,
+    pub(crate) is_wanted: bool,
+    /// Counts the keeper's rounds, so that a waiting writer knows that it has looked.
+    pub(crate) rounds: u64,
+    pub(crate) last_error: Option<Error>,
+}
+
+/// A store of any kind, as the engine and the keeper see it.
+pub(crate) trait AnyStore: Send + Sync {
+    /// Takes back a record of the log.
+    fn replay(&self, frame: &Frame<'_>) -> Result<()>;
+    /// Ends recovery.
+    fn finish_replay(&self);
+    /// Notes damage for those who ask.
+    fn report(&self, error: Error);
+    /// The oldest log position that the store still needs.
+    fn log_floor(&self) -> Option<u64>;
+    /// Memory that a freeze would return.
+    fn freezable_bytes(&self) -> u64;
+    /// How long the active window has been taking entries, in seconds.
+    fn window_age_seconds(&self) -> i64;
+    /// Moves everything in memory to blocks.
+    fn freeze(&self) -> Result<()>;
+    /// Forgets idle series where nobody needs them any more.
+    fn evict(&self);
+    /// Takes back what the failed log had not acknowledged.
+    fn settle_failure(&self, wal: &Wal);
+}
+
+impl Shared {
+    pub(crate) fn new(fs: Arc<dyn Fs>, clock: Arc<dyn Clock>, options: Options) -> Arc<Self> {
+        Arc::new(Shared {
+            fs,
+            wal: RwLock::new(None),
+            budget: Arc::new(Budget::new(options.series_max, options.head_bytes_max)),
+            cache: PageCache::new(usize::try_from(options.cache_bytes_max).unwrap_or(usize::MAX)),
+            options,
+            clock,
+            stores: RwLock::default(),
+            keeping: Mutex::default(),
+            work: Condvar::new(),
+            relief: Condvar::new(),
+        })
+    }
+
+    pub(crate) fn install_wal(&self, wal: Arc<Wal>) {
+        *self.wal.write() = Some(wal);
+    }
+
+    pub(crate) fn take_wal(&self) -> Option<Arc<Wal>> {
+        self.wal.write().take()
+    }
+
+    /// The log, or why there is none to write to.
+    pub(crate) fn wal(&self) -> Result<Arc<Wal>> {
+        self.wal.read().clone().ok_or_else(|| {
+            let is_closed = self.keeping.lock().is_closing;
+            match is_closed {
+                true => Error::new(ErrorKind::Closed, "the engine is closed"),
+                false => Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"),
+            }
+        })
+    }
+
+    pub(crate) fn enlist(&self, store: Arc<dyn AnyStore>) {
+        self.stores.write().push(store);
+    }
+
+    pub(crate) fn stores(&self) -> Vec<Arc<dyn AnyStore>> {
+        self.stores.read().clone()
+    }
+
+    pub(crate) fn dismiss_stores(&self) {
+        self.stores.write().clear();
+    }
+
+    /// Removes the log's segments that no store needs.
+    pub(crate) fn release_log(&self) -> Result<()> {
+        let Ok(wal) = self.wal() else { return Ok(()) };
+        // Read before the stores are asked: what comes in meanwhile stands at or after this (I4).
+        let next = wal.next_lsn().0;
+        let floors = self.stores().into_iter().filter_map(|store| store.log_floor());
+        wal.release(Lsn(floors.min().unwrap_or(next).min(next)))?;
+        Ok(())
+    }
+
+    /// After a failure of the log: takes back what was not acknowledged, and begins a new segment.
+    pub(crate) fn revive_log(&self) -> Result<()> {
+        let wal = self.wal()?;
+        if wal.health().is_none() {
+            return Ok(());
+        }
+        for store in self.stores() {
+            store.settle_failure(&wal);
+        }
+        wal.revive(wal.acknowledged_lsn())
+    }
+}

@@ -1,0 +1,198 @@
+//! One tenant: its metrics, its logs, and what stands beside the metrics.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::config::Limits;
+use crate::engine::Mode;
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+use crate::kind::lines::Lines;
+use crate::kind::samples::Samples;
+use crate::manifest::Manifest;
+use crate::store::Store;
+use crate::store::recover::StorePlace;
+use crate::store::shared::{AnyStore, Shared};
+use crate::wal::TENANT_BYTES_MAX;
+
+/// The folder of all tenants' folders.
+pub(crate) const TENANTS: &str = "tenants";
+
+/// Streams of the log, and the folder of each.
+const METRICS: (u8, &str) = (1, "metrics");
+const LOGS: (u8, &str) = (2, "logs");
+/// Exemplars are lines beside the series: a store of their own keeps them out of log answers.
+const EXEMPLARS: (u8, &str) = (3, "exemplars");
+
+/// One tenant's stores. A handle: clones are the same tenant.
+#[derive(Clone)]
+pub struct Tenant {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    shared: Arc<Shared>,
+    mode: Mode,
+    name: Arc<str>,
+    directory: PathBuf,
+    limits: Limits,
+    metrics: Slot<Samples>,
+    logs: Slot<Lines>,
+    exemplars: Slot<Lines>,
+}
+
+/// A store that is opened when it is first asked for.
+struct Slot<K: Kind> {
+    stream: (u8, &'static str),
+    store: Mutex<Option<Store<K>>>,
+}
+
+impl<K: Kind> Slot<K> {
+    fn new(stream: (u8, &'static str)) -> Self {
+        Slot { stream, store: Mutex::default() }
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        mode: Mode,
+        name: Arc<str>,
+        directory: PathBuf,
+        limits: Limits,
+    ) -> Self {
+        let parts = Parts {
+            shared: Arc::clone(shared),
+            mode,
+            name,
+            directory,
+            limits,
+            metrics: Slot::new(METRICS),
+            logs: Slot::new(LOGS),
+            exemplars: Slot::new(EXEMPLARS),
+        };
+        Tenant { parts: Arc::new(parts) }
+    }
+
+    /// The tenant's name.
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// The tenant's metrics.
+    pub fn metrics(&self) -> Result<Store<Samples>> {
+        self.parts.open(&self.parts.metrics)
+    }
+
+    /// The tenant's logs.
+    pub fn logs(&self) -> Result<Store<Lines>> {
+        self.parts.open(&self.parts.logs)
+    }
+
+    /// The store that keeps the exemplars.
+    pub(crate) fn exemplar_store(&self) -> Result<Store<Lines>> {
+        self.parts.open(&self.parts.exemplars)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.parts.limits
+    }
+
+    /// The store of a stream of the log.
+    pub(crate) fn store(&self, tag: u8) -> Result<Arc<dyn AnyStore>> {
+        match tag {
+            1 => Ok(self.metrics()?.core),
+            2 => Ok(self.logs()?.core),
+            3 => Ok(self.exemplar_store()?.core),
+            _ => Err(Error::corrupt(format!("kind {tag} is unknown"))),
+        }
+    }
+
+    /// Opens the stores whose folders are there.
+    pub(crate) fn open_existing(&self) -> Result<()> {
+        let listed = self.parts.shared.fs.list(&self.parts.directory);
+        let names = listed
+            .map_err(|error| Error::io(error, "cannot list a tenant", &self.parts.directory))?;
+        for (tag, folder) in [METRICS, LOGS, EXEMPLARS] {
+            if names.iter().any(|name| name == folder) {
+                self.store(tag)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The log floors of the open stores.
+    pub(crate) fn floors(&self) -> Vec<u64> {
+        self.parts.versions().into_iter().map(|(_, version)| version.wal_floor).collect()
+    }
+
+    pub(crate) fn sequences(&self) -> Vec<u64> {
+        self.parts.versions().into_iter().map(|(_, version)| version.sequence).collect()
+    }
+
+    /// Whether the manifests on disk still say what they said when they were read.
+    pub(crate) fn is_current(&self) -> Result<bool> {
+        for (folder, version) in self.parts.versions() {
+            let directory = self.parts.directory.join(folder).join("manifest");
+            let now = Manifest::read(&*self.parts.shared.fs, &directory)?;
+            if now.version.sequence != version.sequence {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Parts {
+    fn open<K: Kind>(&self, slot: &Slot<K>) -> Result<Store<K>> {
+        let mut open = slot.store.lock();
+        if let Some(store) = &*open {
+            return Ok(store.clone());
+        }
+        let place = StorePlace {
+            tenant: Arc::clone(&self.name),
+            tag: slot.stream.0,
+            directory: self.directory.join(slot.stream.1),
+            limits: self.limits.clone(),
+        };
+        let store = match self.mode {
+            Mode::Write => Store::open(&self.shared, place)?,
+            Mode::Read => Store::open_read_only(&self.shared, place)?,
+        };
+        self.shared.enlist(Arc::clone(&store.core) as Arc<dyn AnyStore>);
+        *open = Some(store.clone());
+        Ok(store)
+    }
+
+    fn versions(&self) -> Vec<(&'static str, Arc<crate::manifest::Version>)> {
+        let mut versions = Vec::new();
+        if let Some(store) = &*self.metrics.store.lock() {
+            versions.push((METRICS.1, Arc::clone(&store.core.state().version)));
+        }
+        if let Some(store) = &*self.logs.store.lock() {
+            versions.push((LOGS.1, Arc::clone(&store.core.state().version)));
+        }
+        if let Some(store) = &*self.exemplars.store.lock() {
+            versions.push((EXEMPLARS.1, Arc::clone(&store.core.state().version)));
+        }
+        versions
+    }
+}
+
+/// Refuses names that could not be a folder of their own under `tenants`.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!-_.*'()".contains(&byte);
+    let is_fine = (1..=TENANT_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && name != "."
+        && name != "..";
+    match is_fine {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "tenant name {name:?} is not valid: 1 to {TENANT_BYTES_MAX} bytes of ASCII letters, digits \
+             and !-_.*'() are, except . and .."
+        ))),
+    }
+}
