@@ -91,7 +91,8 @@ impl Matcher {
         &self.condition.value
     }
 
-    /// Whether a series with this value of the label is selected; pass `""` for one without the label.
+    /// Whether a series with this value of the label is selected; pass `""` for one without the
+    /// label.
     pub fn matches(&self, value: &str) -> bool {
         let accepted = match &self.condition.accepted {
             Accepted::Value(_) => value == &*self.condition.value,
@@ -105,8 +106,8 @@ impl Matcher {
         self.matches("")
     }
 
-    /// Which values the matcher's right side accepts. For a negative operator these are the values that
-    /// are *not* selected.
+    /// Which values the matcher's right side accepts. For a negative operator these are the values
+    /// that are *not* selected.
     pub fn shape(&self) -> &Shape {
         match &self.condition.accepted {
             Accepted::Value(shape) => shape,
@@ -192,8 +193,8 @@ fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')
 }
 
-/// Whether Go prints the character as it is. `escape_debug` agrees with it but for combining marks, which
-/// it escapes in some places, and quotes, which are dealt with before.
+/// Whether Go prints the character as it is. `escape_debug` agrees with it but for combining marks,
+/// which it escapes in some places, and quotes, which are dealt with before.
 fn is_printable(c: char) -> bool {
     c.is_ascii() || c.is_alphanumeric() || c.escape_debug().len() == 1
 }

@@ -1,8 +1,8 @@
 //! Character classes: `[...]`, `\d`, `[:alpha:]`, `\p{Greek}`, and simple case folding.
 //!
-//! Perl and POSIX classes are ASCII, as in RE2. Each item of a bracket is folded on its own and negated
-//! after, so `(?i)[^k]` excludes the Kelvin sign too. Unicode tables are those of `regex-syntax`; only the
-//! names that Go knows are let through.
+//! Perl and POSIX classes are ASCII, as in RE2. Each item of a bracket is folded on its own and
+//! negated after, so `(?i)[^k]` excludes the Kelvin sign too. Unicode tables are those of
+//! `regex-syntax`; only the names that Go knows are let through.
 
 use std::ops::RangeInclusive;
 
@@ -48,7 +48,8 @@ const POSIX: &[(&str, Ascii)] = &[
     ("xdigit", &[('0', '9'), ('A', 'F'), ('a', 'f')]),
 ];
 
-/// Scripts whose full name has four letters. Other four-letter names are ISO 15924 codes, which Go refuses.
+/// Scripts whose full name has four letters. Other four-letter names are ISO 15924 codes, which Go
+/// refuses.
 const FOUR_LETTER_SCRIPTS: &[&str] = &[
     "ahom", "cham", "kawi", "lisu", "miao", "modi", "newa", "thai", "toto",
 ];
@@ -251,7 +252,8 @@ impl Classes {
         self.check(bracket, scan)
     }
 
-    /// A Unicode category or script by name, folded if asked; kept, for patterns name few of them often.
+    /// A Unicode category or script by name, folded if asked; kept, for patterns name few of them
+    /// often.
     fn table(&mut self, name: &str, fold: bool) -> Option<ClassUnicode> {
         let key: String = name
             .chars()
@@ -309,7 +311,8 @@ impl Classes {
 }
 
 impl Bracket {
-    /// Adds code points `low..=high`, leaving out surrogates at the ends: those within are no `char`.
+    /// Adds code points `low..=high`, leaving out surrogates at the ends: those within are no
+    /// `char`.
     fn push(&mut self, low: u32, high: u32, fold: bool) {
         let ranges = if fold {
             &mut self.folding
@@ -334,8 +337,8 @@ impl Bracket {
     }
 }
 
-/// Joins ranges that only the surrogates part. `regex-syntax` does not, and would take what is between
-/// them, its borders included, for the negation.
+/// Joins ranges that only the surrogates part. `regex-syntax` does not, and would take what is
+/// between them, its borders included, for the negation.
 fn bridge(class: &mut ClassUnicode) {
     let parted = class
         .ranges()

@@ -1,9 +1,12 @@
-//! From pattern text to a program: parse, work out the facts, build the automata, all within limits.
+//! From pattern text to a program: parse, work out the facts, build the automata, all within
+//! limits.
 
+use std::sync::OnceLock;
 use std::thread;
 
 use memchr::memmem::Finder;
-use regex_automata::meta::Regex;
+use regex_automata::meta::{BuildError, Regex};
+use regex_syntax::hir::{Hir, Look};
 
 use super::parse::{Parsed, parse};
 use super::shape::{Facts, Shape, facts};
@@ -14,19 +17,34 @@ use crate::error::{Error, Result};
 pub(super) const PROGRAM_BYTES_MAX: usize = 48 << 20;
 /// Longest pattern.
 const PATTERN_BYTES_MAX: usize = 256 << 10;
-/// Patterns higher than this are compiled on a thread of their own, because the automaton builder recurses.
+/// Patterns higher than this are compiled on a thread of their own, because the automaton builder
+/// recurses.
 const HEIGHT_INLINE_MAX: u32 = 50;
 const DEEP_STACK_BYTES: usize = 32 << 20;
+/// Estimated bytes up to which automata that matching does not need wait until they are asked for.
+const LATER_BYTES_MAX: u64 = 1 << 20;
 
 /// A compiled pattern.
 pub(super) struct Program {
-    pub(super) regex: Regex,
+    /// Built at once when matching needs it, and when it might break a limit; else on first use,
+    /// since most label matchers are decided by their shape.
+    regex: OnceLock<Regex>,
+    /// What `regex` is yet to be built from.
+    hir: Hir,
     pub(super) names: Vec<Option<Box<str>>>,
     pub(super) facts: Facts,
-    /// Finds the string of `Contains`, or the inner one of a `General` whose automata are anchored and so
-    /// would not look for it first.
+    /// Finds the string of `Contains`, or the inner one of a `General` whose automata are anchored
+    /// and so would not look for it first.
     pub(super) finder: Option<Finder<'static>>,
     pub(super) reads_replacement: bool,
+}
+
+impl Program {
+    /// The automata.
+    pub(super) fn regex(&self) -> &Regex {
+        let late = || regex(&self.hir, None).expect("a pattern of this size breaks no limit");
+        self.regex.get_or_init(late)
+    }
 }
 
 /// Compiles a pattern whose automata may take `bytes_max` each.
@@ -54,7 +72,8 @@ pub(super) fn compile(pattern: &str, bytes_max: usize) -> Result<Program> {
     })
 }
 
-/// What the matcher that finds groups will allocate: two tables of a slot for each state and group border.
+/// What the matcher that finds groups will allocate: two tables of a slot for each state and group
+/// border.
 fn slot_bytes(parsed: &Parsed) -> u64 {
     let slots = 2 * parsed.names.len() as u64;
     let table = parsed.cost.states.saturating_mul(slots);
@@ -63,11 +82,8 @@ fn slot_bytes(parsed: &Parsed) -> u64 {
 
 fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
     let facts = facts(&parsed.hir);
-    let regex = Regex::builder()
-        .configure(Regex::config().nfa_size_limit(Some(bytes_max)))
-        .build_from_hir(&parsed.hir)
-        // The syntax has been checked: only a limit can be in the way.
-        .map_err(|_| Fault::TooLarge.at(pattern))?;
+    let small = parsed.cost.bytes <= LATER_BYTES_MAX && parsed.height <= HEIGHT_INLINE_MAX;
+    let needed = matches!(facts.shape, Shape::General { .. });
     let sought: Option<&str> = match &facts.shape {
         Shape::Contains(text) => Some(text),
         Shape::General { inner, .. } if starts_at_border(&parsed) && !inner.is_empty() => {
@@ -76,8 +92,16 @@ fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
         _ => None,
     };
     let finder = sought.map(|text| Finder::new(text.as_bytes()).into_owned());
+    let (regex, hir) = if needed || !small {
+        // The syntax has been checked: only a limit can be in the way.
+        let regex = regex(&parsed.hir, Some(bytes_max)).map_err(|_| Fault::TooLarge.at(pattern))?;
+        (OnceLock::from(regex), Hir::empty())
+    } else {
+        (OnceLock::new(), parsed.hir)
+    };
     Ok(Program {
         regex,
+        hir,
         names: parsed.names,
         facts,
         finder,
@@ -85,7 +109,12 @@ fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
     })
 }
 
+fn regex(hir: &Hir, bytes_max: Option<usize>) -> Result<Regex, BuildError> {
+    let config = Regex::config().nfa_size_limit(bytes_max);
+    Regex::builder().configure(config).build_from_hir(hir)
+}
+
 fn starts_at_border(parsed: &Parsed) -> bool {
     let leading = parsed.hir.properties().look_set_prefix();
-    leading.contains(regex_syntax::hir::Look::Start)
+    leading.contains(Look::Start)
 }

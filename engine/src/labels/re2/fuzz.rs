@@ -1,5 +1,5 @@
-//! The body of the fuzz target for patterns: any bytes are a pattern and a text, and nothing may panic or
-//! contradict the automaton.
+//! The body of the fuzz target for patterns: any bytes are a pattern and a text, and nothing may
+//! panic or contradict the automaton.
 
 use super::{Captures, Haystack, Re2, Shape, Template};
 

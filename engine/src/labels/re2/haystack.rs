@@ -1,7 +1,7 @@
 //! Text to search, read as Go reads it: a byte that is not UTF-8 counts as one U+FFFD.
 //!
-//! The automata only know UTF-8. Text that is not is searched in a repaired copy, made once for any number
-//! of searches, and the positions found are translated back; no approximation is involved.
+//! The automata only know UTF-8. Text that is not is searched in a repaired copy, made once for any
+//! number of searches, and the positions found are translated back; no approximation is involved.
 
 use std::borrow::Cow;
 

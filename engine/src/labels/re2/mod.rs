@@ -1,9 +1,10 @@
-//! Regular expressions as Prometheus and Loki understand them: the syntax and meaning of RE2 as in Go's
-//! `regexp`, run by the automata of `regex-automata`.
+//! Regular expressions as Prometheus and Loki understand them: the syntax and meaning of RE2 as in
+//! Go's `regexp`, run by the automata of `regex-automata`.
 //!
-//! Everything in the store that matches a pattern comes through here, because Rust's `regex` differs from
-//! RE2 silently (classes, word borders, set operators). Matches are leftmost-first; text that is not UTF-8
-//! is read as Go reads it. What a pattern means without an automaton is its [`Shape`].
+//! Everything in the store that matches a pattern comes through here, because Rust's `regex`
+//! differs from RE2 silently (classes, word borders, set operators). Matches are leftmost-first;
+//! text that is not UTF-8 is read as Go reads it. What a pattern means without an automaton is its
+//! [`Shape`].
 
 mod class;
 mod compile;
@@ -52,8 +53,8 @@ impl Re2 {
         Re2::compile_within(pattern, PROGRAM_BYTES_MAX)
     }
 
-    /// Compiles a pattern that must match all of a text, in which `.` matches newlines too: what label
-    /// matchers mean.
+    /// Compiles a pattern that must match all of a text, in which `.` matches newlines too: what
+    /// label matchers mean.
     pub fn anchored(pattern: &str) -> Result<Re2> {
         Re2::anchored_within(pattern, PROGRAM_BYTES_MAX)
     }
@@ -66,9 +67,11 @@ impl Re2 {
         })
     }
 
-    /// [`Re2::anchored`], refusing a pattern any of whose automata would take more than `bytes_max`.
+    /// [`Re2::anchored`], refusing a pattern any of whose automata would take more than
+    /// `bytes_max`.
     pub fn anchored_within(pattern: &str, bytes_max: usize) -> Result<Re2> {
-        // As Prometheus does it, on the text: `a)|(b` is accepted there, and its errors quote all of this.
+        // As Prometheus does it, on the text: `a)|(b` is accepted there, and its errors quote all
+        // of this.
         let program = compile(&format!("^(?s:{pattern})$"), bytes_max)?;
         Ok(Re2 {
             pattern: pattern.into(),
@@ -96,25 +99,25 @@ impl Re2 {
         if let Some(answer) = self.decide(bytes) {
             return answer;
         }
-        // A match found in the bytes as they are is a match; only a pattern that can take a byte that is
-        // not UTF-8 may match more than that.
-        self.program.regex.is_match(bytes)
+        // A match found in the bytes as they are is a match; only a pattern that can take a byte
+        // that is not UTF-8 may match more than that.
+        self.program.regex().is_match(bytes)
             || (self.program.reads_replacement
                 && std::str::from_utf8(bytes).is_err()
                 && self.is_match_by_automaton(&Haystack::new(bytes)))
     }
 
-    /// Whether the pattern matches somewhere in this text: [`Re2::is_match`] without the question whether
-    /// it is UTF-8.
+    /// Whether the pattern matches somewhere in this text: [`Re2::is_match`] without the question
+    /// whether it is UTF-8.
     pub fn is_match_str(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
         self.decide(bytes)
-            .unwrap_or_else(|| self.program.regex.is_match(bytes))
+            .unwrap_or_else(|| self.program.regex().is_match(bytes))
     }
 
     /// The slow twin of [`Re2::is_match`], without shapes and shortcuts.
     pub(crate) fn is_match_by_automaton(&self, haystack: &Haystack<'_>) -> bool {
-        self.program.regex.is_match(haystack.text())
+        self.program.regex().is_match(haystack.text())
     }
 
     fn decide(&self, bytes: &[u8]) -> Option<bool> {
@@ -126,9 +129,10 @@ impl Re2 {
         }
     }
 
-    /// The leftmost match that begins at `at` or after; what is before `at` still counts as context.
+    /// The leftmost match that begins at `at` or after; what is before `at` still counts as
+    /// context.
     pub fn find_at(&self, haystack: &Haystack<'_>, at: usize) -> Option<Range<usize>> {
-        let found = self.program.regex.search(&input(haystack, at)?)?;
+        let found = self.program.regex().search(&input(haystack, at)?)?;
         Some(haystack.to_bytes(found.start())..haystack.to_bytes(found.end()))
     }
 
@@ -141,7 +145,7 @@ impl Re2 {
         };
         if self
             .program
-            .regex
+            .regex()
             .search_slots(&input, &mut captures.slots)
             .is_none()
         {

@@ -1,15 +1,15 @@
 //! A parsed part of a pattern: its HIR, and what the limits need to know about it.
 //!
 //! Parts are built bottom up from an explicit stack, so a deep pattern costs no machine stack here.
-//! Costs are estimates made before any automaton exists: they let a pattern that would need gigabytes be
-//! refused for the price of parsing it.
+//! Costs are estimates made before any automaton exists: they let a pattern that would need
+//! gigabytes be refused for the price of parsing it.
 
 use regex_syntax::hir::{Capture, Class, ClassUnicode, Hir, Look, Repetition};
 
 /// Estimated bytes of automaton for one literal byte or one small class.
 const STATE_BYTES: u64 = 56;
-/// Estimated bytes for a class beyond ASCII: a fixed part, and a part for each of its ranges (measured on
-/// the reverse automaton, the larger of the two).
+/// Estimated bytes for a class beyond ASCII: a fixed part, and a part for each of its ranges
+/// (measured on the reverse automaton, the larger of the two).
 const CLASS_BYTES: u64 = 700;
 const CLASS_RANGE_BYTES: u64 = 50;
 /// States that a class beyond ASCII takes in the forward automaton.
@@ -22,8 +22,8 @@ pub(super) struct Cost {
     pub(super) states: u64,
 }
 
-/// The shape that decides how a part is counted when it joins a larger one: nested concatenations and
-/// alternations are one level, as in Go.
+/// The shape that decides how a part is counted when it joins a larger one: nested concatenations
+/// and alternations are one level, as in Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Literal,

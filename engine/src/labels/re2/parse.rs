@@ -1,7 +1,8 @@
 //! Patterns in the syntax of RE2 and Go's `regexp.Compile`, read into HIR.
 //!
-//! One pass with an explicit stack of open groups. What is accepted, what is refused and the words of the
-//! refusal follow Go; what a group is called stays here, since Go lets two groups share a name.
+//! One pass with an explicit stack of open groups. What is accepted, what is refused and the words
+//! of the refusal follow Go; what a group is called stays here, since Go lets two groups share a
+//! name.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange, Hir, Look};
 
@@ -117,8 +118,8 @@ impl Group {
 }
 
 impl Parser<'_> {
-    /// Reads one token. `repeated_at` is where the token before began if it was a repetition, and so is the
-    /// answer for this one.
+    /// Reads one token. `repeated_at` is where the token before began if it was a repetition, and
+    /// so is the answer for this one.
     fn step(&mut self, next: char, repeated_at: Option<usize>) -> Result<Option<usize>> {
         let start = self.scan.at;
         match next {
@@ -253,8 +254,9 @@ impl Parser<'_> {
         self.push(Node::look(look))
     }
 
-    /// `\B`. The automata look at bytes, and inside of a character beyond ASCII there is no ASCII border; one
-    /// of the Unicode looks holds at every border of characters, and neither does inside of one.
+    /// `\B`. The automata look at bytes, and inside of a character beyond ASCII there is no ASCII
+    /// border; one of the Unicode looks holds at every border of characters, and neither does
+    /// inside of one.
     fn no_border(&mut self) -> Result<()> {
         self.scan.at += "\\B".len();
         // Those looks want text that is UTF-8.

@@ -135,8 +135,8 @@ impl Re2 {
             .find_map(|(index, _)| captures.group(index))
     }
 
-    /// A copy of `haystack` with every match replaced, as in Go's `ReplaceAll`: an empty match right after
-    /// another match is left alone.
+    /// A copy of `haystack` with every match replaced, as in Go's `ReplaceAll`: an empty match
+    /// right after another match is left alone.
     pub fn replace_all(&self, haystack: &Haystack<'_>, template: &Template) -> Vec<u8> {
         let bytes = haystack.bytes();
         let mut out = Vec::with_capacity(bytes.len());

@@ -1,6 +1,7 @@
 //! A cursor over pattern text: single characters, escapes and repeat counts.
 //!
-//! It knows the spelling of the small tokens and their errors; what they mean is the parser's business.
+//! It knows the spelling of the small tokens and their errors; what they mean is the parser's
+//! business.
 
 use super::syntax::Fault;
 use crate::error::Result;
@@ -59,8 +60,8 @@ impl<'p> Scan<'p> {
         found
     }
 
-    /// Reads an escape that stands for one code point (perhaps a surrogate, which no text contains).
-    /// The cursor is on the backslash.
+    /// Reads an escape that stands for one code point (perhaps a surrogate, which no text
+    /// contains). The cursor is on the backslash.
     pub(super) fn escape(&mut self) -> Result<u32> {
         let start = self.at;
         let opened = self.take("\\");
@@ -119,7 +120,8 @@ impl<'p> Scan<'p> {
         }
     }
 
-    /// Reads `{n}`, `{n,}` or `{n,m}`; the cursor is on the brace and stays there unless it is a repeat.
+    /// Reads `{n}`, `{n,}` or `{n,m}`; the cursor is on the brace and stays there unless it is a
+    /// repeat.
     pub(super) fn counts(&mut self) -> Counts {
         let mut ahead = *self;
         let Some(counts) = ahead.counts_ahead() else {

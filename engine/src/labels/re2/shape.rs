@@ -1,8 +1,8 @@
 //! What a pattern asks, where that can be said without a regular expression.
 //!
-//! Most patterns in label matchers and line filters are lists, prefixes and substrings in disguise. An
-//! index answers those from its sorted values; a shape is therefore either exactly the pattern's meaning or,
-//! in `General`, facts that hold for every text that matches.
+//! Most patterns in label matchers and line filters are lists, prefixes and substrings in disguise.
+//! An index answers those from its sorted values; a shape is therefore either exactly the pattern's
+//! meaning or, in `General`, facts that hold for every text that matches.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ const EXACT_BYTES_MAX: usize = 8 << 10;
 const REQUIRED_VALUES_MAX: usize = 16;
 const REQUIRED_BYTES_MAX: usize = 1 << 10;
 
-/// Which texts a pattern accepts. All but `General` are exact: a text is accepted if and only if it has the
-/// property named.
+/// Which texts a pattern accepts. All but `General` are exact: a text is accepted if and only if it
+/// has the property named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -34,8 +34,8 @@ pub enum Shape {
     NotEmpty,
     /// Any text: `.*`.
     Any,
-    /// Only the pattern itself can tell, but an accepted text begins with `prefix` and contains `inner`
-    /// (either may be empty, which says nothing).
+    /// Only the pattern itself can tell, but an accepted text begins with `prefix` and contains
+    /// `inner` (either may be empty, which says nothing).
     General {
         /// What every accepted text begins with.
         prefix: Box<str>,
@@ -119,7 +119,8 @@ fn shape(hir: &Hir, pieces: &[&Hir]) -> Shape {
     let rest = &pieces[from_left..];
     let (from_right, right) = trim(rest.iter().rev().copied(), &RIGHT);
     let body = &rest[..rest.len() - from_right];
-    // An open edge may have swallowed all there was, and then the other end must be asked about too.
+    // An open edge may have swallowed all there was, and then the other end must be asked about
+    // too.
     exact_shape(body, left, right).unwrap_or_else(|| general(hir, pieces, left))
 }
 

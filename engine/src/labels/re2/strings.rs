@@ -216,8 +216,8 @@ impl Best {
     }
 }
 
-/// Whether the string holds a U+FFFD, which stands for bytes that are not UTF-8 as well: comparing bytes
-/// would miss those.
+/// Whether the string holds a U+FFFD, which stands for bytes that are not UTF-8 as well: comparing
+/// bytes would miss those.
 pub(super) fn reads_replacement(string: &[u8]) -> bool {
     let mut buffer = [0; 4];
     let replacement = REPLACEMENT.encode_utf8(&mut buffer).as_bytes();

@@ -1,4 +1,5 @@
-//! Tests of the whole front end: syntax, errors, limits, facts, replacement, and the automata as a twin.
+//! Tests of the whole front end: syntax, errors, limits, facts, replacement, and the automata as a
+//! twin.
 
 mod differential;
 mod errors;

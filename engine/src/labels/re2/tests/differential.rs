@@ -1,5 +1,5 @@
-//! Random patterns and texts: against `regex-automata`'s own syntax where both agree, and every shortcut
-//! against the automata.
+//! Random patterns and texts: against `regex-automata`'s own syntax where both agree, and every
+//! shortcut against the automata.
 
 use proptest::prelude::*;
 use proptest::sample::select;
