@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use memchr::memmem::Finder;
-use regex_automata::meta::{BuildError, Regex};
+use regex_automata::meta::Regex;
 use regex_syntax::hir::{Hir, Look};
 
 use super::parse::{Parsed, parse};
@@ -93,8 +93,8 @@ fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
     };
     let finder = sought.map(|text| Finder::new(text.as_bytes()).into_owned());
     let (regex, hir) = if needed || !small {
-        // The syntax has been checked: only a limit can be in the way.
-        let regex = regex(&parsed.hir, Some(bytes_max)).map_err(|_| Fault::TooLarge.at(pattern))?;
+        let regex =
+            regex(&parsed.hir, Some(bytes_max)).ok_or_else(|| Fault::TooLarge.at(pattern))?;
         (OnceLock::from(regex), Hir::empty())
     } else {
         (OnceLock::new(), parsed.hir)
@@ -109,9 +109,10 @@ fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
     })
 }
 
-fn regex(hir: &Hir, bytes_max: Option<usize>) -> Result<Regex, BuildError> {
+/// Builds the automata; `None` if a limit is in the way, for the syntax has been checked.
+fn regex(hir: &Hir, bytes_max: Option<usize>) -> Option<Regex> {
     let config = Regex::config().nfa_size_limit(bytes_max);
-    Regex::builder().configure(config).build_from_hir(hir)
+    Regex::builder().configure(config).build_from_hir(hir).ok()
 }
 
 fn starts_at_border(parsed: &Parsed) -> bool {

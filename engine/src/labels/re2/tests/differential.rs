@@ -52,7 +52,11 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn common_syntax_means_the_same_as_in_regex_automata(
@@ -69,7 +73,8 @@ proptest! {
             theirs.captures(&text, &mut expected);
             for index in 0..ours.captures_len() {
                 let group = expected.get_group(index).map(|span| span.range());
-                prop_assert_eq!(captures.group(index), group, "group {} of {:?} on {:?}", index, pattern, text);
+                let ours = captures.group(index);
+                prop_assert_eq!(ours, group, "group {} of {:?} on {:?}", index, pattern, text);
             }
         }
     }
@@ -93,7 +98,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_as_pattern_and_text_do_not_panic(data in prop::collection::vec(any::<u8>(), 0..60)) {
+    fn any_bytes_as_pattern_and_text_do_not_panic(
+        data in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
         fuzz_re2(&data);
     }
 

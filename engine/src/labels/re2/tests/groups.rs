@@ -134,3 +134,36 @@ fn programs_are_shared_between_threads() {
     fn shared<T: Send + Sync + Clone>(_: &T) {}
     shared(&Re2::compile("a").unwrap());
 }
+
+#[test]
+fn groups_in_loops_and_empty_branches_are_those_of_go() {
+    type Groups = &'static [Option<Range<usize>>];
+    let table: [(&str, &[u8], Option<Groups>); 9] = [
+        ("x*(|(y))z*", b"xxzz", Some(&[Some(0..4), Some(2..2), None])),
+        ("(xx)*$", b"x", Some(&[Some(1..1), None])),
+        ("(x){0}", b"", Some(&[Some(0..0), None])),
+        ("(|x)*", b"xx", Some(&[Some(0..0), Some(0..0)])),
+        (
+            "((x|y|z)*(w))",
+            b"xyzw",
+            Some(&[Some(0..4), Some(0..4), Some(2..3), Some(3..4)]),
+        ),
+        (
+            "(.)(.)",
+            "日x".as_bytes(),
+            Some(&[Some(0..4), Some(0..3), Some(3..4)]),
+        ),
+        ("(\u{fffd})", b"ab\xffc", Some(&[Some(2..3), Some(2..3)])),
+        (r"(\x{fffd})", b"\xc2\0", Some(&[Some(0..1), Some(0..1)])),
+        (r"[^\D\d]", b"a1", None),
+    ];
+    for (pattern, text, expected) in table {
+        let re = Re2::compile(pattern).unwrap();
+        let mut captures = Captures::default();
+        let found = re.captures_at(&Haystack::new(text), 0, &mut captures);
+        let groups: Vec<_> = (0..re.captures_len())
+            .map(|index| captures.group(index))
+            .collect();
+        assert_eq!(found.then_some(groups.as_slice()), expected, "{pattern:?}");
+    }
+}
