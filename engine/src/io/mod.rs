@@ -9,6 +9,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) mod disk;
+mod mmap;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod sim;
+
 /// A file system: what the engine needs of one and no more.
 pub(crate) trait Fs: Send + Sync + 'static {
     /// Creates a directory and its parents; one that exists is fine.
@@ -25,6 +30,8 @@ pub(crate) trait Fs: Send + Sync + 'static {
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the bytes of a file durable that somebody else wrote: an earlier process, before it died.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive advisory lock on a file (created if absent), or `WouldBlock` if somebody holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 }
@@ -59,6 +66,7 @@ pub(crate) struct Mapped {
 
 enum MappedBytes {
     Heap(Vec<u8>),
+    Memory(memmap2::Mmap),
 }
 
 impl Mapped {
@@ -68,6 +76,13 @@ impl Mapped {
             bytes: MappedBytes::Heap(bytes),
         }
     }
+
+    /// Bytes of a sealed file, mapped; dropping this unmaps them.
+    fn memory(map: memmap2::Mmap) -> Self {
+        Mapped {
+            bytes: MappedBytes::Memory(map),
+        }
+    }
 }
 
 impl std::ops::Deref for Mapped {
@@ -75,6 +90,7 @@ impl std::ops::Deref for Mapped {
     fn deref(&self) -> &[u8] {
         match &self.bytes {
             MappedBytes::Heap(bytes) => bytes,
+            MappedBytes::Memory(map) => map,
         }
     }
 }
