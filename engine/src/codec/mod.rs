@@ -3,4 +3,8 @@
 //! Every decoder here takes bytes that may be hostile: it returns an error, never panics, and never sizes an
 //! allocation by a length that it has not checked against a limit of its own or the bytes at hand.
 
+pub(crate) mod bits;
 pub(crate) mod bytes;
+pub(crate) mod decimal;
+pub(crate) mod stream;
+pub(crate) mod window;
