@@ -6,5 +6,15 @@
 pub(crate) mod bits;
 pub(crate) mod bytes;
 pub(crate) mod decimal;
+pub(crate) mod float_chunk;
+pub(crate) mod floats;
+pub(crate) mod ints;
+pub(crate) mod miniblock;
+pub(crate) mod pack;
 pub(crate) mod stream;
+pub(crate) mod times;
 pub(crate) mod window;
+pub(crate) mod xor;
+
+/// The most entries that a sealed chunk holds.
+pub(crate) const CHUNK_ENTRIES_MAX: usize = 65_536;
