@@ -122,9 +122,24 @@ fn decode_ints(
     out: &mut Vec<f64>,
     convert: impl Fn(i64) -> f64,
 ) -> Result<()> {
+    // Clearing the buffer is a good part of the work for a short chunk.
+    if count <= BLOCK / 2 {
+        convert_blocks(cursor, count, out, &mut [0; BLOCK / 2], convert)
+    } else {
+        convert_blocks(cursor, count, out, &mut [0; BLOCK], convert)
+    }
+}
+
+#[inline]
+fn convert_blocks(
+    cursor: &mut Cursor<'_>,
+    count: usize,
+    out: &mut Vec<f64>,
+    integers: &mut [i64],
+    convert: impl Fn(i64) -> f64,
+) -> Result<()> {
     let mut reader = Reader::open(cursor)?;
     out.reserve(count);
-    let mut integers = [0i64; BLOCK];
     let mut left = count;
     while left > 0 {
         let block = &mut integers[..left.min(BLOCK)];

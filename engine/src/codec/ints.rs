@@ -6,6 +6,7 @@
 
 use super::bytes::{Cursor, put_varint, put_varint_signed};
 use super::miniblock::{self, BLOCK, Plan, signed_bytes, varint_bytes};
+use super::pack;
 use crate::error::{Error, Result};
 
 const TAG_CONSTANT: u8 = 0;
@@ -17,6 +18,8 @@ const TAG_SCALED: u8 = 5;
 
 /// Fewer values than this are not searched for a common factor.
 const FACTOR_COUNT_MIN: usize = 8;
+/// A transform whose values are this much wider than those of another is not planned in detail.
+const HOPELESS_BITS: u32 = 3;
 
 /// Appends the smallest encoding of the values.
 pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
@@ -65,36 +68,30 @@ struct Factor {
 }
 
 impl Column {
-    /// Plans the smallest encoding.
+    /// Plans the smallest encoding that is found cheaply.
     pub(crate) fn of(values: &[i64]) -> Column {
-        let plain = Column {
-            factor: None,
-            form: Form::of(values),
-        };
-        let Some(factor) = plain
-            .worth_scaling(values)
-            .then(|| Factor::of(values))
-            .flatten()
-        else {
-            return plain;
+        // A common factor saves bits of every value: where there is one, nothing else is tried.
+        let Some(factor) = Factor::of(values) else {
+            return Column {
+                factor: None,
+                form: Form::of(values),
+            };
         };
         let multiples: Vec<i64> = values
             .iter()
             .map(|value| value.wrapping_sub(factor.first) / factor.divisor)
             .collect();
-        let scaled = Column {
-            factor: Some(factor),
-            form: Form::of(&multiples),
-        };
-        if scaled.size_bytes() < plain.size_bytes() {
-            scaled
-        } else {
-            plain
+        let scaled = Form::of(&multiples);
+        if matches!(scaled, Form::Blocks(_)) {
+            return Column {
+                factor: Some(factor),
+                form: scaled,
+            };
         }
-    }
-
-    fn worth_scaling(&self, values: &[i64]) -> bool {
-        values.len() >= FACTOR_COUNT_MIN && matches!(self.form, Form::Blocks(_))
+        Column {
+            factor: None,
+            form: Form::of(values),
+        }
     }
 
     /// How many bytes [`Column::write`] appends.
@@ -188,6 +185,14 @@ impl Blocks {
         }
     }
 
+    /// The bits that the first mini-block's values need without exceptions.
+    fn width(&self) -> u32 {
+        let block = &self.values[..self.values.len().min(BLOCK)];
+        let low = block.iter().copied().fold(i64::MAX, i64::min);
+        let high = block.iter().copied().fold(i64::MIN, i64::max);
+        pack::bit_length(high.wrapping_sub(low) as u64)
+    }
+
     fn plan(mut self) -> Blocks {
         self.plans = self.values.chunks(BLOCK).map(Plan::of).collect();
         self.size_bytes = self.plans.iter().map(|plan| plan.size_bytes).sum();
@@ -216,7 +221,9 @@ impl Blocks {
 impl Factor {
     /// The largest common factor of all differences from the first value, if it is more than one.
     fn of(values: &[i64]) -> Option<Factor> {
-        let first = *values.first()?;
+        let first = *values
+            .first()
+            .filter(|_| values.len() >= FACTOR_COUNT_MIN)?;
         let mut divisor = 0u64;
         for value in values {
             let mut difference = value.wrapping_sub(first).unsigned_abs();

@@ -19,6 +19,8 @@ pub(crate) const BLOCK: usize = 256;
 const WIDTH_MASK: u8 = 0x3f;
 /// A commonest value of less than a quarter is not worth a bitmap.
 const COMMON_SHARE: usize = 4;
+/// So many marked values get by with a small buffer; clearing a full one is dear for a short block.
+const FEW: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -272,29 +274,54 @@ fn read_sparse(cursor: &mut Cursor<'_>, width: u32, out: &mut [i64]) -> Result<(
             out.len()
         )));
     }
-    let mut others = [0i64; BLOCK];
-    read_packed(cursor, width, base, &mut others[..count])?;
-    let mut next = 0usize;
-    for (values, &byte) in out.chunks_mut(8).zip(bitmap) {
-        if byte == 0 {
-            values.fill(common);
-            continue;
-        }
-        for (place, value) in values.iter_mut().enumerate() {
-            let marked = byte >> place & 1 == 1;
-            *value = if marked {
-                others[next & (BLOCK - 1)]
-            } else {
-                common
-            };
-            next += usize::from(marked);
-        }
+    if count <= FEW {
+        scatter(
+            cursor,
+            width,
+            base,
+            bitmap,
+            &mut [0; FEW][..count],
+            common,
+            out,
+        )
+    } else {
+        scatter(
+            cursor,
+            width,
+            base,
+            bitmap,
+            &mut [0; BLOCK][..count],
+            common,
+            out,
+        )
     }
-    if next != count {
-        return Err(Error::corrupt(format!(
-            "a mark behind the last of {} values",
-            out.len()
-        )));
+}
+
+fn scatter(
+    cursor: &mut Cursor<'_>,
+    width: u32,
+    base: i64,
+    bitmap: &[u8],
+    others: &mut [i64],
+    common: i64,
+    out: &mut [i64],
+) -> Result<()> {
+    read_packed(cursor, width, base, others)?;
+    out.fill(common);
+    let mut others = others.iter();
+    for (values, bytes) in out.chunks_mut(64).zip(bitmap.chunks(8)) {
+        let mut word = [0u8; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        let mut marks = u64::from_le_bytes(word);
+        // One step for each mark: a branch for each value would be guessed wrong half of the time.
+        while marks != 0 {
+            let place = marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            match (values.get_mut(place), others.next()) {
+                (Some(value), Some(&other)) => *value = other,
+                _ => return Err(Error::corrupt("a mark behind the last value")),
+            }
+        }
     }
     Ok(())
 }
