@@ -1,0 +1,3 @@
+//! Every test that lives outside its crate, in one binary.
+
+mod floors;
