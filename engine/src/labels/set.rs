@@ -34,6 +34,7 @@ impl<'a> Labels<'a> {
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
         let mut cursor = Cursor::new(bytes);
         let mut previous: Option<&str> = None;
+        let mut canonical = 0;
         while !cursor.is_empty() {
             let (name, value) = (cursor.text()?, cursor.text()?);
             if name.is_empty() {
@@ -50,6 +51,11 @@ impl<'a> Labels<'a> {
                 )));
             }
             previous = Some(name);
+            canonical += prefixed_bytes(name) + prefixed_bytes(value);
+        }
+        // A padded varint reads as the same length, and one set would have two identities.
+        if canonical != bytes.len() {
+            return Err(Error::invalid("a label length has padding bytes"));
         }
         Ok(Labels { bytes })
     }
@@ -161,6 +167,12 @@ pub fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
     put_prefixed(out, value.as_bytes());
 }
 
+/// How many bytes `put_prefixed` writes for a text.
+fn prefixed_bytes(text: &str) -> usize {
+    let bits = usize::BITS - (text.len() | 1).leading_zeros();
+    bits.div_ceil(7) as usize + text.len()
+}
+
 impl fmt::Debug for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -212,6 +224,8 @@ mod tests {
         put_label(&mut bytes, "a", "1");
         assert!(Labels::from_bytes(&bytes).is_err());
         assert!(Labels::from_bytes(&[1, b'a', 0]).is_err());
+        assert!(Labels::from_bytes(&[1, b'a', 1, b'b']).is_ok());
+        assert!(Labels::from_bytes(&[0x81, 0, b'a', 1, b'b']).is_err());
         assert!(Labels::from_bytes(&[1, 0xff, 1, b'x']).is_err());
     }
 
