@@ -1,8 +1,8 @@
 //! The side door for tests, fuzzing and benches, open only with the feature `testing`.
 //!
-//! Nothing here is for programs that embed the engine, and none of it is promised to stay. A `fuzz_*`
-//! function takes any bytes at all and returns: a panic is a bug in the decoder that it drives. A `seeds_*`
-//! function gives small valid inputs for the target of that name.
+//! Nothing here is for programs that embed the engine, and none of it is promised to stay. A
+//! `fuzz_*` function takes any bytes at all and returns: a panic is a bug in the decoder that it
+//! drives. A `seeds_*` function gives small valid inputs for the target of that name.
 
 use crate::error::Result;
 use crate::labels::set::{LabelSet, Labels};

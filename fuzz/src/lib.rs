@@ -1,7 +1,8 @@
 //! The fuzz targets, their corpus on disk, and seeded mutation of it.
 //!
-//! A target is a function that takes any bytes and returns; a panic is a bug in the decoder behind it. To
-//! add one: a line in [`TARGETS`], one in [`SEEDS`], then `cargo run -p chronolith-fuzz --bin seed`.
+//! A target is a function that takes any bytes and returns; a panic is a bug in the decoder behind
+//! it. To add one: a line in [`TARGETS`], one in [`SEEDS`], then `cargo run -p chronolith-fuzz
+//! --bin seed`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ pub fn corpus_folder(target: &str) -> PathBuf {
         .join(target)
 }
 
-/// The inputs in the corpus of a target with their file names, in name order; none where it has no folder.
+/// The inputs in the corpus of a target with their file names, in name order; none where it has no
+/// folder.
 pub fn corpus(target: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
     let folder = corpus_folder(target);
     let mut inputs = Vec::new();

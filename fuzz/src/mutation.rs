@@ -1,7 +1,7 @@
 //! Seeded mutation: the same seed, corpus and count give the same inputs on every machine.
 //!
-//! No coverage guides it. It finds what a few million blind changes to valid inputs find, on plain stable,
-//! in a minute; the search that learns is `--bin guided`.
+//! No coverage guides it. It finds what a few million blind changes to valid inputs find, on plain
+//! stable, in a minute; the search that learns is `--bin guided`.
 
 use chronolith_tests::Random;
 

@@ -1,8 +1,8 @@
 //! Label sets: sorted, unique, UTF-8, in one flat run of bytes.
 //!
-//! The canonical bytes are, for each label in name order, `varint name length, name, varint value length,
-//! value`. Equal sets have equal bytes, so a set is hashed, compared and stored without being taken apart.
-//! A label with an empty value is the same as no label and never appears.
+//! The canonical bytes are, for each label in name order, `varint name length, name, varint value
+//! length, value`. Equal sets have equal bytes, so a set is hashed, compared and stored without
+//! being taken apart. A label with an empty value is the same as no label and never appears.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,7 +22,8 @@ pub struct LabelSet {
     bytes: Box<[u8]>,
 }
 
-/// The identity of a label set, the same in every store: the first 16 bytes of BLAKE3 over the canonical bytes.
+/// The identity of a label set, the same in every store: the first 16 bytes of BLAKE3 over the
+/// canonical bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesId(pub [u8; 16]);
 
@@ -124,7 +125,8 @@ impl PartialOrd for Labels<'_> {
 }
 
 impl LabelSet {
-    /// Builds a set from pairs in any order. Empty values are left out; an empty or repeated name is an error.
+    /// Builds a set from pairs in any order. Empty values are left out; an empty or repeated name
+    /// is an error.
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self> {

@@ -1,4 +1,5 @@
-//! Writes the valid inputs that each target's corpus starts from; files that are there already stay.
+//! Writes the valid inputs that each target's corpus starts from; files that are there already
+//! stay.
 #![allow(clippy::print_stdout)] // A command-line tool speaks on its streams.
 
 use std::io;

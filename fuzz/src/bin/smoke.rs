@@ -1,7 +1,7 @@
 //! Seeded mutations of the corpus over all targets for a number of seconds, on plain stable.
 //!
-//! `smoke [SECONDS] [SEED] [TARGET]`: the seed is printed, and the input under test is written out before a
-//! panic unwinds, so that a failure is kept as a file that the replay test runs again.
+//! `smoke [SECONDS] [SEED] [TARGET]`: the seed is printed, and the input under test is written out
+//! before a panic unwinds, so that a failure is kept as a file that the replay test runs again.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command-line tool speaks on its streams.
 
 use std::process::ExitCode;
