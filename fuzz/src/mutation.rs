@@ -43,7 +43,7 @@ impl Mutator {
     pub fn mutate(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         assert!(!corpus.is_empty(), "a target needs a corpus to mutate");
         let mut input = corpus[self.random.below(corpus.len())].clone();
-        for _ in 0..=self.random.next() % CHANGES_MAX {
+        for _ in 0..=self.random.draw() % CHANGES_MAX {
             self.change(&mut input, corpus);
         }
         input.truncate(INPUT_BYTES_MAX);
@@ -52,19 +52,19 @@ impl Mutator {
 
     fn change(&mut self, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {
         if input.is_empty() {
-            input.push(self.random.next() as u8);
+            input.push(self.random.draw() as u8);
             return;
         }
         let at = self.random.below(input.len());
         match self.random.below(8) {
-            0 => input[at] ^= 1 << (self.random.next() % 8),
-            1 => input[at] = self.random.next() as u8,
+            0 => input[at] ^= 1 << (self.random.draw() % 8),
+            1 => input[at] = self.random.draw() as u8,
             2 => {
                 input[at] =
-                    input[at].wrapping_add(if self.random.next() & 1 == 0 { 1 } else { 0xff })
+                    input[at].wrapping_add(if self.random.draw() & 1 == 0 { 1 } else { 0xff })
             }
             3 => input.truncate(at),
-            4 => input.insert(at, self.random.next() as u8),
+            4 => input.insert(at, self.random.draw() as u8),
             5 => {
                 let end = at + 1 + self.random.below(input.len() - at);
                 input.drain(at..end);
@@ -80,7 +80,7 @@ impl Mutator {
         let from = self.random.below(other.len() + 1);
         let tail = input.split_off(at);
         input.extend_from_slice(&other[from..]);
-        if self.random.next() & 1 == 0 {
+        if self.random.draw() & 1 == 0 {
             input.extend_from_slice(&tail);
         }
     }

@@ -96,7 +96,7 @@ impl<'a> Labels<'a> {
     }
 
     /// An owned copy.
-    pub fn to_set(&self) -> LabelSet {
+    pub fn to_set(self) -> LabelSet {
         LabelSet {
             bytes: self.bytes.into(),
         }
