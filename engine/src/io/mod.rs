@@ -9,6 +9,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) mod disk;
+mod mmap;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod sim;
+
 /// A file system: what the engine needs of one and no more.
 pub(crate) trait Fs: Send + Sync + 'static {
     /// Creates a directory and its parents; one that exists is fine.
@@ -62,6 +67,7 @@ pub(crate) struct Mapped {
 
 enum MappedBytes {
     Heap(Vec<u8>),
+    Memory(memmap2::Mmap),
 }
 
 impl Mapped {
@@ -71,6 +77,13 @@ impl Mapped {
             bytes: MappedBytes::Heap(bytes),
         }
     }
+
+    /// Bytes of a sealed file, mapped; dropping this unmaps them.
+    fn memory(map: memmap2::Mmap) -> Self {
+        Mapped {
+            bytes: MappedBytes::Memory(map),
+        }
+    }
 }
 
 impl std::ops::Deref for Mapped {
@@ -78,6 +91,7 @@ impl std::ops::Deref for Mapped {
     fn deref(&self) -> &[u8] {
         match &self.bytes {
             MappedBytes::Heap(bytes) => bytes,
+            MappedBytes::Memory(map) => map,
         }
     }
 }
