@@ -7,6 +7,8 @@
 use crate::error::Result;
 use crate::labels::set::{LabelSet, Labels};
 
+pub use crate::manifest::{fuzz_manifest, seeds_manifest};
+
 /// Reads bytes as a label set; one that is accepted must survive being taken apart and built again.
 pub fn fuzz_labels(bytes: &[u8]) {
     let Ok(labels) = Labels::from_bytes(bytes) else {

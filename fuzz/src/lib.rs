@@ -20,10 +20,16 @@ pub type Target = fn(&[u8]);
 pub type Seeds = fn() -> Vec<Vec<u8>>;
 
 /// Every decoder under its name, which is also the name of its folder in `corpus/`.
-pub const TARGETS: &[(&str, Target)] = &[("labels", testing::fuzz_labels)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("labels", testing::fuzz_labels),
+    ("manifest", testing::fuzz_manifest),
+];
 
 /// For each target what `--bin seed` writes into its corpus.
-pub const SEEDS: &[(&str, Seeds)] = &[("labels", testing::seeds_labels)];
+pub const SEEDS: &[(&str, Seeds)] = &[
+    ("labels", testing::seeds_labels),
+    ("manifest", testing::seeds_manifest),
+];
 
 /// Where the corpus of a target lies.
 pub fn corpus_folder(target: &str) -> PathBuf {
