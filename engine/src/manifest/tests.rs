@@ -257,15 +257,53 @@ fn a_fault_at_any_operation_is_an_error_and_the_next_commit_supersedes_it() {
     for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWriteThenEio] {
         for operation in 0..operations() {
             println!("{fault:?} at operation {operation}");
-            let disk = SimDisk::new(operation);
-            disk.fail_at(operation, fault);
-            let (acknowledged, possible) = run(&disk);
-            assert!(acknowledged.len() >= 8 || acknowledged.is_empty());
-            let synced = disk.copy();
-            check_boot(&synced, &possible);
-            check_boot(&disk.crash_to_synced(), &possible);
-            check_boot(&disk.crash(operation), &possible);
+            for boot in [Boot::Process, Boot::Synced, Boot::Power] {
+                let disk = SimDisk::new(operation);
+                disk.fail_at(operation, fault);
+                let (acknowledged, possible) = run(&disk);
+                assert!(acknowledged.len() >= 8 || acknowledged.is_empty());
+                let image = match boot {
+                    Boot::Process => disk,
+                    Boot::Synced => disk.crash_to_synced(),
+                    Boot::Power => disk.crash(operation),
+                };
+                check_boot(&image, &possible);
+            }
         }
+    }
+}
+
+/// What dies between a run and the next open.
+enum Boot {
+    /// The process alone: the next open sees what was never synced, and must make it durable.
+    Process,
+    /// The machine, in the hardest way.
+    Synced,
+    /// The machine, as the dice fall.
+    Power,
+}
+
+/// Runs until the first commit fails, then dies.
+fn run_to_failure(disk: &SimDisk) {
+    let Ok((mut manifest, _)) = open(disk) else {
+        return;
+    };
+    let _ = (1..10).try_for_each(|number| manifest.commit(&adding(number)).map(drop));
+}
+
+#[test]
+fn what_an_open_found_in_a_cache_is_durable_when_litter_may_go() {
+    for operation in 0..operations() {
+        let disk = SimDisk::new(operation);
+        disk.fail_at(operation, Fault::Eio);
+        run_to_failure(&disk);
+        let opened = reopened(&disk);
+        let later = reopened(&disk.crash_to_synced());
+        assert_eq!(
+            blocks(&opened.version),
+            blocks(&later.version),
+            "operation {operation}"
+        );
     }
 }
 
