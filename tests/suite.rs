@@ -2,3 +2,4 @@
 #![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
 
 mod floors;
+mod licences;
