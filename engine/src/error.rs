@@ -1,7 +1,8 @@
 //! The one error type of the engine: what went wrong, where, and what would be right.
 //!
-//! World errors (disk, bytes, users, limits) are `Error`; programmer errors assert. Callers branch on
-//! `ErrorKind` only, never on text. Nothing here logs: whoever returns an error does not also print it.
+//! World errors (disk, bytes, users, limits) are `Error`; programmer errors assert. Callers branch
+//! on `ErrorKind` only, never on text. Nothing here logs: whoever returns an error does not also
+//! print it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Bytes on disk or in a message are not what was written: a checksum, a length or a version is wrong.
+    /// Bytes on disk or in a message are not what was written: a checksum, a length or a version is
+    /// wrong.
     Corrupt,
     /// The operating system refused an operation.
     Io,
@@ -121,7 +123,8 @@ impl Error {
 impl Clone for Error {
     fn clone(&self) -> Self {
         let repr = &self.repr;
-        // An `io::Error` cannot be cloned: its kind and text survive, which is all that callers look at.
+        // An `io::Error` cannot be cloned: its kind and text survive, which is all that callers
+        // look at.
         let source = repr
             .source
             .as_ref()

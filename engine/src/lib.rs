@@ -24,3 +24,8 @@ mod store;
 
 mod engine;
 mod tenant;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Error, ErrorKind, Result};

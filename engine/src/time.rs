@@ -1,5 +1,5 @@
-//! Time as the kinds tick it: milliseconds for metrics, nanoseconds for logs, and `Ticks` for the rooms
-//! that carry either without knowing which. A bare `i64` is a time only inside the codecs.
+//! Time as the kinds tick it: milliseconds for metrics, nanoseconds for logs, and `Ticks` for the
+//! rooms that carry either without knowing which. A bare `i64` is a time only inside the codecs.
 
 use std::fmt;
 

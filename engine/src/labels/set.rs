@@ -1,8 +1,8 @@
 //! Label sets: sorted, unique, UTF-8, in one flat run of bytes.
 //!
-//! The canonical bytes are, for each label in name order, `varint name length, name, varint value length,
-//! value`. Equal sets have equal bytes, so a set is hashed, compared and stored without being taken apart.
-//! A label with an empty value is the same as no label and never appears.
+//! The canonical bytes are, for each label in name order, `varint name length, name, varint value
+//! length, value`. Equal sets have equal bytes, so a set is hashed, compared and stored without
+//! being taken apart. A label with an empty value is the same as no label and never appears.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,7 +22,8 @@ pub struct LabelSet {
     bytes: Box<[u8]>,
 }
 
-/// The identity of a label set, the same in every store: the first 16 bytes of BLAKE3 over the canonical bytes.
+/// The identity of a label set, the same in every store: the first 16 bytes of BLAKE3 over the
+/// canonical bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesId(pub [u8; 16]);
 
@@ -34,6 +35,7 @@ impl<'a> Labels<'a> {
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self> {
         let mut cursor = Cursor::new(bytes);
         let mut previous: Option<&str> = None;
+        let mut canonical = 0;
         while !cursor.is_empty() {
             let (name, value) = (cursor.text()?, cursor.text()?);
             if name.is_empty() {
@@ -50,6 +52,11 @@ impl<'a> Labels<'a> {
                 )));
             }
             previous = Some(name);
+            canonical += prefixed_bytes(name) + prefixed_bytes(value);
+        }
+        // A padded varint reads as the same length, and one set would have two identities.
+        if canonical != bytes.len() {
+            return Err(Error::invalid("a label length has padding bytes"));
         }
         Ok(Labels { bytes })
     }
@@ -89,7 +96,7 @@ impl<'a> Labels<'a> {
     }
 
     /// An owned copy.
-    pub fn to_set(&self) -> LabelSet {
+    pub fn to_set(self) -> LabelSet {
         LabelSet {
             bytes: self.bytes.into(),
         }
@@ -118,7 +125,8 @@ impl PartialOrd for Labels<'_> {
 }
 
 impl LabelSet {
-    /// Builds a set from pairs in any order. Empty values are left out; an empty or repeated name is an error.
+    /// Builds a set from pairs in any order. Empty values are left out; an empty or repeated name
+    /// is an error.
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self> {
@@ -159,6 +167,12 @@ impl Ord for LabelSet {
 pub fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
     put_prefixed(out, name.as_bytes());
     put_prefixed(out, value.as_bytes());
+}
+
+/// How many bytes `put_prefixed` writes for a text.
+fn prefixed_bytes(text: &str) -> usize {
+    let bits = usize::BITS - (text.len() | 1).leading_zeros();
+    bits.div_ceil(7) as usize + text.len()
 }
 
 impl fmt::Debug for Labels<'_> {
@@ -212,6 +226,8 @@ mod tests {
         put_label(&mut bytes, "a", "1");
         assert!(Labels::from_bytes(&bytes).is_err());
         assert!(Labels::from_bytes(&[1, b'a', 0]).is_err());
+        assert!(Labels::from_bytes(&[1, b'a', 1, b'b']).is_ok());
+        assert!(Labels::from_bytes(&[0x81, 0, b'a', 1, b'b']).is_err());
         assert!(Labels::from_bytes(&[1, 0xff, 1, b'x']).is_err());
     }
 

@@ -1,3 +1,5 @@
+//! What the simulated disk promises, and what it refuses to promise.
+
 use super::*;
 
 const SEEDS: u64 = 200;

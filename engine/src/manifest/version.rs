@@ -1,0 +1,317 @@
+//! What a manifest says: one version of the list of live blocks, and changes from one to the next.
+//!
+//! A version never changes; applying a change makes another one or says why it cannot. Pure: knows
+//! no files, and does not look into matchers or notes.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use crate::error::{Error, Result};
+use crate::time::TickRange;
+
+/// A live block as the planner and the reader of the store need to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BlockEntry {
+    /// Names the file; never used for another block.
+    pub(crate) number: u64,
+    /// From the first to the last tick of its entries.
+    pub(crate) range: TickRange,
+    /// The UTC partition that the block lies inside.
+    pub(crate) partition: TickRange,
+    /// The first and the last LSN of its entries.
+    pub(crate) lsn_min: u64,
+    pub(crate) lsn_max: u64,
+    /// How often its entries have been merged.
+    pub(crate) level: u8,
+    /// The retention class that all of its entries share.
+    pub(crate) class: u8,
+    pub(crate) bytes: u64,
+    pub(crate) series: u64,
+    pub(crate) entries: u64,
+}
+
+/// Hides entries that were acknowledged before it: those with a lower LSN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    pub(crate) id: u64,
+    pub(crate) lsn: u64,
+    pub(crate) range: TickRange,
+    /// Encoded matchers; opaque here.
+    pub(crate) matchers: Vec<u8>,
+}
+
+/// One state of the store's list of what exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Version {
+    /// The number of the file that made this version durable; 0 before the first.
+    pub(crate) sequence: u64,
+    /// The lowest number that no block has had.
+    pub(crate) next_block: u64,
+    /// The lowest LSN that is not yet in a live block.
+    pub(crate) wal_floor: u64,
+    /// In the order of (`lsn_min`, `number`).
+    pub(crate) blocks: Vec<BlockEntry>,
+    /// In the order of `id`.
+    pub(crate) tombstones: Vec<Tombstone>,
+    /// Small durable records of higher floors; opaque here.
+    pub(crate) notes: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What turns one version into the next. Removals come before additions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) add_blocks: Vec<BlockEntry>,
+    pub(crate) remove_blocks: Vec<u64>,
+    /// The new floor, never lower than the old one; `None` leaves it.
+    pub(crate) wal_floor: Option<u64>,
+    /// The new lowest unused number; `None` raises it above the added blocks where that is needed.
+    pub(crate) next_block: Option<u64>,
+    pub(crate) add_tombstones: Vec<Tombstone>,
+    pub(crate) remove_tombstones: Vec<u64>,
+    /// A key that exists gets the new value.
+    pub(crate) put_notes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// A key that does not exist is fine.
+    pub(crate) remove_notes: Vec<Vec<u8>>,
+}
+
+impl Version {
+    /// The version that `change` makes of this one, with the same `sequence`, or why it makes none.
+    pub(crate) fn apply(&self, change: &Change) -> Result<Version> {
+        let blocks = self.changed_blocks(change)?;
+        let highest = change.add_blocks.iter().map(|block| block.number).max();
+        let next_block = match (change.next_block, highest) {
+            (Some(next), _) => next,
+            (None, Some(highest)) => self.next_block.max(highest.saturating_add(1)),
+            (None, None) => self.next_block,
+        };
+        if next_block < self.next_block || highest.is_some_and(|highest| highest >= next_block) {
+            return Err(Error::invalid(format!(
+                "next block number {next_block} was used before or is not above the added blocks"
+            )));
+        }
+        let wal_floor = change.wal_floor.unwrap_or(self.wal_floor);
+        if wal_floor < self.wal_floor {
+            let now = self.wal_floor;
+            return Err(Error::invalid(format!(
+                "log floor {wal_floor} is below the present floor {now}: it may only rise"
+            )));
+        }
+        let mut notes = self.notes.clone();
+        for key in &change.remove_notes {
+            notes.remove(key);
+        }
+        notes.extend(change.put_notes.iter().cloned());
+        Ok(Version {
+            sequence: self.sequence,
+            next_block,
+            wal_floor,
+            blocks,
+            tombstones: self.changed_tombstones(change)?,
+            notes,
+        })
+    }
+
+    /// The change that makes this version of an empty one.
+    pub(crate) fn as_change(&self) -> Change {
+        Change {
+            add_blocks: self.blocks.clone(),
+            wal_floor: Some(self.wal_floor),
+            next_block: Some(self.next_block),
+            add_tombstones: self.tombstones.clone(),
+            put_notes: self.notes.clone().into_iter().collect(),
+            ..Change::default()
+        }
+    }
+
+    fn changed_blocks(&self, change: &Change) -> Result<Vec<BlockEntry>> {
+        let kept = self
+            .blocks
+            .iter()
+            .map(|block| (block.number, block.clone()));
+        let mut blocks: BTreeMap<u64, BlockEntry> = kept.collect();
+        for number in &change.remove_blocks {
+            if blocks.remove(number).is_none() {
+                return Err(Error::invalid(format!(
+                    "block {number} to remove is not live"
+                )));
+            }
+        }
+        for block in &change.add_blocks {
+            block.check()?;
+            // A number names one file for ever: not even a block that goes now gives its number
+            // away.
+            if change.remove_blocks.contains(&block.number) {
+                let number = block.number;
+                return Err(Error::invalid(format!(
+                    "block {number} is removed and added at once"
+                )));
+            }
+            match blocks.entry(block.number) {
+                Entry::Vacant(place) => place.insert(block.clone()),
+                Entry::Occupied(_) => {
+                    let number = block.number;
+                    return Err(Error::invalid(format!(
+                        "block {number} to add is live already"
+                    )));
+                }
+            };
+        }
+        let mut blocks: Vec<BlockEntry> = blocks.into_values().collect();
+        blocks.sort_by_key(|block| (block.lsn_min, block.number));
+        Ok(blocks)
+    }
+
+    fn changed_tombstones(&self, change: &Change) -> Result<Vec<Tombstone>> {
+        let kept = self
+            .tombstones
+            .iter()
+            .map(|tombstone| (tombstone.id, tombstone.clone()));
+        let mut tombstones: BTreeMap<u64, Tombstone> = kept.collect();
+        for id in &change.remove_tombstones {
+            if tombstones.remove(id).is_none() {
+                return Err(Error::invalid(format!(
+                    "tombstone {id} to remove does not exist"
+                )));
+            }
+        }
+        for tombstone in &change.add_tombstones {
+            let id = tombstone.id;
+            if tombstone.range.start > tombstone.range.end {
+                return Err(Error::invalid(format!(
+                    "tombstone {id} ends before it starts"
+                )));
+            }
+            if tombstones.insert(id, tombstone.clone()).is_some() {
+                return Err(Error::invalid(format!(
+                    "tombstone {id} to add exists already"
+                )));
+            }
+        }
+        Ok(tombstones.into_values().collect())
+    }
+}
+
+impl BlockEntry {
+    fn check(&self) -> Result<()> {
+        let number = self.number;
+        if self.range.start > self.range.end || self.lsn_min > self.lsn_max {
+            return Err(Error::invalid(format!(
+                "block {number} ends before it starts"
+            )));
+        }
+        if self.range.start < self.partition.start || self.partition.end < self.range.end {
+            return Err(Error::invalid(format!(
+                "block {number} reaches beyond its partition"
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::{block, tombstone};
+
+    fn with_blocks(numbers: &[u64]) -> Version {
+        let change = Change {
+            add_blocks: numbers.iter().map(|number| block(*number)).collect(),
+            wal_floor: Some(50),
+            ..Change::default()
+        };
+        Version::default().apply(&change).unwrap()
+    }
+
+    #[test]
+    fn blocks_come_in_the_order_of_their_lsn_and_numbers_run_on() {
+        let mut late = block(1);
+        (late.lsn_min, late.lsn_max) = (500, 600);
+        let change = Change {
+            add_blocks: vec![late, block(2)],
+            ..Change::default()
+        };
+        let version = with_blocks(&[3]).apply(&change).unwrap();
+        let numbers: Vec<u64> = version.blocks.iter().map(|block| block.number).collect();
+        assert_eq!(numbers, [2, 3, 1]);
+        assert_eq!((version.next_block, version.wal_floor), (4, 50));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let version = with_blocks(&[1, 2]);
+        let mut reversed = block(3);
+        reversed.range = TickRange::new(reversed.range.end, reversed.range.start);
+        let mut outside = block(3);
+        outside.partition.end = outside.range.start;
+        let none = Change::default;
+        let refused = [
+            Change {
+                add_blocks: vec![block(1)],
+                ..none()
+            },
+            Change {
+                add_blocks: vec![block(3), block(3)],
+                ..none()
+            },
+            Change {
+                add_blocks: vec![reversed],
+                ..none()
+            },
+            Change {
+                add_blocks: vec![outside],
+                ..none()
+            },
+            Change {
+                add_blocks: vec![block(2)],
+                remove_blocks: vec![2],
+                ..none()
+            },
+            Change {
+                add_blocks: vec![block(9)],
+                next_block: Some(9),
+                ..none()
+            },
+            Change {
+                remove_blocks: vec![7],
+                ..none()
+            },
+            Change {
+                remove_blocks: vec![1, 1],
+                ..none()
+            },
+            Change {
+                wal_floor: Some(49),
+                ..none()
+            },
+            Change {
+                next_block: Some(2),
+                ..none()
+            },
+            Change {
+                remove_tombstones: vec![1],
+                ..none()
+            },
+            Change {
+                add_tombstones: vec![tombstone(1), tombstone(1)],
+                ..none()
+            },
+        ];
+        for change in refused {
+            assert!(version.apply(&change).is_err(), "{change:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_version_is_made_again_from_its_own_change() {
+        let change = Change {
+            add_tombstones: vec![tombstone(4), tombstone(2)],
+            put_notes: vec![(b"k".to_vec(), b"v".to_vec())],
+            ..Change::default()
+        };
+        let version = with_blocks(&[5, 1, 3]).apply(&change).unwrap();
+        assert_eq!(
+            Version::default().apply(&version.as_change()).unwrap(),
+            version
+        );
+    }
+}

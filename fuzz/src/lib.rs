@@ -1,0 +1,64 @@
+//! The fuzz targets, their corpus on disk, and seeded mutation of it.
+//!
+//! A target is a function that takes any bytes and returns; a panic is a bug in the decoder behind
+//! it. To add one: a line in [`TARGETS`], one in [`SEEDS`], then `cargo run -p chronolith-fuzz
+//! --bin seed`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chronolith_engine::testing;
+
+mod mutation;
+
+pub use mutation::{INPUT_BYTES_MAX, Mutator};
+
+/// What a target does with an input.
+pub type Target = fn(&[u8]);
+
+/// Builds the valid inputs that a target's corpus starts from.
+pub type Seeds = fn() -> Vec<Vec<u8>>;
+
+/// Every decoder under its name, which is also the name of its folder in `corpus/`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("labels", testing::fuzz_labels),
+    ("manifest", testing::fuzz_manifest),
+];
+
+/// For each target what `--bin seed` writes into its corpus.
+pub const SEEDS: &[(&str, Seeds)] = &[
+    ("labels", testing::seeds_labels),
+    ("manifest", testing::seeds_manifest),
+];
+
+/// Where the corpus of a target lies.
+pub fn corpus_folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target)
+}
+
+/// The inputs in the corpus of a target with their file names, in name order; none where it has no
+/// folder.
+pub fn corpus(target: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let folder = corpus_folder(target);
+    let mut inputs = Vec::new();
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(inputs),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_file() {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            inputs.push((name, std::fs::read(&path)?));
+        }
+    }
+    inputs.sort();
+    Ok(inputs)
+}

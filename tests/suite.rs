@@ -1,0 +1,5 @@
+//! Every test that lives outside its crate, in one binary.
+#![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
+
+mod floors;
+mod licences;
