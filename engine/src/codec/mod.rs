@@ -9,11 +9,15 @@ pub(crate) mod bytes;
 pub(crate) mod decimal;
 pub(crate) mod float_chunk;
 pub(crate) mod floats;
+pub(crate) mod histogram;
+pub(crate) mod histogram_chunk;
+pub(crate) mod histogram_value;
 pub(crate) mod ints;
 pub(crate) mod miniblock;
 pub(crate) mod pack;
 pub(crate) mod stream;
 pub(crate) mod times;
+pub(crate) mod tokens;
 pub(crate) mod window;
 pub(crate) mod xor;
 

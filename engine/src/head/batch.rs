@@ -5,7 +5,7 @@ use crate::labels::set::Labels;
 
 /// Entries of many series to be appended together: readers see all that is accepted, or nothing.
 ///
-/// Label sets are borrowed in canonical bytes (see [`put_label`](crate::put_label)); they are checked when a
+/// Label sets are borrowed in canonical bytes (see [`put_label`](crate::labels::put_label)); they are checked when a
 /// series is first seen, and a known series costs no allocation.
 pub struct Batch<'a, K: Kind> {
     series: Vec<BatchSeries<'a>>,

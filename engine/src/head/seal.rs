@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::RwLock;
 
-use crate::block::writer::{BlockSummary, BlockWriter, ChunkSpec};
+use crate::block::{BlockSummary, BlockWriter, ChunkSpec};
 use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
@@ -42,9 +42,9 @@ pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
 }
 
 /// Where the blocks of a window go.
-pub(crate) trait BlockSink {
+pub(crate) trait BlockSink<'f> {
     /// Begins the block of a partition.
-    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter>;
+    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter<'f>>;
     /// Takes the finished block.
     fn done(&mut self, partition: TickRange, block: BlockSummary);
 }
@@ -63,11 +63,11 @@ struct Catalogue {
 }
 
 /// Writes all entries of a window that is behind the cut.
-pub(crate) fn seal<K: Kind>(
+pub(crate) fn seal<'f, K: Kind>(
     window: &Window<K>,
     index: &RwLock<SeriesIndex>,
     now: Ticks,
-    sink: &mut dyn BlockSink,
+    sink: &mut dyn BlockSink<'f>,
 ) -> Result<()> {
     let mut numbers = Vec::new();
     window.each_open(|series, _| numbers.push(series));
@@ -134,13 +134,13 @@ fn without_overlaps(mut partitions: Vec<TickRange>) -> Vec<TickRange> {
 }
 
 /// Writes one block per partition of the group.
-fn seal_group<K: Kind>(
+fn seal_group<'f, K: Kind>(
     window: &Window<K>,
     catalogue: &Catalogue,
     group: &[TickRange],
-    sink: &mut dyn BlockSink,
+    sink: &mut dyn BlockSink<'f>,
 ) -> Result<()> {
-    let mut writers: Vec<Option<BlockWriter>> = group.iter().map(|_| None).collect();
+    let mut writers: Vec<Option<BlockWriter<'f>>> = group.iter().map(|_| None).collect();
     let mut scratch = Scratch::default();
     let mut labels = Vec::new();
     for place in 0..catalogue.order.len() {
@@ -177,7 +177,7 @@ fn seal_group<K: Kind>(
 }
 
 fn write_series<K: Kind>(
-    writer: &mut BlockWriter,
+    writer: &mut BlockWriter<'_>,
     series: (SeriesId, Labels<'_>),
     runs: &[K::Run],
     scratch: &mut Scratch,

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::block::reader::ChunkMeta;
+use crate::block::ChunkMeta;
 use crate::error::{Error, Result};
 use crate::kind::merge::{clip, merge};
 use crate::kind::{Columns, Kind, Parts};

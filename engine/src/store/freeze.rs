@@ -7,9 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::block::reader::BlockReader;
-use crate::block::writer::{BlockSummary, BlockWriter};
-use crate::block::{BlockHeader, Paging, block_path};
+use crate::block::{BlockHeader, BlockReader, BlockSummary, BlockWriter, Paging, block_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
@@ -106,7 +104,7 @@ impl<K: Kind> Core<K> {
         let path = block_path(&self.blocks_directory(), entry.number);
         let cache = Arc::clone(&self.shared.cache);
         let fs = &*self.shared.fs;
-        let reader = BlockReader::open(fs, &path, entry.number, cache, self.cache_key)?;
+        let reader = BlockReader::open(fs, &path, entry.number, cache)?;
         Ok(LiveBlock { entry: entry.clone(), reader })
     }
 
@@ -165,8 +163,8 @@ struct BlockFiles<'a, K: Kind> {
     done: Vec<BlockEntry>,
 }
 
-impl<K: Kind> BlockSink for BlockFiles<'_, K> {
-    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter> {
+impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
+    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter<'f>> {
         let number = self.core.next_block.fetch_add(1, Ordering::AcqRel);
         self.begun.push(number);
         let header = BlockHeader {
@@ -196,7 +194,7 @@ impl<K: Kind> BlockSink for BlockFiles<'_, K> {
             level: 0,
             class: 0,
             bytes: block.bytes,
-            series: block.series,
+            series: u64::from(block.series),
             entries: block.entries,
         });
     }

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::block::reader::BlockReader;
+use crate::block::BlockReader;
 use crate::config::Limits;
 use crate::error::Error;
 use crate::head::Head;
@@ -53,8 +53,6 @@ pub(crate) struct Core<K: Kind> {
     /// Which stream of the log is this store's.
     pub(crate) tag: u8,
     directory: PathBuf,
-    /// Unique in this process, so that stores can share one page cache.
-    cache_key: u64,
     pub(crate) head: Head<K>,
     state: RwLock<Arc<State<K>>>,
     /// Absent in a read-only store.

@@ -1,7 +1,11 @@
 //! Label names and values over head and blocks.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
+use roaring::RoaringBitmap;
+
+use crate::block::BlockReader;
 use crate::error::Result;
 use crate::head::index::HeadIndexView;
 use crate::index::select::select;
@@ -20,13 +24,8 @@ impl<K: Kind> Snapshot<K> {
                 continue;
             }
             let block = &block.reader;
-            match selector.matchers.is_empty() {
-                true => block.label_names(&mut |name| note(&mut names, name))?,
-                false => {
-                    let among = block.select(&selector.matchers)?;
-                    block.label_names_among(&among, &mut |name| note(&mut names, name))?;
-                }
-            }
+            let among = self.among(block, selector)?;
+            block.label_names(among.as_ref(), |name: &str| note(&mut names, name))?;
         }
         if let Some(born) = self.view.head_series(selector.range) {
             let index = HeadIndexView::new(self.view.core.head.index());
@@ -55,25 +54,35 @@ impl<K: Kind> Snapshot<K> {
                 continue;
             }
             let block = &block.reader;
-            match selector.matchers.is_empty() {
-                true => block.label_values(name, &mut |value| note(&mut values, value))?,
-                false => {
-                    let among = block.select(&selector.matchers)?;
-                    block.label_values_among(name, &among, &mut |value| note(&mut values, value))?;
-                }
-            }
+            let among = self.among(block, selector)?;
+            block.label_values(name, among.as_ref(), |value: &str| note(&mut values, value))?;
         }
         if let Some(born) = self.view.head_series(selector.range) {
             let index = HeadIndexView::new(self.view.core.head.index());
             let among = select(&index, &selector.matchers)? & born;
-            index.each_value(name, &among, |value| note(&mut values, value));
+            index.each_value(name, &among, |value| {
+                let _ = note(&mut values, value);
+            });
         }
         Ok(values.into_iter().take(limit).collect())
     }
+
+    /// The series of a block that the selector accepts; `None` where it accepts all.
+    fn among(
+        &self,
+        block: &BlockReader,
+        selector: &Selector,
+    ) -> Result<Option<RoaringBitmap>> {
+        match selector.matchers.is_empty() {
+            true => Ok(None),
+            false => block.select(&selector.matchers).map(Some),
+        }
+    }
 }
 
-fn note(texts: &mut BTreeSet<String>, text: &str) {
+fn note(texts: &mut BTreeSet<String>, text: &str) -> ControlFlow<()> {
     if !texts.contains(text) {
         texts.insert(text.to_owned());
     }
+    ControlFlow::Continue(())
 }

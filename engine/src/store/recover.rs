@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use parking_lot::{Mutex, RwLock};
 
 use crate::block::{block_name, block_number};
-use crate::block::reader::BlockReader;
+use crate::block::BlockReader;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -65,13 +65,12 @@ impl<K: Kind> Core<K> {
         let floor = Lsn(version.wal_floor);
         let (head, active) = Head::new(floor, 0, Arc::clone(&shared.budget));
         let notes = Notes::recovered(version.notes.clone());
-        let cache_key = shared.cache.owner();
         let mut damage = Vec::new();
         let mut blocks = Vec::with_capacity(version.blocks.len());
         for entry in &version.blocks {
             let path = place.directory.join("blocks").join(block_name(entry.number));
             let cache = Arc::clone(&shared.cache);
-            let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache, cache_key);
+            let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache);
             match opened {
                 Ok(reader) => blocks.push(LiveBlock { entry: entry.clone(), reader }),
                 Err(error) => damage.push(error.context("a block cannot be opened")),
@@ -82,7 +81,6 @@ impl<K: Kind> Core<K> {
             tenant: place.tenant,
             tag: place.tag,
             directory: place.directory,
-            cache_key,
             head,
             state: RwLock::new(Arc::new(State { version, blocks, windows: vec![active] })),
             manifest: manifest.map(Mutex::new),

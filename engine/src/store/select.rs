@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::block::reader::ChunkMeta;
+use crate::block::ChunkMeta;
 use crate::error::Result;
 use crate::head::index::HeadIndexView;
 use crate::index::select::select;

@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) submitted: u64,
     /// The sync thread wants the next commit to sync, whoever leads it.
     pub(super) sync_due: bool,
+    /// How often the log has been revived.
+    pub(super) era: u64,
     /// Encoded frames that nobody has written yet.
     pub(super) buffer: Vec<u8>,
     /// The last group's memory, for the next one.
@@ -68,6 +70,7 @@ impl Shared {
                 next,
                 submitted: writer.written(),
                 sync_due: false,
+                era: 0,
                 buffer: Vec::new(),
                 spare: Vec::new(),
                 written: writer.written(),
@@ -82,11 +85,21 @@ impl Shared {
     }
 
     /// Gives a record its place in the order. Neither writes nor waits for anybody who does.
-    pub(super) fn submit(&self, tenant: &str, kind: u8, record: u8, body: &[u8]) -> Result<Lsn> {
+    pub(super) fn submit(
+        &self,
+        era: u64,
+        tenant: &str,
+        kind: u8,
+        record: u8,
+        body: &[u8],
+    ) -> Result<Lsn> {
         check_limits(tenant, body)?;
         let record = Record::new(tenant, kind, record, body);
         let mut state = self.state.lock();
         state.usable()?;
+        if state.era != era {
+            return Err(Error::new(ErrorKind::ReadOnly, "the log failed and was revived meanwhile"));
+        }
         let was_synced = state.is_synced();
         let lsn = state.next;
         state.next += 1;

@@ -126,6 +126,7 @@ impl Wal {
                 state.written = writer.written();
                 state.durable = writer.durable();
                 state.failed = None;
+                state.era += 1;
             }
             // A name is never used twice: the file may be there in any state.
             Err(_) => state.next += 1,

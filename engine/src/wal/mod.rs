@@ -67,8 +67,18 @@ impl Wal {
 
     /// Gives a record its place in the order. Never waits for the disk; the record is not safe before
     /// [`Wal::wait`] says so.
-    pub(crate) fn submit(&self, tenant: &str, kind: u8, record: u8, body: &[u8]) -> Result<Lsn> {
-        self.shared.submit(tenant, kind, record, body)
+    ///
+    /// `era` is what [`Wal::era`] said when the caller last knew its own state to agree with the log: if the
+    /// log has been revived since, the caller has refused records to take back first.
+    pub(crate) fn submit(
+        &self,
+        era: u64,
+        tenant: &str,
+        kind: u8,
+        record: u8,
+        body: &[u8],
+    ) -> Result<Lsn> {
+        self.shared.submit(era, tenant, kind, record, body)
     }
 
     /// Returns once the record is as safe as the durability chosen asks; an error means that it was refused.
@@ -84,6 +94,16 @@ impl Wal {
     /// The last LSN that belongs to a record, of this process or an earlier one.
     pub(crate) fn last_lsn(&self) -> Lsn {
         Lsn(self.shared.state.lock().submitted)
+    }
+
+    /// The LSN that the next record will have, or a lower bound of it.
+    pub(crate) fn next_lsn(&self) -> Lsn {
+        Lsn(self.shared.state.lock().next)
+    }
+
+    /// How often the log has been revived.
+    pub(crate) fn era(&self) -> u64 {
+        self.shared.state.lock().era
     }
 
     /// Everything up to here is on stable storage.

@@ -15,7 +15,7 @@ const PAGE_BYTES: usize = 64 << 10;
 
 /// The lines of one stream in one window. Boxed: most slots of a window's table may be empty.
 #[derive(Default)]
-pub(crate) struct OpenLines {
+pub struct OpenLines {
     pages: Option<Box<Pages>>,
 }
 
@@ -30,7 +30,7 @@ struct Pages {
 }
 
 /// A copy of what a reader sees.
-pub(crate) struct LineView {
+pub struct LineView {
     full: Vec<Arc<LineRun>>,
     current: LineRun,
 }

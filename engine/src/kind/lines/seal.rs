@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::codec::{ints, times};
 use crate::error::{Error, Result};
-use crate::index::tokens;
+use crate::codec::tokens::for_each_token_hash;
 use crate::kind::lines::run::{LineRun, Texts};
 use crate::kind::{ChunkSink, Scratch, SealedChunk, StripSource};
 use crate::time::{TickRange, Ticks};
@@ -64,7 +64,7 @@ fn fill(run: &LineRun, start: usize, end: usize, scratch: &mut Scratch) {
         let line = run.line(index);
         scratch.numbers.push(line.len() as i64);
         scratch.strips[TEXT].extend_from_slice(line);
-        tokens::hash_tokens(line, &mut scratch.tokens);
+        for_each_token_hash(line, |hash| scratch.tokens.push(hash));
     }
     ints::encode(&scratch.numbers, &mut scratch.strips[LENGTHS]);
 }

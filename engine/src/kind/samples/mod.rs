@@ -8,7 +8,7 @@ pub(crate) mod seal;
 use std::ops::Deref;
 
 use crate::codec::bytes::Cursor;
-use crate::codec::histogram::Histogram;
+use crate::codec::histogram::{Counts, Histogram};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
@@ -68,7 +68,7 @@ impl Parts for Samples {
 
     fn check(entry: &Sample<'_>, limits: &Limits) -> Result<(), Refusal> {
         let SampleValue::Histogram(histogram) = entry.value else { return Ok(()) };
-        let buckets = histogram.bucket_count();
+        let buckets = bucket_count(histogram);
         if buckets > limits.histogram_buckets_max {
             let max = limits.histogram_buckets_max;
             return Err(Refusal::Entry(format!(
@@ -132,5 +132,12 @@ impl Parts for Samples {
         strip: &StripSource<'_, B>,
     ) -> Result<SampleRun> {
         seal::open_chunk(encoding, count, &strip(0)?)
+    }
+}
+
+fn bucket_count(histogram: &Histogram) -> usize {
+    match &histogram.counts {
+        Counts::Integer(counts) => counts.positive.len() + counts.negative.len(),
+        Counts::Float(counts) => counts.positive.len() + counts.negative.len(),
     }
 }

@@ -11,14 +11,15 @@ use crate::kind::merge::merge;
 use crate::kind::samples::record::{put_rich, read_rich};
 use crate::kind::samples::run::SampleRun;
 use crate::kind::samples::{Sample, SampleValue};
-use crate::kind::{Arrival, Late, Newest, Parts, Refusal, Samples, Verdict};
+use crate::kind::samples::Samples;
+use crate::kind::{Arrival, Late, Newest, Parts, Refusal, Verdict};
 use crate::time::{Millis, Ticks};
 
 /// The samples of one series in one window.
 ///
 /// Samples in order go to `stream`; from the first histogram or start timestamp on, to `extra.rich`.
 #[derive(Default)]
-pub(crate) struct OpenSamples {
+pub struct OpenSamples {
     stream: FloatStream,
     /// Counts of samples in order, `stream` then `rich`.
     marks: Marks,
@@ -47,7 +48,7 @@ struct RichLog {
 }
 
 /// A copy of what a reader sees.
-pub(crate) struct SampleView {
+pub struct SampleView {
     stream: Vec<u8>,
     stream_count: u32,
     rich: RichLog,
@@ -134,8 +135,8 @@ impl OpenSamples {
         {
             return value_of(rich.entry(index), time);
         }
-        if self.stream.is_empty() || time < self.stream.first_time() || time > self.stream.last_time()
-        {
+        let (first, last) = self.stream.first_time().zip(self.stream.last_time())?;
+        if time < first || time > last {
             return None;
         }
         let (mut times, mut values) = (Vec::new(), Vec::new());
@@ -157,13 +158,8 @@ impl OpenSamples {
         {
             return Some(Newest { time: Ticks(*time), value: extra.rich.newest_value });
         }
-        match self.stream.is_empty() {
-            true => None,
-            false => Some(Newest {
-                time: Ticks(self.stream.last_time()),
-                value: self.stream.last_bits(),
-            }),
-        }
+        let (time, value) = self.stream.last_time().zip(self.stream.last_bits())?;
+        Some(Newest { time: Ticks(time), value })
     }
 
     pub(crate) fn rollback(&mut self, keep: u64) -> Option<Newest> {

@@ -1,7 +1,8 @@
 //! One sample in a log record: a time delta and the value, small for what is common.
 
 use crate::codec::bytes::{Cursor, put_varint, put_varint_signed, zigzag};
-use crate::codec::histogram::{self, Histogram};
+use crate::codec::histogram::Histogram;
+use crate::codec::histogram_value;
 use crate::error::{Error, Result};
 use crate::kind::RecordState;
 use crate::kind::samples::{Sample, SampleValue};
@@ -83,7 +84,7 @@ pub(crate) fn put_rich(out: &mut Vec<u8>, sample: &Sample<'_>) {
     }
     match sample.value {
         SampleValue::Float(value) => out.extend_from_slice(&value.to_bits().to_le_bytes()),
-        SampleValue::Histogram(histogram) => histogram::encode(histogram, out),
+        SampleValue::Histogram(histogram) => histogram_value::encode(histogram, out),
     }
 }
 
@@ -116,7 +117,7 @@ pub(crate) fn read_rich(
     };
     let value = match flags & WITH_HISTOGRAM {
         0 => RichValue::Float(f64::from_bits(cursor.u64()?)),
-        _ => RichValue::Histogram(histogram::decode(cursor)?),
+        _ => RichValue::Histogram(histogram_value::decode(cursor)?),
     };
     Ok((start, value))
 }
@@ -143,7 +144,7 @@ pub(crate) fn read(
 /// A fingerprint equal for histograms with equal encodings.
 pub(crate) fn histogram_fingerprint(histogram: &Histogram) -> u64 {
     let mut bytes = Vec::new();
-    histogram::encode(histogram, &mut bytes);
+    histogram_value::encode(histogram, &mut bytes);
     let mut word = [0; 8];
     word.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
     u64::from_le_bytes(word)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::histogram::Histogram;
 use crate::codec::{float_chunk, histogram_chunk};
 use crate::error::{Error, Result};
 use crate::kind::samples::run::{SampleColumn, SampleRun};
@@ -23,7 +24,7 @@ pub(crate) fn seal(
 ) -> Result<()> {
     let mut start = 0;
     while start < run.times.len() {
-        let end = run.times.len().min(start + CHUNK_SAMPLES_MAX);
+        let end = chunk_end(run, start);
         let out = &mut scratch.strips[0];
         out.clear();
         let times = &run.times[start..end];
@@ -34,7 +35,9 @@ pub(crate) fn seal(
                 FLOATS
             }
             SampleColumn::Histograms(values) => {
-                histogram_chunk::encode(times, starts, &values[start..end], out);
+                let values: Vec<Histogram> =
+                    values[start..end].iter().map(|value| Histogram::clone(value)).collect();
+                histogram_chunk::encode(times, starts, &values, out);
                 HISTOGRAMS
             }
         };
@@ -48,6 +51,19 @@ pub(crate) fn seal(
         start = end;
     }
     Ok(())
+}
+
+/// Where the chunk that begins at `start` ends.
+fn chunk_end(run: &SampleRun, start: usize) -> usize {
+    let end = run.times.len().min(start + CHUNK_SAMPLES_MAX);
+    match &run.values {
+        SampleColumn::Floats(_) => end,
+        SampleColumn::Histograms(values) => {
+            let values: Vec<Histogram> =
+                values[start..end].iter().map(|value| Histogram::clone(value)).collect();
+            start + histogram_chunk::fitting(&values)
+        }
+    }
 }
 
 pub(crate) fn open_chunk(encoding: u8, count: u32, bytes: &[u8]) -> Result<SampleRun> {
