@@ -1,4 +1,5 @@
-//! Settings as plain values, each with a default and a limit. Components (`Fs`, `Clock`) are not settings.
+//! Settings as plain values, each with a default and a limit. Components (`Fs`, `Clock`) are not
+//! settings.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub struct Options {
     pub series_max: u64,
     /// Decoded pages kept for repeated reads.
     pub cache_bytes_max: u64,
-    /// A head window older than this is frozen even if small. Measured by the entries' own clock span.
+    /// A head window older than this is frozen even if small. Measured by the entries' own clock
+    /// span.
     pub window_span_max: Duration,
     /// Threads that encode and decode in the background (0: as many as there are cores, at most 4).
     pub threads: usize,
@@ -72,8 +74,9 @@ pub struct Limits {
     pub histogram_buckets_max: usize,
     /// How far ahead of the clock an entry may be.
     pub future_max: Duration,
-    /// How far behind a series' newest sample a late one may be (`None`: as far as retention reaches;
-    /// zero: never). Logs take late lines by the same rule, measured from the tenant's newest line.
+    /// How far behind a series' newest sample a late one may be (`None`: as far as retention
+    /// reaches; zero: never). Logs take late lines by the same rule, measured from the tenant's
+    /// newest line.
     pub late_max: Option<Duration>,
     /// Entries older than this are refused and expire (`None`: kept for ever).
     pub retention: Option<Duration>,
@@ -106,12 +109,17 @@ impl Options {
         at_least("head_bytes_max", self.head_bytes_max, 64 << 10)?;
         at_least("series_max", self.series_max, 1)?;
         if self.threads > 1024 {
-            return Err(Error::invalid(format!("threads is {}: at most 1024", self.threads)));
+            return Err(Error::invalid(format!(
+                "threads is {}: at most 1024",
+                self.threads
+            )));
         }
         if let Durability::Interval(interval) = self.durability
             && interval.is_zero()
         {
-            return Err(Error::invalid("durability interval is zero: use Durability::Always"));
+            return Err(Error::invalid(
+                "durability interval is zero: use Durability::Always",
+            ));
         }
         self.limits.check()
     }
@@ -122,25 +130,53 @@ impl Limits {
     pub(crate) fn check(&self) -> Result<()> {
         at_least("limits.labels_max", self.labels_max as u64, 1)?;
         at_most("limits.labels_max", self.labels_max as u64, 1024)?;
-        at_most("limits.label_name_bytes_max", self.label_name_bytes_max as u64, 16 << 10)?;
-        at_most("limits.label_value_bytes_max", self.label_value_bytes_max as u64, 1 << 20)?;
-        at_most("limits.line_bytes_max", self.line_bytes_max as u64, 16 << 20)?;
-        at_most("limits.metadata_bytes_max", self.metadata_bytes_max as u64, 1 << 20)?;
-        at_most("limits.histogram_buckets_max", self.histogram_buckets_max as u64, 65_536)?;
-        at_most("limits.series_max", self.series_max, u64::from(u32::MAX) - 1)
+        at_most(
+            "limits.label_name_bytes_max",
+            self.label_name_bytes_max as u64,
+            16 << 10,
+        )?;
+        at_most(
+            "limits.label_value_bytes_max",
+            self.label_value_bytes_max as u64,
+            1 << 20,
+        )?;
+        at_most(
+            "limits.line_bytes_max",
+            self.line_bytes_max as u64,
+            16 << 20,
+        )?;
+        at_most(
+            "limits.metadata_bytes_max",
+            self.metadata_bytes_max as u64,
+            1 << 20,
+        )?;
+        at_most(
+            "limits.histogram_buckets_max",
+            self.histogram_buckets_max as u64,
+            65_536,
+        )?;
+        at_most(
+            "limits.series_max",
+            self.series_max,
+            u64::from(u32::MAX) - 1,
+        )
     }
 }
 
 fn at_least(name: &str, value: u64, least: u64) -> Result<()> {
     match value >= least {
         true => Ok(()),
-        false => Err(Error::invalid(format!("{name} is {value}: at least {least} is needed"))),
+        false => Err(Error::invalid(format!(
+            "{name} is {value}: at least {least} is needed"
+        ))),
     }
 }
 
 fn at_most(name: &str, value: u64, most: u64) -> Result<()> {
     match value <= most {
         true => Ok(()),
-        false => Err(Error::invalid(format!("{name} is {value}: at most {most} is possible"))),
+        false => Err(Error::invalid(format!(
+            "{name} is {value}: at most {most} is possible"
+        ))),
     }
 }

@@ -31,7 +31,8 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 
 /// An open data directory.
 ///
-/// Dropping it lets go of the directory; [`Engine::close`] also reports what went wrong in doing so.
+/// Dropping it lets go of the directory; [`Engine::close`] also reports what went wrong in doing
+/// so.
 pub struct Engine {
     shared: Arc<Shared>,
     tenants: Arc<Tenants>,
@@ -72,7 +73,11 @@ pub(crate) struct Components {
 
 impl Components {
     fn system() -> Self {
-        Components { fs: Arc::new(Disk), clock: Arc::new(SystemClock), keeper: Keeper::Thread }
+        Components {
+            fs: Arc::new(Disk),
+            clock: Arc::new(SystemClock),
+            keeper: Keeper::Thread,
+        }
     }
 }
 
@@ -84,8 +89,8 @@ impl Engine {
         Engine::open_with(directory.as_ref(), options, Components::system())
     }
 
-    /// Opens a data directory for reading, also beside the process that writes it: what was acknowledged
-    /// before this call is there, what comes later is not.
+    /// Opens a data directory for reading, also beside the process that writes it: what was
+    /// acknowledged before this call is there, what comes later is not.
     pub fn open_read_only(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_read_only_with(directory.as_ref(), options, Components::system())
     }
@@ -116,11 +121,17 @@ impl Engine {
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
         damage.extend(report.damages.iter().map(|damage| damage.error()));
-        shared.stores().iter().for_each(|store| store.finish_replay());
+        shared
+            .stores()
+            .iter()
+            .for_each(|store| store.finish_replay());
         shared.install_wal(Arc::new(wal));
         let keeper = match components.keeper {
             Keeper::Called => None,
-            Keeper::Thread => Some(start_keeper(&shared, root)?),
+            Keeper::Thread => {
+                shared.keeping.lock().has_thread = true;
+                Some(start_keeper(&shared, root)?)
+            }
         };
         Ok(Engine {
             shared,
@@ -173,7 +184,10 @@ impl Engine {
             return Ok(None);
         }
         damage.extend(report.damages.iter().map(|damage| damage.error()));
-        shared.stores().iter().for_each(|store| store.finish_replay());
+        shared
+            .stores()
+            .iter()
+            .for_each(|store| store.finish_replay());
         Ok(Some(Engine {
             shared: Arc::clone(shared),
             tenants: Arc::new(tenants),
@@ -185,14 +199,20 @@ impl Engine {
 
     /// A tenant's stores, made if they are not there.
     ///
-    /// Names are 1 to 150 bytes of ASCII letters, digits and `! - _ . * ' ( )`, and not `.` or `..`.
+    /// Names are 1 to 150 bytes of ASCII letters, digits and `! - _ . * ' ( )`, and not `.` or
+    /// `..`.
     pub fn tenant(&self, name: &str) -> Result<Tenant> {
         self.tenants.tenant(name)
     }
 
     /// The names of the tenants that have data.
     pub fn tenants(&self) -> Vec<String> {
-        self.tenants.open.read().keys().map(|name| name.to_string()).collect()
+        self.tenants
+            .open
+            .read()
+            .keys()
+            .map(|name| name.to_string())
+            .collect()
     }
 
     /// The metrics of the default tenant.
@@ -280,7 +300,12 @@ pub struct EngineStats {
 impl Tenants {
     fn new(root: &Path, shared: &Arc<Shared>, mode: Mode) -> Self {
         let shared = Arc::clone(shared);
-        Tenants { root: root.to_path_buf(), shared, mode, open: RwLock::default() }
+        Tenants {
+            root: root.to_path_buf(),
+            shared,
+            mode,
+            open: RwLock::default(),
+        }
     }
 
     fn tenant(&self, name: &str) -> Result<Tenant> {
@@ -295,7 +320,13 @@ impl Tenants {
         let name: Arc<str> = name.into();
         let directory = self.root.join(TENANTS).join(&*name);
         let limits: Limits = self.shared.options.limits.clone();
-        let tenant = Tenant::new(&self.shared, self.mode, Arc::clone(&name), directory, limits);
+        let tenant = Tenant::new(
+            &self.shared,
+            self.mode,
+            Arc::clone(&name),
+            directory,
+            limits,
+        );
         open.insert(name, tenant.clone());
         Ok(tenant)
     }
@@ -320,11 +351,13 @@ impl Tenants {
     }
 
     fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {
-        let store = self.tenant(frame.tenant).and_then(|tenant| tenant.store(frame.kind));
+        let store = self
+            .tenant(frame.tenant)
+            .and_then(|tenant| tenant.store(frame.kind));
         match store {
             Ok(store) => {
-                // A record whose checksum holds but whose content does not is damage like any other: what
-                // can be kept is kept, and the rest of the log goes on.
+                // A record whose checksum holds but whose content does not is damage like any
+                // other: what can be kept is kept, and the rest of the log goes on.
                 if let Err(error) = store.replay(frame) {
                     store.report(error);
                 }
@@ -340,7 +373,12 @@ impl Tenants {
 
     /// The manifest sequence of every open store.
     fn sequences(&self) -> Result<Vec<u64>> {
-        Ok(self.open.read().values().flat_map(Tenant::sequences).collect())
+        Ok(self
+            .open
+            .read()
+            .values()
+            .flat_map(Tenant::sequences)
+            .collect())
     }
 
     /// Whether every manifest still says what it said when it was read.
@@ -358,7 +396,10 @@ impl Tenants {
 fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     let failed = |error| Error::io(error, "cannot make the data directory", root);
     fs.create_dir_all(root).map_err(failed)?;
-    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = root
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         fs.sync_dir(parent).map_err(failed)?;
     }
     let path = root.join("LOCK");

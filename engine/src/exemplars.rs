@@ -25,21 +25,37 @@ pub struct Exemplar {
 impl Tenant {
     /// Stores exemplars of series, given by label set; identical ones are kept once.
     pub fn append_exemplars(&self, exemplars: &[(Labels<'_>, Exemplar)]) -> Result<Report> {
-        let texts: Vec<String> =
-            exemplars.iter().map(|(_, exemplar)| text_of(exemplar.value)).collect();
+        let texts: Vec<String> = exemplars
+            .iter()
+            .map(|(_, exemplar)| text_of(exemplar.value))
+            .collect();
         let mut batch = Batch::<Lines>::new();
         for ((series, exemplar), text) in exemplars.iter().zip(&texts) {
-            let time = exemplar.time.0.checked_mul(NANOS_PER_MILLI).ok_or_else(|| {
-                Error::invalid(format!("exemplar time {} ms is out of range", exemplar.time.0))
-            })?;
+            let time = exemplar
+                .time
+                .0
+                .checked_mul(NANOS_PER_MILLI)
+                .ok_or_else(|| {
+                    Error::invalid(format!(
+                        "exemplar time {} ms is out of range",
+                        exemplar.time.0
+                    ))
+                })?;
             let metadata = exemplar.labels.as_labels();
-            batch.push(*series, Line { time: Nanos(time), text, metadata });
+            batch.push(
+                *series,
+                Line {
+                    time: Nanos(time),
+                    text,
+                    metadata,
+                },
+            );
         }
         self.exemplar_store()?.append(&batch)
     }
 
-    /// The exemplars of the series that the selector accepts, by series and time. The selector's range is in
-    /// milliseconds, as for metrics.
+    /// The exemplars of the series that the selector accepts, by series and time. The selector's
+    /// range is in milliseconds, as for metrics.
     pub fn exemplars(&self, selector: &Selector) -> Result<Vec<(LabelSet, Vec<Exemplar>)>> {
         let mut in_nanos = selector.clone();
         in_nanos.range = TickRange {
@@ -74,5 +90,6 @@ fn text_of(value: f64) -> String {
 fn value_of(text: &[u8]) -> Result<f64> {
     let text = std::str::from_utf8(text).ok();
     let bits = text.and_then(|text| u64::from_str_radix(text, 16).ok());
-    bits.map(f64::from_bits).ok_or_else(|| Error::corrupt("an exemplar's value cannot be read"))
+    bits.map(f64::from_bits)
+        .ok_or_else(|| Error::corrupt("an exemplar's value cannot be read"))
 }

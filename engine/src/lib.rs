@@ -1,12 +1,13 @@
 //! One embedded, crash-safe store for metrics and logs.
 //!
-//! An [`Engine`] is an open data directory. It gives a [`Store`] per tenant and kind: append a [`Batch`],
-//! take a [`Snapshot`], select [`Series`] with a [`Selector`] and read them with a [`Cursor`].
+//! An [`Engine`] is an open data directory. It gives a [`Store`] per tenant and kind: append a
+//! [`Batch`], take a [`Snapshot`], select [`Series`] with a [`Selector`] and read them with a
+//! [`Cursor`].
 //!
-//! What an append returned as accepted survives any crash, as far as the chosen [`Durability`] says. A
-//! snapshot never blocks a writer and sees every batch whole or not at all. The engine starts no thread
-//! before [`Engine::open`] and has joined all when [`Engine::close`] returns; it prints nothing and has no
-//! global state.
+//! What an append returned as accepted survives any crash, as far as the chosen [`Durability`]
+//! says. A snapshot never blocks a writer and sees every batch whole or not at all. The engine
+//! starts no thread before [`Engine::open`] and has joined all when [`Engine::close`] returns; it
+//! prints nothing and has no global state.
 #![deny(unsafe_code)]
 
 mod codec;
@@ -38,8 +39,8 @@ pub mod time;
 /// Metrics: samples, what reads give back of them, and what stands beside the series.
 pub mod metrics {
     pub use crate::codec::histogram::{
-        BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, ResetHint, SCHEMA_CUSTOM, SCHEMA_MAX,
-        SCHEMA_MIN, Span,
+        BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, ResetHint, SCHEMA_CUSTOM,
+        SCHEMA_MAX, SCHEMA_MIN, Span,
     };
     pub use crate::exemplars::Exemplar;
     pub use crate::kind::samples::run::{SampleColumn, SampleRun};

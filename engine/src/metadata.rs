@@ -23,7 +23,8 @@ const METADATA_BYTES_MAX: usize = 64 << 10;
 impl Tenant {
     /// Stores metadata of metric families by name. Unchanged ones cost nothing.
     ///
-    /// Fails as a whole, storing nothing, if one is too long or `limits.metadata_families_max` is reached.
+    /// Fails as a whole, storing nothing, if one is too long or `limits.metadata_families_max` is
+    /// reached.
     pub fn set_metadata(&self, families: &[(&str, MetricMetadata)]) -> Result<()> {
         let store = self.metrics()?;
         let mut notes = Vec::with_capacity(families.len());
@@ -31,14 +32,18 @@ impl Tenant {
             let value = encode(metadata);
             if family.is_empty() || family.len() + value.len() > METADATA_BYTES_MAX {
                 return Err(Error::limit(format!(
-                    "metadata of {family:?} has {} bytes: 1 to {METADATA_BYTES_MAX} with a name are taken",
+                    "metadata of {family:?} has {} bytes: with its name at most \
+                     {METADATA_BYTES_MAX} are taken, and the name is not empty",
                     value.len()
                 )));
             }
             notes.push((family.as_bytes().to_vec(), value));
         }
         let held = store.core.notes();
-        let fresh = notes.iter().filter(|(family, _)| !held.contains_key(family)).count();
+        let fresh = notes
+            .iter()
+            .filter(|(family, _)| !held.contains_key(family))
+            .count();
         let max = self.limits().metadata_families_max;
         if held.len() + fresh > max {
             return Err(Error::limit(format!(
@@ -74,5 +79,9 @@ fn encode(metadata: &MetricMetadata) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Result<MetricMetadata> {
     let mut cursor = Cursor::new(bytes);
     let mut text = || cursor.text().map(str::to_owned);
-    Ok(MetricMetadata { kind: text()?, help: text()?, unit: text()? })
+    Ok(MetricMetadata {
+        kind: text()?,
+        help: text()?,
+        unit: text()?,
+    })
 }

@@ -51,7 +51,10 @@ struct Slot<K: Kind> {
 
 impl<K: Kind> Slot<K> {
     fn new(stream: (u8, &'static str)) -> Self {
-        Slot { stream, store: Mutex::default() }
+        Slot {
+            stream,
+            store: Mutex::default(),
+        }
     }
 }
 
@@ -73,7 +76,9 @@ impl Tenant {
             logs: Slot::new(LOGS),
             exemplars: Slot::new(EXEMPLARS),
         };
-        Tenant { parts: Arc::new(parts) }
+        Tenant {
+            parts: Arc::new(parts),
+        }
     }
 
     /// The tenant's name.
@@ -125,11 +130,19 @@ impl Tenant {
 
     /// The log floors of the open stores.
     pub(crate) fn floors(&self) -> Vec<u64> {
-        self.parts.versions().into_iter().map(|(_, version)| version.wal_floor).collect()
+        self.parts
+            .versions()
+            .into_iter()
+            .map(|(_, version)| version.wal_floor)
+            .collect()
     }
 
     pub(crate) fn sequences(&self) -> Vec<u64> {
-        self.parts.versions().into_iter().map(|(_, version)| version.sequence).collect()
+        self.parts
+            .versions()
+            .into_iter()
+            .map(|(_, version)| version.sequence)
+            .collect()
     }
 
     /// Whether the manifests on disk still say what they said when they were read.
@@ -161,7 +174,8 @@ impl Parts {
             Mode::Write => Store::open(&self.shared, place)?,
             Mode::Read => Store::open_read_only(&self.shared, place)?,
         };
-        self.shared.enlist(Arc::clone(&store.core) as Arc<dyn AnyStore>);
+        self.shared
+            .enlist(Arc::clone(&store.core) as Arc<dyn AnyStore>);
         *open = Some(store.clone());
         Ok(store)
     }

@@ -94,6 +94,8 @@ impl Clock for SystemClock {
     fn now(&self) -> Nanos {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         // A clock before 1970 is a broken clock: zero then refuses nothing that is real.
-        Nanos(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
+        Nanos(since.map_or(0, |since| {
+            i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        }))
     }
 }

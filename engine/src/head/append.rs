@@ -1,7 +1,9 @@
-//! The write path inside the head: verdicts, entries and the log record of one batch, under one lock.
+//! The write path inside the head: verdicts, entries and the log record of one batch, under one
+//! lock.
 //!
-//! Entries are kept at once and seen only when their batch is published, after the log has it. If the log
-//! fails, what was not acknowledged is taken out again before anything else is taken in (I7).
+//! Entries are kept at once and seen only when their batch is published, after the log has it. If
+//! the log fails, what was not acknowledged is taken out again before anything else is taken in
+//! (I7).
 
 use parking_lot::MutexGuard;
 
@@ -58,13 +60,19 @@ impl<K: Kind> Head<K> {
             from = end;
         }
         if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
-            return Ok(Appended { report, ticket: None });
+            return Ok(Appended {
+                report,
+                ticket: None,
+            });
         }
         self.keep(&mut writer, batch, gate, &mut report);
         if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
             self.undo_batch(&mut writer);
             report.accepted = 0;
-            return Ok(Appended { report, ticket: None });
+            return Ok(Appended {
+                report,
+                ticket: None,
+            });
         }
         self.submit(writer, gate, report)
     }
@@ -84,7 +92,10 @@ impl<K: Kind> Head<K> {
         let window = std::sync::Arc::clone(&writer.active);
         let mut pages = PageHold::new(&window);
         let mut growth = Growth {
-            range: TickRange { start: Ticks(i64::MAX), end: Ticks(i64::MIN) },
+            range: TickRange {
+                start: Ticks(i64::MAX),
+                end: Ticks(i64::MIN),
+            },
             bytes: 0,
         };
         let mut from = 0usize;
@@ -121,7 +132,11 @@ impl<K: Kind> Head<K> {
                     }
                     Verdict::Duplicate => report.duplicates += 1,
                     Verdict::Refused(why) => {
-                        report.refused.push(Refused { series: place, entry: at, why });
+                        report.refused.push(Refused {
+                            series: place,
+                            entry: at,
+                            why,
+                        });
                     }
                 }
             }
@@ -176,16 +191,25 @@ impl<K: Kind> Head<K> {
         report: Report,
     ) -> Result<Appended> {
         if writer.record.is_empty() {
-            // Identical entries may be in a batch that the log does not have yet: wait for that one.
-            let ticket = (report.duplicates > 0).then(|| self.newest_pending()).flatten();
+            // Identical entries may be in a batch that the log does not have yet: wait for that
+            // one.
+            let ticket = (report.duplicates > 0)
+                .then(|| self.newest_pending())
+                .flatten();
             return Ok(Appended { report, ticket });
         }
         let era = writer.era;
-        match gate.wal.submit(era, gate.tenant, gate.tag, ENTRIES, writer.record.body()) {
+        match gate
+            .wal
+            .submit(era, gate.tenant, gate.tag, ENTRIES, writer.record.body())
+        {
             Ok(lsn) => {
                 let seq = writer.seq;
                 self.pending.lock().push_back((seq, lsn));
-                Ok(Appended { report, ticket: Some((seq, lsn)) })
+                Ok(Appended {
+                    report,
+                    ticket: Some((seq, lsn)),
+                })
             }
             Err(error) => {
                 self.undo_batch(&mut writer);
@@ -272,8 +296,8 @@ impl<K: Kind> Head<K> {
 }
 
 impl SeriesState {
-    /// After a rollback. Without an entry left in the window, what came before it is not known any more: the
-    /// next entry is judged as if the series were new, which at worst lets a late one in.
+    /// After a rollback. Without an entry left in the window, what came before it is not known any
+    /// more: the next entry is judged as if the series were new, which at worst lets a late one in.
     fn set_newest(&mut self, newest: Option<Newest>) {
         self.newest_time = newest.map_or(NO_TIME, |newest| newest.time.0);
         self.newest_value = newest.map_or(0, |newest| newest.value);
@@ -309,9 +333,9 @@ impl Bounds {
             i64::try_from(ticks).unwrap_or(i64::MAX)
         };
         let limits = gate.limits;
-        let mut oldest = limits
-            .retention
-            .map_or(Ticks(NO_TIME + 1), |retention| Ticks(gate.now.0.saturating_sub(ticks(retention))));
+        let mut oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
+            Ticks(gate.now.0.saturating_sub(ticks(retention)))
+        });
         let mut late = Late::Taken;
         match limits.late_max {
             Some(window) if window.is_zero() => late = Late::Refused,
@@ -321,7 +345,11 @@ impl Bounds {
             _ => {}
         }
         let newest = Ticks(gate.now.0.saturating_add(ticks(limits.future_max)));
-        Bounds { oldest, newest, late }
+        Bounds {
+            oldest,
+            newest,
+            late,
+        }
     }
 
     #[inline]

@@ -5,8 +5,8 @@ use crate::labels::set::Labels;
 
 /// Entries of many series to be appended together: readers see all that is accepted, or nothing.
 ///
-/// Label sets are borrowed in canonical bytes (see [`put_label`](crate::labels::put_label)); they are checked when a
-/// series is first seen, and a known series costs no allocation.
+/// Label sets are borrowed in canonical bytes (see [`put_label`](crate::labels::put_label)); they
+/// are checked when a series is first seen, and a known series costs no allocation.
 pub struct Batch<'a, K: Kind> {
     series: Vec<BatchSeries<'a>>,
     entries: Vec<<K as Parts>::Entry<'a>>,
@@ -32,7 +32,11 @@ pub(crate) struct BatchSeries<'a> {
 
 impl<K: Kind> Default for Batch<'_, K> {
     fn default() -> Self {
-        Batch { series: Vec::new(), entries: Vec::new(), mode: BatchMode::Each }
+        Batch {
+            series: Vec::new(),
+            entries: Vec::new(),
+            mode: BatchMode::Each,
+        }
     }
 }
 
@@ -44,12 +48,18 @@ impl<'a, K: Kind> Batch<'a, K> {
 
     /// An empty batch of the given mode.
     pub fn with_mode(mode: BatchMode) -> Self {
-        Batch { mode, ..Self::default() }
+        Batch {
+            mode,
+            ..Self::default()
+        }
     }
 
     /// Begins a series by its canonical label bytes; [`Batch::entry`] then adds to it.
     pub fn series(&mut self, labels: &'a [u8]) -> &mut Self {
-        self.series.push(BatchSeries { labels, end: self.entries.len() as u32 });
+        self.series.push(BatchSeries {
+            labels,
+            end: self.entries.len() as u32,
+        });
         self
     }
 
@@ -59,7 +69,10 @@ impl<'a, K: Kind> Batch<'a, K> {
     /// If no series was begun.
     pub fn entry(&mut self, entry: <K as Parts>::Entry<'a>) -> &mut Self {
         self.entries.push(entry);
-        let last = self.series.last_mut().expect("`series` comes before `entry`");
+        let last = self
+            .series
+            .last_mut()
+            .expect("`series` comes before `entry`");
         last.end = self.entries.len() as u32;
         self
     }
@@ -105,8 +118,8 @@ pub struct Report {
     pub accepted: u64,
     /// Entries that were there already, identical.
     pub duplicates: u64,
-    /// Entries that were not taken, in batch order. In an all-or-nothing batch one of these means that
-    /// nothing was stored.
+    /// Entries that were not taken, in batch order. In an all-or-nothing batch one of these means
+    /// that nothing was stored.
     pub refused: Vec<Refused>,
 }
 
@@ -124,7 +137,10 @@ pub struct Refused {
 impl Report {
     /// Why the entry with this index in the batch was refused, or `None` if it was taken.
     pub fn refusal(&self, entry: usize) -> Option<&Refusal> {
-        let place = self.refused.binary_search_by_key(&entry, |refused| refused.entry).ok()?;
+        let place = self
+            .refused
+            .binary_search_by_key(&entry, |refused| refused.entry)
+            .ok()?;
         Some(&self.refused[place].why)
     }
 }

@@ -12,13 +12,20 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(series_max: u64, bytes_max: u64) -> Self {
-        Budget { series: AtomicU64::new(0), bytes: AtomicU64::new(0), series_max, bytes_max }
+        Budget {
+            series: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            series_max,
+            bytes_max,
+        }
     }
 
     /// Takes room for one more series, or says that there is none.
     pub(crate) fn take_series(&self) -> bool {
         let raise = |series: u64| (series < self.series_max).then_some(series + 1);
-        self.series.fetch_update(Ordering::AcqRel, Ordering::Acquire, raise).is_ok()
+        self.series
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, raise)
+            .is_ok()
     }
 
     /// Counts a series that recovery found: it is there whatever the cap says.

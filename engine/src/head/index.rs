@@ -1,7 +1,7 @@
 //! The head's inverted index: which series there are, by label.
 //!
-//! Writers change it under a write lock for one series at a time; readers hold the read lock for a bounded
-//! number of label values and then let go, so that neither ever waits long for the other.
+//! Writers change it under a write lock for one series at a time; readers hold the read lock for a
+//! bounded number of label values and then let go, so that neither ever waits long for the other.
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use roaring::RoaringBitmap;
@@ -38,7 +38,11 @@ pub(crate) struct SeriesIndex {
 impl SeriesIndex {
     /// Enters a series; the caller knows that it is not there yet.
     pub(crate) fn insert(&mut self, labels: Labels<'_>) -> u32 {
-        let number = self.free.last().copied().unwrap_or(self.series.len() as u32);
+        let number = self
+            .free
+            .last()
+            .copied()
+            .unwrap_or(self.series.len() as u32);
         let mut pairs = Vec::with_capacity(16);
         let mut cursor = Cursor::new(labels.as_bytes());
         while !cursor.is_empty() {
@@ -48,7 +52,11 @@ impl SeriesIndex {
             let bytes = &labels.as_bytes()[start..cursor.position()];
             pairs.push(self.symbols.intern(name, bytes, number));
         }
-        let entry = SeriesLabels { pairs: pairs.into(), id: labels.id(), born: u64::MAX };
+        let entry = SeriesLabels {
+            pairs: pairs.into(),
+            id: labels.id(),
+            born: u64::MAX,
+        };
         match self.free.pop() {
             Some(number) => self.series[number] = entry,
             None => self.series.push(entry),
@@ -57,15 +65,18 @@ impl SeriesIndex {
         number
     }
 
-    /// Forgets a series; its number may be given to another.
-    pub(crate) fn remove(&mut self, number: u32) {
+    /// Forgets a series; its number may be given to another. Returns the pairs that went with it.
+    pub(crate) fn remove(&mut self, number: u32) -> Vec<PairId> {
         let pairs = std::mem::take(&mut self.series[number].pairs);
-        for pair in &pairs {
-            self.symbols.release(*pair, number);
-        }
+        let gone = pairs
+            .iter()
+            .copied()
+            .filter(|pair| self.symbols.release(*pair, number));
+        let gone = gone.collect();
         self.series[number].born = u64::MAX;
         self.live.remove(number);
         self.free.push(number);
+        gone
     }
 
     /// Appends a series' canonical label bytes.
@@ -114,8 +125,8 @@ impl<'a> HeadIndexView<'a> {
         self.index.read()
     }
 
-    /// Visits the pairs of a name in bounded holds of the lock. Pairs that come or go meanwhile may be
-    /// missed or seen: they belong to batches that the reader's snapshot does not show.
+    /// Visits the pairs of a name in bounded holds of the lock. Pairs that come or go meanwhile may
+    /// be missed or seen: they belong to batches that the reader's snapshot does not show.
     fn each_pair(&self, name: &str, mut each: impl FnMut(&SeriesIndex, PairId)) {
         let pairs = self.read().symbols.pairs_of(name).to_vec();
         for hold in pairs.chunks(VALUES_PER_HOLD) {
@@ -129,12 +140,7 @@ impl<'a> HeadIndexView<'a> {
     }
 
     /// Visits the values of a name that some series of `among` has.
-    pub(crate) fn each_value(
-        &self,
-        name: &str,
-        among: &RoaringBitmap,
-        mut each: impl FnMut(&str),
-    ) {
+    pub(crate) fn each_value(&self, name: &str, among: &RoaringBitmap, mut each: impl FnMut(&str)) {
         self.each_pair(name, |index, pair| {
             if index.symbols.postings(pair).meets(among) {
                 each(index.symbols.value(pair));
@@ -165,12 +171,17 @@ impl IndexView for HeadIndexView<'_> {
         let mut bytes = Vec::new();
         crate::labels::set::put_label(&mut bytes, name, value);
         let index = self.read();
-        Ok(index.symbols.find(&bytes).map(|pair| index.symbols.postings(pair).to_bitmap()))
+        Ok(index
+            .symbols
+            .find(&bytes)
+            .map(|pair| index.symbols.postings(pair).to_bitmap()))
     }
 
     fn with_label(&self, name: &str) -> Result<RoaringBitmap> {
         let mut union = RoaringBitmap::new();
-        self.each_pair(name, |index, pair| index.symbols.postings(pair).add_to(&mut union));
+        self.each_pair(name, |index, pair| {
+            index.symbols.postings(pair).add_to(&mut union)
+        });
         Ok(union)
     }
 

@@ -1,8 +1,8 @@
 //! The recent entries of one kind and tenant: what is in the log and not yet in a block.
 //!
-//! Owns the series that have such entries, their inverted index and the window being written. One writer at
-//! a time changes it (`writer`); readers take the index lock or one page's lock for a moment each. Lock
-//! order: writer, index, page, and the log's own below them. Knows no files.
+//! Owns the series that have such entries, their inverted index and the window being written. One
+//! writer at a time changes it (`writer`); readers take the index lock or one page's lock for a
+//! moment each. Lock order: writer, index, page, and the log's own below them. Knows no files.
 
 pub(crate) mod append;
 pub(crate) mod batch;
@@ -55,8 +55,8 @@ pub(crate) struct Writer<K: Kind> {
     record: RecordWriter,
     /// The newest batch.
     seq: u64,
-    /// Definitions in the log count from the last cut or log failure: a series or pair whose number here is
-    /// older must be defined again before it is used.
+    /// Definitions in the log count from the last cut or log failure: a series or pair whose number
+    /// here is older must be defined again before it is used.
     definitions: u32,
     pairs_defined: Vec<u32>,
     /// The log's era when this head last looked: another one means that the log failed in between.
@@ -79,6 +79,9 @@ struct SeriesState {
     defined: u32,
 }
 
+/// Idle series that are forgotten under one hold of the writer's lock.
+const EVICTIONS_PER_HOLD: usize = 256;
+
 /// A time that no entry may have: it stands for "no entry yet".
 const NO_TIME: i64 = i64::MIN;
 
@@ -87,8 +90,10 @@ pub(crate) const NO_SERIES: u32 = u32::MAX;
 
 impl SeriesState {
     fn newest(&self) -> Option<Newest> {
-        (self.newest_time != NO_TIME)
-            .then_some(Newest { time: Ticks(self.newest_time), value: self.newest_value })
+        (self.newest_time != NO_TIME).then_some(Newest {
+            time: Ticks(self.newest_time),
+            value: self.newest_value,
+        })
     }
 }
 
@@ -142,9 +147,10 @@ impl<K: Kind> Head<K> {
         }
     }
 
-    /// Begins a new window: entries of batches from now on stand in the log at or after the position that
-    /// `next_lsn` returns, and not in the old window. `install` learns of the new window before any entry
-    /// can be in it. Returns the last batch of the old window, if it has any entries.
+    /// Begins a new window: entries of batches from now on stand in the log at or after the
+    /// position that `next_lsn` returns, and not in the old window. `install` learns of the new
+    /// window before any entry can be in it. Returns the last batch of the old window, if it has
+    /// any entries.
     pub(crate) fn cut(
         &self,
         next_lsn: impl FnOnce() -> Lsn,
@@ -162,8 +168,8 @@ impl<K: Kind> Head<K> {
         Some(writer.seq)
     }
 
-    /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come in.
-    /// Returns the newest batch, after which snapshots no longer need the window's series.
+    /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come
+    /// in. Returns the newest batch, after which snapshots no longer need the window's series.
     pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) -> u64 {
         let mut writer = self.writer.lock();
         writer.frozen.retain(|frozen| !Arc::ptr_eq(frozen, window));
@@ -181,40 +187,67 @@ impl<K: Kind> Head<K> {
     pub(crate) fn log_floor(&self) -> Option<u64> {
         let writer = self.writer.lock();
         let windows = writer.frozen.iter().chain([&writer.active]);
-        windows.filter(|window| window.entries() > 0).map(|window| window.floor).min()
+        windows
+            .filter(|window| window.entries() > 0)
+            .map(|window| window.floor)
+            .min()
     }
 
-    /// Forgets the series that have no entry in the active window, once no snapshot is older than
-    /// `dropped`, the batch at which their last window went to a block; `None` where one still is.
+    /// Forgets the series that have no entry in any window, once no snapshot is older than `dropped`,
+    /// the batch at which their last window went to a block; `None` where one still is.
     pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
-        let mut writer = self.writer.lock();
         if self.snapshots.settled() < dropped {
             return None;
         }
-        let holds = |series: u32| {
-            writer.active.holds(series) || writer.frozen.iter().any(|window| window.holds(series))
-        };
+        // Looked for without the lock, and looked at again under it: a series may come back meanwhile.
+        let windows = self.writer.lock().windows();
         let live = self.index.read().live().clone();
-        let idle: Vec<u32> = live.iter().filter(|series| !holds(*series)).collect();
-        for series in &idle {
-            let hash = writer.states[*series].hash;
-            if let Ok(entry) = writer.table.find_entry(hash, |candidate| candidate == series) {
-                entry.remove();
-            }
-            writer.states[*series].next = NO_SERIES;
-            self.index.write().remove(*series);
-        }
-        if !idle.is_empty() {
-            writer.last = NO_SERIES;
-            // A reused pair number must be defined again, whatever it was defined as before.
-            writer.definitions += 1;
-            let states = &writer.states;
-            let hashes: Vec<u64> = (0..states.len() as u32).map(|s| states[s].hash).collect();
-            if writer.table.capacity() > 4 * writer.table.len().max(1024) {
-                writer.table.shrink_to_fit(|series| hashes[*series as usize]);
+        let idle: Vec<u32> = live
+            .iter()
+            .filter(|series| !held_by(&windows, *series))
+            .collect();
+        let mut gone = 0;
+        for hold in idle.chunks(EVICTIONS_PER_HOLD) {
+            let mut writer = self.writer.lock();
+            let windows = writer.windows();
+            for series in hold.iter().filter(|series| !held_by(&windows, **series)) {
+                self.forget(&mut writer, *series);
+                gone += 1;
             }
         }
-        self.budget.return_series(idle.len() as u64);
-        Some(idle.len() as u64)
+        self.budget.return_series(gone);
+        Some(gone)
     }
+
+    fn forget(&self, writer: &mut Writer<K>, series: u32) {
+        let hash = writer.states[series].hash;
+        match writer
+            .table
+            .find_entry(hash, |candidate| *candidate == series)
+        {
+            Ok(entry) => entry.remove(),
+            // Forgotten by an earlier round already.
+            Err(_) => return,
+        };
+        writer.states[series].next = NO_SERIES;
+        if writer.last == series {
+            writer.last = NO_SERIES;
+        }
+        // A pair's number may be given to another pair, which the log does not know under it.
+        for pair in self.index.write().remove(series) {
+            if let Some(defined) = writer.pairs_defined.get_mut(pair as usize) {
+                *defined = 0;
+            }
+        }
+    }
+}
+
+impl<K: Kind> Writer<K> {
+    fn windows(&self) -> Vec<Arc<Window<K>>> {
+        self.frozen.iter().chain([&self.active]).cloned().collect()
+    }
+}
+
+fn held_by<K: Kind>(windows: &[Arc<Window<K>>], series: u32) -> bool {
+    windows.iter().any(|window| window.holds(series))
 }

@@ -1,7 +1,8 @@
 //! The body of a log record: definitions that the log does not hold yet, then entries by series.
 //!
-//! Field by field in docs/format/wal.md. A series' definition stands in the log at or after the head's floor
-//! before its first use, so that a replay from the floor never meets an unknown number.
+//! Field by field in docs/format/wal.md. A series' definition stands in the log at or after the
+//! head's floor before its first use, so that a replay from the floor never meets an unknown
+//! number.
 
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint, put_varint_signed};
 use crate::error::{Error, Result};
@@ -109,7 +110,9 @@ pub(crate) fn read<K: Parts>(body: &[u8], reader: &mut dyn RecordReader<K>) -> R
         series = next
             .and_then(|next| u32::try_from(next).ok())
             .ok_or_else(|| Error::corrupt("a series number is out of range"))?;
-        K::read_entry(&mut cursor, &mut state, &mut |entry| reader.entry(series, entry))?;
+        K::read_entry(&mut cursor, &mut state, &mut |entry| {
+            reader.entry(series, entry)
+        })?;
     }
     Ok(())
 }

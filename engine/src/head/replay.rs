@@ -1,6 +1,7 @@
 //! Recovery: a log record back into the head.
 //!
-//! Numbers in the log are those of the process that wrote it; definitions tie them to this head's own.
+//! Numbers in the log are those of the process that wrote it; definitions tie them to this head's
+//! own.
 
 use parking_lot::MutexGuard;
 
@@ -65,7 +66,10 @@ impl<K: Kind> Head<K> {
                 newest: None,
                 late: Late::Taken,
             },
-            range: TickRange { start: Ticks(i64::MAX), end: Ticks(i64::MIN) },
+            range: TickRange {
+                start: Ticks(i64::MAX),
+                end: Ticks(i64::MIN),
+            },
             bytes: 0,
             replayed: Replayed::default(),
         };
@@ -78,14 +82,17 @@ impl<K: Kind> Head<K> {
         if outcome.is_err() || (proof == Proof::Open && replayed.lost > 0) {
             self.undo_unpublished(&mut writer);
             outcome?;
-            return Ok(Replayed { entries: 0, lost: replayed.lost + replayed.entries });
+            return Ok(Replayed {
+                entries: 0,
+                lost: replayed.lost + replayed.entries,
+            });
         }
         self.snapshots.publish(seq);
         Ok(replayed)
     }
 
-    /// After recovery: what the log defined stays valid for reading it again, but this process will use its
-    /// own numbers, and so defines everything anew.
+    /// After recovery: what the log defined stays valid for reading it again, but this process will
+    /// use its own numbers, and so defines everything anew.
     pub(crate) fn finish_replay(&self) {
         self.writer.lock().definitions += 1;
     }
@@ -107,7 +114,12 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
         let start = u32::try_from(self.numbers.bytes.len())
             .map_err(|_| Error::corrupt("label pairs in the log exceed 4 GiB"))?;
         self.numbers.bytes.extend_from_slice(bytes);
-        put_at(&mut self.numbers.pairs, pair, (start, bytes.len() as u32), (0, 0))
+        put_at(
+            &mut self.numbers.pairs,
+            pair,
+            (start, bytes.len() as u32),
+            (0, 0),
+        )
     }
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
@@ -125,7 +137,9 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
         let labels = Labels::from_bytes(&numbers.labels)
             .map_err(|error| error.context("a series in the log"))?;
         let hash = self.writer.hash(labels.as_bytes());
-        let found = self.writer.find_hashed(&self.head.index.read(), hash, labels.as_bytes());
+        let found = self
+            .writer
+            .find_hashed(&self.head.index.read(), hash, labels.as_bytes());
         let number = match found {
             Some(number) => number,
             None => {
@@ -137,7 +151,12 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
     }
 
     fn entry(&mut self, series: u32, entry: &K::Entry<'_>) -> Result<()> {
-        let number = self.numbers.series.get(series as usize).copied().unwrap_or(NO_SERIES);
+        let number = self
+            .numbers
+            .series
+            .get(series as usize)
+            .copied()
+            .unwrap_or(NO_SERIES);
         if number == NO_SERIES {
             self.replayed.lost += 1;
             return Ok(());
@@ -163,7 +182,9 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
 
 fn put_at<T: Clone>(table: &mut Vec<T>, number: u32, value: T, absent: T) -> Result<()> {
     if number >= NUMBER_MAX {
-        return Err(Error::corrupt(format!("number {number} in the log, {NUMBER_MAX} is the limit")));
+        return Err(Error::corrupt(format!(
+            "number {number} in the log, {NUMBER_MAX} is the limit"
+        )));
     }
     let place = number as usize;
     if table.len() <= place {

@@ -24,7 +24,8 @@ pub(crate) struct Unresolved {
 }
 
 impl<K: Kind> Head<K> {
-    /// Fills `writer.resolved` with the number of each series of the batch, entering those that are new.
+    /// Fills `writer.resolved` with the number of each series of the batch, entering those that are
+    /// new.
     pub(crate) fn resolve(
         &self,
         writer: &mut Writer<K>,
@@ -93,7 +94,9 @@ impl<K: Kind> Head<K> {
             false => writer.states.push(state),
         }
         let states = &writer.states;
-        writer.table.insert_unique(hash, number, |series| states[*series].hash);
+        writer
+            .table
+            .insert_unique(hash, number, |series| states[*series].hash);
         number
     }
 }
@@ -123,7 +126,9 @@ impl<K: Kind> Writer<K> {
             self.guess_score = (self.guess_score - 1).max(GUESS_SCORE_MIN - 1);
         }
         let hash = self.hash(labels);
-        let Some(found) = self.find_hashed(index, hash, labels) else { return NO_SERIES };
+        let Some(found) = self.find_hashed(index, hash, labels) else {
+            return NO_SERIES;
+        };
         if is_worth_a_guess && last != NO_SERIES {
             self.states[last].next = found;
         }
@@ -131,12 +136,7 @@ impl<K: Kind> Writer<K> {
         found
     }
 
-    pub(crate) fn find_hashed(
-        &self,
-        index: &SeriesIndex,
-        hash: u64,
-        labels: &[u8],
-    ) -> Option<u32> {
+    pub(crate) fn find_hashed(&self, index: &SeriesIndex, hash: u64, labels: &[u8]) -> Option<u32> {
         find_in(&self.table, hash, |series| index.is(series, labels))
     }
 }
@@ -166,9 +166,10 @@ fn check_labels(labels: Labels<'_>, limits: &Limits) -> Result<(), Refusal> {
     }
     match count {
         0 => refuse("a series needs at least one label".into()),
-        _ if count > limits.labels_max => {
-            refuse(format!("{count} labels, limits.labels_max is {}", limits.labels_max))
-        }
+        _ if count > limits.labels_max => refuse(format!(
+            "{count} labels, limits.labels_max is {}",
+            limits.labels_max
+        )),
         _ => Ok(()),
     }
 }

@@ -26,8 +26,8 @@ const DAY: i64 = 24 * HOUR;
 const DAYS_BEHIND: i64 = 2 * DAY;
 const WEEKS_BEHIND: i64 = 32 * DAY;
 
-/// The UTC partition of a time: two hours if recent, a day or eight days further back, so that a backfill
-/// of months does not end in thousands of blocks.
+/// The UTC partition of a time: two hours if recent, a day or eight days further back, so that a
+/// backfill of months does not end in thousands of blocks.
 pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
     let per_second = <K::Time as Moment>::PER_SECOND;
     let age = now.0.saturating_sub(time.0) / per_second;
@@ -38,7 +38,10 @@ pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
     };
     let length = seconds * per_second;
     let start = time.0.div_euclid(length).saturating_mul(length);
-    TickRange { start: Ticks(start), end: Ticks(start.saturating_add(length - 1)) }
+    TickRange {
+        start: Ticks(start),
+        end: Ticks(start.saturating_add(length - 1)),
+    }
 }
 
 /// Where the blocks of a window go.
@@ -84,11 +87,7 @@ pub(crate) fn seal<'f, K: Kind>(
 }
 
 /// The partitions that have entries, or might have where that saves a look at every entry.
-fn partitions<K: Kind>(
-    window: &Window<K>,
-    series: &[u32],
-    now: Ticks,
-) -> Result<Vec<TickRange>> {
+fn partitions<K: Kind>(window: &Window<K>, series: &[u32], now: Ticks) -> Result<Vec<TickRange>> {
     let whole = window.range();
     let mut spanned = vec![partition_of::<K>(whole.start, now)];
     while let Some(last) = spanned.last().filter(|last| last.end < whole.end) {
@@ -108,7 +107,9 @@ fn partitions_of_entries<K: Kind>(
 ) -> Result<Vec<TickRange>> {
     let mut found = BTreeMap::new();
     for number in series {
-        let Some(view) = window.view(*number, u64::MAX) else { continue };
+        let Some(view) = window.view(*number, u64::MAX) else {
+            continue;
+        };
         for run in K::decode(view)? {
             let mut ticks = run.ticks();
             while let Some(first) = ticks.first() {
@@ -121,7 +122,8 @@ fn partitions_of_entries<K: Kind>(
     Ok(without_overlaps(found.into_values().collect()))
 }
 
-/// Where the length changes, a short partition may lie inside of a long one: the long one takes its entries.
+/// Where the length changes, a short partition may lie inside of a long one: the long one takes its
+/// entries.
 fn without_overlaps(mut partitions: Vec<TickRange>) -> Vec<TickRange> {
     partitions.sort_by_key(|partition| (partition.start, std::cmp::Reverse(partition.end)));
     let mut kept: Vec<TickRange> = Vec::with_capacity(partitions.len());
@@ -144,14 +146,19 @@ fn seal_group<'f, K: Kind>(
     let mut scratch = Scratch::default();
     let mut labels = Vec::new();
     for place in 0..catalogue.order.len() {
-        let Some(view) = window.view(catalogue.order[place], u64::MAX) else { continue };
+        let Some(view) = window.view(catalogue.order[place], u64::MAX) else {
+            continue;
+        };
         let runs = K::decode(view)?;
         catalogue.labels(place, &mut labels);
         let series = (catalogue.ids[place], Labels::trusted(&labels));
         for (slot, partition) in group.iter().enumerate() {
             let overlaps = |run: &K::Run| {
                 let ticks = run.ticks();
-                let range = TickRange { start: Ticks(ticks[0]), end: Ticks(ticks[ticks.len() - 1]) };
+                let range = TickRange {
+                    start: Ticks(ticks[0]),
+                    end: Ticks(ticks[ticks.len() - 1]),
+                };
                 range.overlaps(partition)
             };
             if !runs.iter().any(overlaps) {
@@ -254,7 +261,11 @@ impl Catalogue {
 
     fn sort(&mut self, numbers: &[u32], ids: Vec<SeriesId>, ends: Vec<u32>) {
         let ranks_of = |place: usize| {
-            let start = if place == 0 { 0 } else { ends[place - 1] as usize };
+            let start = if place == 0 {
+                0
+            } else {
+                ends[place - 1] as usize
+            };
             &self.ranks[start..ends[place] as usize]
         };
         let mut places: Vec<u32> = (0..numbers.len() as u32).collect();
@@ -275,12 +286,19 @@ impl Catalogue {
     /// Writes the canonical label bytes of the series at `place` in label order.
     fn labels(&self, place: usize, out: &mut Vec<u8>) {
         out.clear();
-        let start = if place == 0 { 0 } else { self.ends[place - 1] as usize };
+        let start = if place == 0 {
+            0
+        } else {
+            self.ends[place - 1] as usize
+        };
         for rank in &self.ranks[start..self.ends[place] as usize] {
             let rank = *rank as usize;
-            let from = if rank == 0 { 0 } else { self.pair_ends[rank - 1] as usize };
+            let from = if rank == 0 {
+                0
+            } else {
+                self.pair_ends[rank - 1] as usize
+            };
             out.extend_from_slice(&self.pair_bytes[from..self.pair_ends[rank] as usize]);
         }
     }
 }
-

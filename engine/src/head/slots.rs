@@ -1,4 +1,5 @@
-//! A vector that grows by fixed pieces, so that a million elements are never copied to a larger place.
+//! A vector that grows by fixed pieces, so that a million elements are never copied to a larger
+//! place.
 
 /// Elements of one piece.
 const PIECE: usize = 1024;
@@ -12,7 +13,10 @@ pub(crate) struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Slots { pieces: Vec::new(), length: 0 }
+        Slots {
+            pieces: Vec::new(),
+            length: 0,
+        }
     }
 }
 
@@ -30,7 +34,9 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        self.pieces.get(index as usize / PIECE)?.get(index as usize % PIECE)
+        self.pieces
+            .get(index as usize / PIECE)?
+            .get(index as usize % PIECE)
     }
 }
 

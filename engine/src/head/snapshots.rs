@@ -34,7 +34,8 @@ impl Snapshots {
         let held = self.held.lock();
         // Read under the lock: a snapshot taken meanwhile then sees at least this much (I8).
         let published = self.published();
-        held.first_key_value().map_or(published, |(oldest, _)| published.min(*oldest))
+        held.first_key_value()
+            .map_or(published, |(oldest, _)| published.min(*oldest))
     }
 
     /// Takes a place at the newest published batch.
@@ -42,7 +43,10 @@ impl Snapshots {
         let mut held = self.held.lock();
         let seq = self.published();
         *held.entry(seq).or_insert(0) += 1;
-        SnapshotHold { snapshots: Arc::clone(self), seq }
+        SnapshotHold {
+            snapshots: Arc::clone(self),
+            seq,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Interned label pairs: each (name, value) of the head once, as its canonical bytes, with its postings.
+//! Interned label pairs: each (name, value) of the head once, as its canonical bytes, with its
+//! postings.
 //!
 //! Pairs are numbered; a number is reused only after the pair has lost its last series.
 
@@ -49,7 +50,9 @@ impl Symbols {
     /// The pair with these canonical bytes, if it is interned.
     pub(crate) fn find(&self, bytes: &[u8]) -> Option<PairId> {
         let hash = self.hash(bytes);
-        self.table.find(hash, |id| self.bytes(*id) == bytes).copied()
+        self.table
+            .find(hash, |id| self.bytes(*id) == bytes)
+            .copied()
     }
 
     /// The canonical bytes of a pair: `varint length, name, varint length, value`.
@@ -82,12 +85,14 @@ impl Symbols {
         id
     }
 
-    /// Takes `series` out of a pair's postings; a pair without series is forgotten.
-    pub(crate) fn release(&mut self, id: PairId, series: u32) {
+    /// Takes `series` out of a pair's postings. A pair without series is forgotten: then true.
+    pub(crate) fn release(&mut self, id: PairId, series: u32) -> bool {
         self.pairs[id].postings.remove(series);
-        if self.pairs[id].postings.is_empty() {
+        let is_last = self.pairs[id].postings.is_empty();
+        if is_last {
             self.forget(id);
         }
+        is_last
     }
 
     pub(crate) fn postings(&self, id: PairId) -> &HeadPostings {
@@ -96,12 +101,17 @@ impl Symbols {
 
     /// The pairs of a label name, in no order.
     pub(crate) fn pairs_of(&self, name: &str) -> &[PairId] {
-        self.name_numbers.get(name).map_or(&[], |number| &self.names[*number as usize].pairs)
+        self.name_numbers
+            .get(name)
+            .map_or(&[], |number| &self.names[*number as usize].pairs)
     }
 
     /// The label names that some series has, in no order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().filter(|name| !name.pairs.is_empty()).map(|name| &*name.text)
+        self.names
+            .iter()
+            .filter(|name| !name.pairs.is_empty())
+            .map(|name| &*name.text)
     }
 
     /// Memory held, roughly: bytes, tables and postings.
@@ -146,7 +156,10 @@ impl Symbols {
             return *number;
         }
         let number = self.names.len() as u32;
-        self.names.push(Name { text: name.into(), pairs: Vec::new() });
+        self.names.push(Name {
+            text: name.into(),
+            pairs: Vec::new(),
+        });
         self.name_numbers.insert(name.into(), number);
         number
     }
@@ -154,7 +167,8 @@ impl Symbols {
     fn store(&mut self, bytes: &[u8]) -> (u32, u32) {
         let fits = |piece: &Vec<u8>| piece.capacity() - piece.len() >= bytes.len();
         if !self.pieces.last().is_some_and(fits) {
-            self.pieces.push(Vec::with_capacity(PIECE_BYTES.max(bytes.len())));
+            self.pieces
+                .push(Vec::with_capacity(PIECE_BYTES.max(bytes.len())));
         }
         let index = self.pieces.len() - 1;
         let piece = &mut self.pieces[index];

@@ -1,8 +1,8 @@
 //! One window of a head: the entries of every series since the last cut.
 //!
-//! The table is in pages of neighbouring series, each behind its own small lock: a writer holds a page for
-//! the series at hand, a reader to copy one series out. After the cut nothing is appended any more, and
-//! snapshots that hold the window go on reading it until they are dropped.
+//! The table is in pages of neighbouring series, each behind its own small lock: a writer holds a
+//! page for the series at hand, a reader to copy one series out. After the cut nothing is appended
+//! any more, and snapshots that hold the window go on reading it until they are dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -46,7 +46,10 @@ impl<K: Parts> Window<K> {
 
     /// The page of a series, for reading; `None` where no neighbour has an entry.
     pub(crate) fn page(&self, series: u32) -> Option<Arc<Page<K>>> {
-        self.pages.read().get(series as usize / PAGE_SERIES)?.clone()
+        self.pages
+            .read()
+            .get(series as usize / PAGE_SERIES)?
+            .clone()
     }
 
     /// The page of a series, made if it is not there.
@@ -89,7 +92,8 @@ impl<K: Parts> Window<K> {
 
     /// Whether a series has entries here.
     pub(crate) fn holds(&self, series: u32) -> bool {
-        self.page(series).is_some_and(|page| !K::is_empty(&page.lock()[slot(series)]))
+        self.page(series)
+            .is_some_and(|page| !K::is_empty(&page.lock()[slot(series)]))
     }
 
     /// Notes entries that a batch added. Called under the head's writer lock only.
@@ -139,7 +143,11 @@ pub(crate) struct PageHold<'a, K: Parts> {
 
 impl<'a, K: Parts> PageHold<'a, K> {
     pub(crate) fn new(window: &'a Window<K>) -> Self {
-        PageHold { window, number: usize::MAX, page: None }
+        PageHold {
+            window,
+            number: usize::MAX,
+            page: None,
+        }
     }
 
     /// Locks the page of a series.

@@ -1,8 +1,8 @@
 //! Which of a series' entries a reader sees: entry counts by batch.
 //!
-//! Entries are only ever appended, so "what a snapshot at batch S sees" is a count. A series remembers the
-//! count that every reader sees (`settled`), the count after its last batch, and, only while an older
-//! snapshot or an unacknowledged batch needs them, the counts between.
+//! Entries are only ever appended, so "what a snapshot at batch S sees" is a count. A series
+//! remembers the count that every reader sees (`settled`), the count after its last batch, and,
+//! only while an older snapshot or an unacknowledged batch needs them, the counts between.
 
 /// Entry counts of one series by batch sequence.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,8 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Notes that batch `seq` brought the count to `count`, where every reader sees batches up to `floor`.
+    /// Notes that batch `seq` brought the count to `count`, where every reader sees batches up to
+    /// `floor`.
     #[inline]
     pub(crate) fn note(&mut self, seq: u64, count: u32, floor: u64) {
         debug_assert!(seq >= self.last_seq && count >= self.count);
@@ -74,7 +75,9 @@ impl Marks {
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.between.as_ref().map_or(0, |between| between.capacity() * size_of::<(u64, u32)>())
+        self.between
+            .as_ref()
+            .map_or(0, |between| between.capacity() * size_of::<(u64, u32)>())
     }
 }
 

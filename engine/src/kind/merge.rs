@@ -1,8 +1,9 @@
 //! Merging the runs of one series from several sources into one sequence.
 //!
-//! Sources come in the order in which their entries were acknowledged. Entries are ordered by time, then by
-//! source, then by place in the source; of entries that a reader could not tell apart (for metrics: any two
-//! at one timestamp) the first stays. That one rule covers late data, backfill and duplicates.
+//! Sources come in the order in which their entries were acknowledged. Entries are ordered by time,
+//! then by source, then by place in the source; of entries that a reader could not tell apart (for
+//! metrics: any two at one timestamp) the first stays. That one rule covers late data, backfill and
+//! duplicates.
 
 use hashbrown::HashTable;
 
@@ -16,7 +17,11 @@ const COMPARE_MAX: usize = 16;
 pub(crate) fn merge<R: Columns>(sources: Vec<Vec<R>>) -> Vec<R> {
     let mut sources: Vec<Vec<R>> = sources
         .into_iter()
-        .map(|runs| runs.into_iter().filter(|run| run.count() > 0).collect::<Vec<R>>())
+        .map(|runs| {
+            runs.into_iter()
+                .filter(|run| run.count() > 0)
+                .collect::<Vec<R>>()
+        })
         .filter(|runs| !runs.is_empty())
         .collect();
     if sources.len() <= 1 {
@@ -30,10 +35,12 @@ pub(crate) fn merge<R: Columns>(sources: Vec<Vec<R>>) -> Vec<R> {
 
 /// Whether each source lies wholly after the one before.
 fn disjoint_in_order<R: Columns>(sources: &[Vec<R>]) -> bool {
-    sources.windows(2).all(|pair| match (pair[0].last(), pair[1].first()) {
-        (Some(left), Some(right)) => left.ticks().last() < right.ticks().first(),
-        _ => true,
-    })
+    sources
+        .windows(2)
+        .all(|pair| match (pair[0].last(), pair[1].first()) {
+            (Some(left), Some(right)) => left.ticks().last() < right.ticks().first(),
+            _ => true,
+        })
 }
 
 /// A place in one source.
@@ -67,8 +74,7 @@ pub(crate) fn settle<R: Columns>(runs: Vec<R>) -> Vec<R> {
 }
 
 fn merge_entries<R: Columns>(sources: &[Vec<R>]) -> Vec<R> {
-    let mut heads: Vec<Head<'_, R>> =
-        sources.iter().map(|runs| Head { runs, index: 0 }).collect();
+    let mut heads: Vec<Head<'_, R>> = sources.iter().map(|runs| Head { runs, index: 0 }).collect();
     let mut merged: Vec<R> = Vec::new();
     let mut moment = Moment::default();
     while let Some(now) = heads.iter().filter_map(Head::time).min() {
@@ -95,7 +101,10 @@ struct Moment<'a, R> {
 
 impl<R> Default for Moment<'_, R> {
     fn default() -> Self {
-        Moment { kept: Vec::new(), by_hash: HashTable::new() }
+        Moment {
+            kept: Vec::new(),
+            by_hash: HashTable::new(),
+        }
     }
 }
 
@@ -108,7 +117,11 @@ impl<'a, R: Columns> Moment<'a, R> {
     /// Whether no kept entry is the same; if so, keeps it.
     fn is_new(&mut self, run: &'a R, index: usize) -> bool {
         if self.kept.len() < COMPARE_MAX {
-            if self.kept.iter().any(|(other, at)| run.same(index, other, *at)) {
+            if self
+                .kept
+                .iter()
+                .any(|(other, at)| run.same(index, other, *at))
+            {
                 return false;
             }
             self.kept.push((run, index));
@@ -117,7 +130,8 @@ impl<'a, R: Columns> Moment<'a, R> {
         if self.by_hash.is_empty() {
             for (place, (other, at)) in self.kept.iter().enumerate() {
                 let hash = other.fingerprint(*at);
-                self.by_hash.insert_unique(hash, (hash, place), |entry| entry.0);
+                self.by_hash
+                    .insert_unique(hash, (hash, place), |entry| entry.0);
             }
         }
         let hash = run.fingerprint(index);
@@ -129,7 +143,8 @@ impl<'a, R: Columns> Moment<'a, R> {
         if self.by_hash.find(hash, is_same).is_some() {
             return false;
         }
-        self.by_hash.insert_unique(hash, (hash, self.kept.len()), |entry| entry.0);
+        self.by_hash
+            .insert_unique(hash, (hash, self.kept.len()), |entry| entry.0);
         self.kept.push((run, index));
         true
     }

@@ -1,8 +1,8 @@
 //! The two kinds of the one store, and all that differs between them.
 //!
-//! A kind supplies its tick, its entry, the columns that readers get (`Run`), what a series holds in the
-//! head (`Open`), its bytes in the log, its chunks in a block, and the rule for equal timestamps.
-//! Everything else in the engine is written once, for any `Kind`.
+//! A kind supplies its tick, its entry, the columns that readers get (`Run`), what a series holds
+//! in the head (`Open`), its bytes in the log, its chunks in a block, and the rule for equal
+//! timestamps. Everything else in the engine is written once, for any `Kind`.
 
 pub(crate) mod lines;
 pub(crate) mod marks;
@@ -23,7 +23,8 @@ impl<K: Parts> Kind for K {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The series' labels are not valid or over a limit; the text says which and what would be right.
+    /// The series' labels are not valid or over a limit; the text says which and what would be
+    /// right.
     Labels(String),
     /// The entry itself is not valid or over a limit.
     Entry(String),
@@ -114,7 +115,8 @@ pub(crate) struct RecordState {
 pub(crate) trait Columns: Clone + Send + Sync + Sized {
     fn count(&self) -> usize;
     fn ticks(&self) -> &[i64];
-    /// Whether entry `index` and `other`'s entry `other_index`, at equal times, are one entry to a reader.
+    /// Whether entry `index` and `other`'s entry `other_index`, at equal times, are one entry to a
+    /// reader.
     fn same(&self, index: usize, other: &Self, other_index: usize) -> bool;
     /// A hash of what `same` compares.
     fn fingerprint(&self, index: usize) -> u64;
@@ -129,7 +131,11 @@ pub(crate) trait Columns: Clone + Send + Sync + Sized {
 }
 
 /// What a kind is made of. Public only as a bound; nobody outside can name or implement it.
-#[allow(private_interfaces, private_bounds, reason = "sealed: the door exports Kind, never Parts")]
+#[allow(
+    private_interfaces,
+    private_bounds,
+    reason = "sealed: the door exports Kind, never Parts"
+)]
 pub trait Parts: Sized + Send + Sync + 'static {
     /// The kind's name, as in directory names and messages.
     const NAME: &'static str;

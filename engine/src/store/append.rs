@@ -11,8 +11,8 @@ impl<K: Kind> Store<K> {
     /// Stores a batch and returns what became of each entry.
     ///
     /// When this returns `Ok`, what the report calls accepted is as durable as
-    /// [`Durability`](crate::Durability) says, and every later snapshot sees it. An error means that nothing
-    /// of the batch was acknowledged: it may be sent again.
+    /// [`Durability`](crate::Durability) says, and every later snapshot sees it. An error means that
+    /// nothing of the batch was acknowledged: it may be sent again.
     ///
     /// ```
     /// use chronolith_engine::{Batch, Engine, Options};
@@ -20,7 +20,8 @@ impl<K: Kind> Store<K> {
     /// use chronolith_engine::metrics::{Sample, Samples};
     /// use chronolith_engine::time::Millis;
     ///
-    /// # let directory = std::env::temp_dir().join(format!("chronolith-append-{}", std::process::id()));
+    /// # let name = format!("chronolith-append-{}", std::process::id());
+    /// # let directory = std::env::temp_dir().join(name);
     /// # let _ = std::fs::remove_dir_all(&directory);
     /// let engine = Engine::open(&directory, Options::default())?;
     /// let up = LabelSet::from_pairs([("__name__", "up"), ("job", "node")])?;
@@ -39,6 +40,7 @@ impl<K: Kind> Store<K> {
         if wal.health().is_some() {
             core.shared.revive_log()?;
         }
+        wal.admit(&core.tenant, 0)?;
         let limits = core.limits();
         let gate = Gate {
             limits: &limits,

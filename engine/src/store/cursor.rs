@@ -1,7 +1,7 @@
 //! Cursor: the entries of one series in time order, chunk by chunk, from all places that hold some.
 //!
-//! Chunks are grouped so that groups do not overlap in time; a group of one is decoded and handed out, a
-//! larger one is merged. So a long range costs the memory of one group, from either end.
+//! Chunks are grouped so that groups do not overlap in time; a group of one is decoded and handed
+//! out, a larger one is merged. So a long range costs the memory of one group, from either end.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,8 @@ use crate::time::{TickRange, Ticks};
 
 /// Reads one series from its oldest entry or from its newest.
 ///
-/// An item that is an error stands for one damaged chunk, or for several that overlap it; the others follow.
+/// An item that is an error stands for one damaged chunk, or for several that overlap it; the
+/// others follow.
 pub struct Cursor<K: Kind> {
     view: std::sync::Arc<SnapshotView<K>>,
     range: TickRange,
@@ -51,7 +52,13 @@ impl<K: Kind> Cursor<K> {
         }
         let groups = group(pieces);
         let (front, back) = (VecDeque::new(), VecDeque::new());
-        Ok(Cursor { view, range: series.range, groups, front, back })
+        Ok(Cursor {
+            view,
+            range: series.range,
+            groups,
+            front,
+            back,
+        })
     }
 
     fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
@@ -74,10 +81,14 @@ impl<K: Kind> Cursor<K> {
 
     fn open_chunk(&self, block: u32, chunk: &ChunkMeta) -> Result<<K as Parts>::Run> {
         let reader = &self.view.state.blocks[block as usize].reader;
-        let opened = K::open_chunk(chunk.encoding, chunk.count, &|strip| reader.strip(chunk, strip));
+        let opened = K::open_chunk(chunk.encoding, chunk.count, &|strip| {
+            reader.strip(chunk, strip)
+        });
         let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
             true => Ok(run),
-            false => Err(Error::corrupt("a chunk holds another number of entries than its index says")),
+            false => Err(Error::corrupt(
+                "a chunk holds another number of entries than its index says",
+            )),
         });
         checked.map_err(|error| error.at_path(reader.path()))
     }
@@ -136,36 +147,45 @@ fn block_pieces<K: Kind>(
             continue;
         }
         let range = chunk.range;
-        pieces.push(Piece { range, priority: block, content: Content::Chunk(block, chunk) });
+        pieces.push(Piece {
+            range,
+            priority: block,
+            content: Content::Chunk(block, chunk),
+        });
     }
     Ok(())
 }
 
-fn head_pieces<K: Kind>(
-    series: &Series<K>,
-    number: u32,
-    pieces: &mut Vec<Piece<K>>,
-) -> Result<()> {
+fn head_pieces<K: Kind>(series: &Series<K>, number: u32, pieces: &mut Vec<Piece<K>>) -> Result<()> {
     let seq = series.view.hold.seq();
     let first = series.view.state.blocks.len();
     for (place, window) in series.view.state.windows.iter().enumerate() {
         if !window.range().overlaps(&series.range) {
             continue;
         }
-        let Some(view) = window.view(number, seq) else { continue };
+        let Some(view) = window.view(number, seq) else {
+            continue;
+        };
         let runs = clip(K::decode(view)?, series.range);
-        let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else { continue };
+        let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else {
+            continue;
+        };
         let range = TickRange {
             start: Ticks(oldest.ticks()[0]),
             end: Ticks(newest.ticks()[newest.count() - 1]),
         };
         let priority = (first + place) as u32;
-        pieces.push(Piece { range, priority, content: Content::Decoded(runs) });
+        pieces.push(Piece {
+            range,
+            priority,
+            content: Content::Decoded(runs),
+        });
     }
     Ok(())
 }
 
-/// Puts pieces that overlap, directly or through others, into one group; groups follow each other in time.
+/// Puts pieces that overlap, directly or through others, into one group; groups follow each other
+/// in time.
 fn group<K: Kind>(mut pieces: Vec<Piece<K>>) -> VecDeque<Vec<Piece<K>>> {
     pieces.sort_by_key(|piece| piece.range.start);
     let mut groups: VecDeque<Vec<Piece<K>>> = VecDeque::new();

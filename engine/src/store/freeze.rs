@@ -1,8 +1,8 @@
 //! Freeze: from the head's windows to sealed blocks, then the manifest, then the log is let go.
 //!
-//! The order is what keeps acknowledged entries: block files and their directory are synced before the
-//! manifest names them, the manifest before the log's floor rises (I4, I5). A block file that a failed commit
-//! may have named stays until a later commit has settled the matter.
+//! The order is what keeps acknowledged entries: block files and their directory are synced before
+//! the manifest names them, the manifest before the log's floor rises (I4, I5). A block file that a
+//! failed commit may have named stays until a later commit has settled the matter.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,7 +28,8 @@ impl<K: Kind> Core<K> {
     pub(crate) fn freeze(&self) -> Result<()> {
         let wal = self.shared.wal()?;
         let mut orphans = self.freezing.lock();
-        // A window that an earlier freeze could not write goes first: blocks keep the order of the log.
+        // A window that an earlier freeze could not write goes first: blocks keep the order of the
+        // log.
         self.seal_frozen(&mut orphans)?;
         let cut = self.head.cut(
             || wal.next_lsn(),
@@ -48,7 +49,9 @@ impl<K: Kind> Core<K> {
     fn seal_frozen(&self, orphans: &mut Vec<u64>) -> Result<()> {
         loop {
             let state = self.state();
-            let [window, next, ..] = &state.windows[..] else { return Ok(()) };
+            let [window, next, ..] = &state.windows[..] else {
+                return Ok(());
+            };
             self.seal_window(window, next.floor, orphans)?;
         }
     }
@@ -59,14 +62,22 @@ impl<K: Kind> Core<K> {
         floor: u64,
         orphans: &mut Vec<u64>,
     ) -> Result<()> {
-        let mut files = BlockFiles { core: self, lsn: (window.floor, floor - 1), done: Vec::new(), begun: Vec::new() };
+        let mut files = BlockFiles {
+            core: self,
+            lsn: (window.floor, floor - 1),
+            done: Vec::new(),
+            begun: Vec::new(),
+        };
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
         if let Err(error) = written {
             self.remove_blocks(&begun);
             return Err(error.context("freezing the head"));
         }
-        let opened = done.iter().map(|entry| self.open_block(entry)).collect::<Result<Vec<_>>>();
+        let opened = done
+            .iter()
+            .map(|entry| self.open_block(entry))
+            .collect::<Result<Vec<_>>>();
         let opened = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -105,10 +116,14 @@ impl<K: Kind> Core<K> {
         let cache = Arc::clone(&self.shared.cache);
         let fs = &*self.shared.fs;
         let reader = BlockReader::open(fs, &path, entry.number, cache)?;
-        Ok(LiveBlock { entry: entry.clone(), reader })
+        Ok(LiveBlock {
+            entry: entry.clone(),
+            reader,
+        })
     }
 
-    /// Removes block files that nothing names. A file that does not go now is litter for the next open.
+    /// Removes block files that nothing names. A file that does not go now is litter for the next
+    /// open.
     fn remove_blocks(&self, numbers: &[u64]) {
         for number in numbers {
             let path = block_path(&self.blocks_directory(), *number);
@@ -117,9 +132,9 @@ impl<K: Kind> Core<K> {
     }
 
     pub(crate) fn manifest(&self) -> Result<&parking_lot::Mutex<crate::manifest::Manifest>> {
-        self.manifest.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::ReadOnly, "the engine was opened read-only")
-        })
+        self.manifest
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
     }
 
     /// Forgets idle series if every snapshot is younger than the freeze that made them idle.
@@ -137,7 +152,11 @@ impl<K: Kind> State<K> {
     fn with_window(&self, fresh: &Arc<Window<K>>) -> Self {
         let mut windows = self.windows.clone();
         windows.push(Arc::clone(fresh));
-        State { version: Arc::clone(&self.version), blocks: self.blocks.clone(), windows }
+        State {
+            version: Arc::clone(&self.version),
+            blocks: self.blocks.clone(),
+            windows,
+        }
     }
 
     fn with_blocks(
@@ -151,7 +170,11 @@ impl<K: Kind> State<K> {
         blocks.sort_by_key(|block| (block.entry.lsn_min, block.entry.number));
         let is_kept = |kept: &&Arc<Window<K>>| !Arc::ptr_eq(kept, window);
         let windows = self.windows.iter().filter(is_kept).cloned().collect();
-        State { version, blocks, windows }
+        State {
+            version,
+            blocks,
+            windows,
+        }
     }
 }
 
@@ -179,7 +202,11 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
         let mut compress = [None; 4];
         compress[..K::STRIP_LEVELS.len()].copy_from_slice(K::STRIP_LEVELS);
         let strips = K::STRIP_LEVELS.len() as u8;
-        let paging = Paging { strips, page_bytes: <K as Parts>::PAGE_BYTES, compress };
+        let paging = Paging {
+            strips,
+            page_bytes: <K as Parts>::PAGE_BYTES,
+            compress,
+        };
         let directory = self.core.blocks_directory();
         BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
     }

@@ -1,9 +1,9 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`; `shared`
-//! holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`, then the head's
-//! (writer, index, page), then `state`, then the log's own. No lock is held over IO but `freezing`, which
-//! only freezes take, and `manifest`.
+//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`;
+//! `shared` holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`,
+//! then the head's (writer, index, page), then `state`, then the log's own. No lock is held over IO
+//! but `freezing`, which only freezes take, and `manifest`.
 
 pub(crate) mod append;
 pub(crate) mod cursor;
@@ -42,7 +42,9 @@ pub struct Store<K: Kind> {
 
 impl<K: Kind> Clone for Store<K> {
     fn clone(&self) -> Self {
-        Store { core: Arc::clone(&self.core) }
+        Store {
+            core: Arc::clone(&self.core),
+        }
     }
 }
 

@@ -68,11 +68,7 @@ impl<K: Kind> Snapshot<K> {
     }
 
     /// The series of a block that the selector accepts; `None` where it accepts all.
-    fn among(
-        &self,
-        block: &BlockReader,
-        selector: &Selector,
-    ) -> Result<Option<RoaringBitmap>> {
+    fn among(&self, block: &BlockReader, selector: &Selector) -> Result<Option<RoaringBitmap>> {
         match selector.matchers.is_empty() {
             true => Ok(None),
             false => block.select(&selector.matchers).map(Some),

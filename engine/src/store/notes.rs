@@ -1,11 +1,11 @@
-//! Small durable facts beside the series, by key: metric metadata. The log has them first, the manifest for
-//! good; the log's floor does not pass a note that the manifest lacks.
+//! Small durable facts beside the series, by key: metric metadata. The log has them first, the
+//! manifest for good; the log's floor does not pass a note that the manifest lacks.
 
 use std::collections::BTreeMap;
 
+use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::error::Result;
 use crate::head::record::NOTES;
-use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::kind::Kind;
 use crate::manifest::Change;
 use crate::store::Core;
@@ -21,13 +21,22 @@ pub(crate) struct Notes {
 
 impl Notes {
     pub(crate) fn recovered(values: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        Notes { values, unsaved: BTreeMap::new() }
+        Notes {
+            values,
+            unsaved: BTreeMap::new(),
+        }
     }
 
     /// What the manifest lacks, and the log position up to which that is.
     pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, u64) {
-        let pairs = self.unsaved.keys().map(|key| (key.clone(), self.values[key].clone()));
-        (pairs.collect(), self.unsaved.values().max().copied().unwrap_or(0))
+        let pairs = self
+            .unsaved
+            .keys()
+            .map(|key| (key.clone(), self.values[key].clone()));
+        (
+            pairs.collect(),
+            self.unsaved.values().max().copied().unwrap_or(0),
+        )
     }
 
     /// The manifest has every change up to a log position.
@@ -81,14 +90,18 @@ impl<K: Kind> Core<K> {
             put_prefixed(&mut body, key);
             put_prefixed(&mut body, value);
         }
-        // Entered before the log has them, at a position not after theirs: the floor cannot pass them.
+        // Entered before the log has them, at a position not after theirs: the floor cannot pass
+        // them.
         let lsn = {
             let mut held = self.notes.lock();
             let lsn = wal.submit(wal.era(), &self.tenant, self.tag, NOTES, &body)?;
-            changed.drain(..).for_each(|(key, value)| held.put(key, value, lsn.0));
+            changed
+                .drain(..)
+                .for_each(|(key, value)| held.put(key, value, lsn.0));
             lsn
         };
-        wal.wait(lsn).inspect_err(|_| self.notes.lock().forget(lsn.0))
+        wal.wait(lsn)
+            .inspect_err(|_| self.notes.lock().forget(lsn.0))
     }
 
     /// Takes the notes of a log record.
@@ -117,7 +130,10 @@ impl<K: Kind> Core<K> {
         if put_notes.is_empty() {
             return Ok(());
         }
-        let change = Change { put_notes, ..Change::default() };
+        let change = Change {
+            put_notes,
+            ..Change::default()
+        };
         let version = self.manifest()?.lock().commit(&change)?;
         self.notes.lock().saved(through);
         self.change_state(|state| crate::store::State {

@@ -10,6 +10,9 @@ const ACT_AT_QUARTERS: u64 = 3;
 /// Writers wait when this many times the bound is used: the keeper is behind.
 const WAIT_AT_TIMES: u64 = 2;
 
+/// At the cap on series, a window older than this is frozen to find the idle ones.
+const SPAN_AT_SERIES_CAP_SECONDS: i64 = 30;
+
 /// Rounds of the keeper that a writer waits for before it gives up.
 const ROUNDS_MAX: u64 = 1_000;
 
@@ -29,7 +32,6 @@ impl Shared {
         let near = |used: u64, max: u64| used / ACT_AT_QUARTERS >= max / 4;
         near(self.budget.bytes(), self.budget.bytes_max)
             || near(wal.size_bytes(), self.options.wal_bytes_max)
-            || self.budget.series() >= self.budget.series_max
     }
 
     fn is_far_beyond_bound(&self) -> bool {
@@ -38,8 +40,8 @@ impl Shared {
             || wal.size_bytes() > self.options.wal_bytes_max * WAIT_AT_TIMES
     }
 
-    /// Lets a writer in, after the keeper has caught up if it is far behind. Where it cannot (a full disk),
-    /// the writer gets the keeper's error.
+    /// Lets a writer in, after the keeper has caught up if it is far behind. Where it cannot (a
+    /// full disk), the writer gets the keeper's error.
     pub(crate) fn wait_for_room(&self) -> Result<()> {
         if !self.is_far_beyond_bound() {
             return Ok(());
@@ -53,18 +55,28 @@ impl Shared {
                 return Err(error.clone().context("memory cannot be freed"));
             }
             if keeping.rounds > begun + ROUNDS_MAX {
-                return Err(Error::new(ErrorKind::Limit, "options.head_bytes_max is in use"));
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    "options.head_bytes_max is in use",
+                ));
             }
-            keeping.is_wanted = true;
-            self.work.notify_one();
-            self.relief.wait(&mut keeping);
+            if keeping.has_thread {
+                keeping.is_wanted = true;
+                self.work.notify_one();
+                self.relief.wait(&mut keeping);
+            } else {
+                let outcome = parking_lot::MutexGuard::unlocked(&mut keeping, || self.tend());
+                self.note_round(&mut keeping, &outcome);
+            }
         }
         Ok(())
     }
 
     /// One round of housekeeping; true if there may be more to do.
     pub(crate) fn tend(&self) -> Result<bool> {
-        let Ok(wal) = self.wal() else { return Ok(false) };
+        let Ok(wal) = self.wal() else {
+            return Ok(false);
+        };
         if wal.health().is_some() {
             self.revive_log()?;
         }
@@ -72,17 +84,29 @@ impl Shared {
             store.evict();
         }
         let stores = self.stores();
-        let span = self.options.window_span_max.as_secs() as i64;
-        let aged = stores.iter().find(|store| store.window_age_seconds() > span);
+        let span = match self.budget.series() < self.budget.series_max {
+            true => self.options.window_span_max.as_secs() as i64,
+            // Only behind a freeze can idle series be told and forgotten; but not at every refusal.
+            false => SPAN_AT_SERIES_CAP_SECONDS,
+        };
+        let aged = stores
+            .iter()
+            .find(|store| store.window_age_seconds() > span);
         let chosen = match self.is_near_bound(&wal) {
             false => aged.cloned(),
-            true if self.is_log_the_bound(&wal) => {
-                stores.iter().filter(|store| store.log_floor().is_some())
-                    .min_by_key(|store| store.log_floor()).cloned()
-            }
-            true => stores.iter().max_by_key(|store| store.freezable_bytes()).cloned(),
+            true if self.is_log_the_bound(&wal) => stores
+                .iter()
+                .filter(|store| store.log_floor().is_some())
+                .min_by_key(|store| store.log_floor())
+                .cloned(),
+            true => stores
+                .iter()
+                .max_by_key(|store| store.freezable_bytes())
+                .cloned(),
         };
-        let Some(store) = chosen else { return Ok(false) };
+        let Some(store) = chosen else {
+            return Ok(false);
+        };
         let before = (self.budget.bytes(), wal.size_bytes());
         store.freeze()?;
         self.release_log()?;

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::block::{block_name, block_number};
 use crate::block::BlockReader;
+use crate::block::{block_name, block_number};
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::head::Head;
@@ -41,16 +41,26 @@ impl<K: Kind> Store<K> {
         }
         let next = first_unused(shared, &blocks, &opened.version)?;
         let core = Core::assemble(shared, place, opened.version, Some(manifest), next);
-        opened.damage.into_iter().for_each(|error| core.report_damage(error));
-        Ok(Store { core: Arc::new(core) })
+        opened
+            .damage
+            .into_iter()
+            .for_each(|error| core.report_damage(error));
+        Ok(Store {
+            core: Arc::new(core),
+        })
     }
 
     /// Opens a store beside its writer; nothing is written.
     pub(crate) fn open_read_only(shared: &Arc<Shared>, place: StorePlace) -> Result<Self> {
         let opened = Manifest::read(&*shared.fs, &place.directory.join("manifest"))?;
         let core = Core::assemble(shared, place, opened.version, None, 0);
-        opened.damage.into_iter().for_each(|error| core.report_damage(error));
-        Ok(Store { core: Arc::new(core) })
+        opened
+            .damage
+            .into_iter()
+            .for_each(|error| core.report_damage(error));
+        Ok(Store {
+            core: Arc::new(core),
+        })
     }
 }
 
@@ -68,11 +78,17 @@ impl<K: Kind> Core<K> {
         let mut damage = Vec::new();
         let mut blocks = Vec::with_capacity(version.blocks.len());
         for entry in &version.blocks {
-            let path = place.directory.join("blocks").join(block_name(entry.number));
+            let path = place
+                .directory
+                .join("blocks")
+                .join(block_name(entry.number));
             let cache = Arc::clone(&shared.cache);
             let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache);
             match opened {
-                Ok(reader) => blocks.push(LiveBlock { entry: entry.clone(), reader }),
+                Ok(reader) => blocks.push(LiveBlock {
+                    entry: entry.clone(),
+                    reader,
+                }),
                 Err(error) => damage.push(error.context("a block cannot be opened")),
             }
         }
@@ -82,7 +98,11 @@ impl<K: Kind> Core<K> {
             tag: place.tag,
             directory: place.directory,
             head,
-            state: RwLock::new(Arc::new(State { version, blocks, windows: vec![active] })),
+            state: RwLock::new(Arc::new(State {
+                version,
+                blocks,
+                windows: vec![active],
+            })),
             manifest: manifest.map(Mutex::new),
             freezing: Mutex::default(),
             next_block: AtomicU64::new(next_block),
@@ -100,7 +120,11 @@ impl<K: Kind> Core<K> {
         }
         match frame.record {
             ENTRIES => {
-                let proof = if frame.proven { Proof::Acknowledged } else { Proof::Open };
+                let proof = if frame.proven {
+                    Proof::Acknowledged
+                } else {
+                    Proof::Open
+                };
                 let mut numbers = self.replay_numbers.lock();
                 let now = self.now();
                 let replayed = self.head.replay(frame.body, proof, now, &mut numbers)?;
@@ -131,11 +155,19 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn log_floor(&self) -> Option<u64> {
-        self.head.log_floor().into_iter().chain(self.notes_floor()).min()
+        self.head
+            .log_floor()
+            .into_iter()
+            .chain(self.notes_floor())
+            .min()
     }
 
     fn freezable_bytes(&self) -> u64 {
-        self.state().windows.iter().map(|window| window.bytes()).sum()
+        self.state()
+            .windows
+            .iter()
+            .map(|window| window.bytes())
+            .sum()
     }
 
     fn window_age_seconds(&self) -> i64 {
@@ -165,10 +197,16 @@ impl<K: Kind> AnyStore for Core<K> {
 /// Makes the folders of a store, each name synced in its parent.
 fn make_directories(shared: &Shared, blocks: &Path) -> Result<()> {
     let failed = |error, path: &Path| Error::io(error, "cannot make a store's folder", path);
-    shared.fs.create_dir_all(blocks).map_err(|error| failed(error, blocks))?;
+    shared
+        .fs
+        .create_dir_all(blocks)
+        .map_err(|error| failed(error, blocks))?;
     // blocks, the kind, the tenant, `tenants`: the root itself is the engine's to sync.
     for parent in blocks.ancestors().skip(1).take(4) {
-        shared.fs.sync_dir(parent).map_err(|error| failed(error, parent))?;
+        shared
+            .fs
+            .sync_dir(parent)
+            .map_err(|error| failed(error, parent))?;
     }
     Ok(())
 }
@@ -194,5 +232,8 @@ fn remove_litter(shared: &Shared, blocks: &Path, version: &Version) -> Result<()
 /// The lowest number that neither the manifest nor a file has.
 fn first_unused(shared: &Shared, blocks: &Path, version: &Version) -> Result<u64> {
     let highest = list_blocks(shared, blocks)?.into_iter().max();
-    Ok(version.next_block.max(highest.map_or(1, |number| number + 1)).max(1))
+    Ok(version
+        .next_block
+        .max(highest.map_or(1, |number| number + 1))
+        .max(1))
 }

@@ -29,7 +29,11 @@ pub struct Selector {
 impl Selector {
     /// Series that all matchers accept; every series where there are none.
     pub fn new(matchers: Vec<Matcher>) -> Self {
-        Selector { matchers, range: TickRange::ALL, needles: Vec::new() }
+        Selector {
+            matchers,
+            range: TickRange::ALL,
+            needles: Vec::new(),
+        }
     }
 
     /// Entries from `start` to `end`, both included.
@@ -38,8 +42,9 @@ impl Selector {
         self
     }
 
-    /// A hint for logs: lines that do not contain this text may be left out. Chunks that cannot have it are
-    /// not read; lines of other chunks come unfiltered. Several needles must all be there.
+    /// A hint for logs: lines that do not contain this text may be left out. Chunks that cannot
+    /// have it are not read; lines of other chunks come unfiltered. Several needles must all be
+    /// there.
     pub fn containing(mut self, needle: impl Into<Vec<u8>>) -> Self {
         self.needles.push(needle.into());
         self
@@ -91,8 +96,8 @@ impl<K: Kind> Series<K> {
 impl<K: Kind> Snapshot<K> {
     /// The series that the selector accepts, in label order.
     ///
-    /// A series may turn out to have no entry in the range: blocks are looked at by chunk, the head by
-    /// window.
+    /// A series may turn out to have no entry in the range: blocks are looked at by chunk, the head
+    /// by window.
     pub fn select(&self, selector: &Selector) -> Result<Vec<Series<K>>> {
         let mut found = Found::default();
         self.find_in_blocks(selector, &mut found)?;
@@ -147,7 +152,9 @@ impl<K: Kind> Snapshot<K> {
     }
 
     fn find_in_head(&self, selector: &Selector, found: &mut Found) -> Result<()> {
-        let Some(born) = self.view.head_series(selector.range) else { return Ok(()) };
+        let Some(born) = self.view.head_series(selector.range) else {
+            return Ok(());
+        };
         let index = self.view.core.head.index();
         let numbers = select(&HeadIndexView::new(index), &selector.matchers)? & born;
         let numbers: Vec<u32> = numbers.iter().collect();

@@ -1,4 +1,5 @@
-//! What all stores of one engine have in common: disk, log, budget, cache, clock, and the list of stores.
+//! What all stores of one engine have in common: disk, log, budget, cache, clock, and the list of
+//! stores.
 
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Keeping {
     pub(crate) is_closing: bool,
+    /// Whether housekeeping has a thread; otherwise whoever needs it does it.
+    pub(crate) has_thread: bool,
     pub(crate) is_wanted: bool,
     /// Counts the keeper's rounds, so that a waiting writer knows that it has looked.
     pub(crate) rounds: u64,
@@ -114,7 +117,10 @@ impl Shared {
         let Ok(wal) = self.wal() else { return Ok(()) };
         // Read before the stores are asked: what comes in meanwhile stands at or after this (I4).
         let next = wal.next_lsn().0;
-        let floors = self.stores().into_iter().filter_map(|store| store.log_floor());
+        let floors = self
+            .stores()
+            .into_iter()
+            .filter_map(|store| store.log_floor());
         wal.release(Lsn(floors.min().unwrap_or(next).min(next)))?;
         Ok(())
     }

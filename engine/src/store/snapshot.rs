@@ -1,4 +1,5 @@
-//! A snapshot: what one store holds at one moment. It blocks no writer and sees every batch whole or not.
+//! A snapshot: what one store holds at one moment. It blocks no writer and sees every batch whole
+//! or not.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +20,9 @@ pub struct Snapshot<K: Kind> {
 
 impl<K: Kind> Clone for Snapshot<K> {
     fn clone(&self) -> Self {
-        Snapshot { view: Arc::clone(&self.view) }
+        Snapshot {
+            view: Arc::clone(&self.view),
+        }
     }
 }
 
@@ -35,12 +38,19 @@ pub(crate) struct SnapshotView<K: Kind> {
 impl<K: Kind> Store<K> {
     /// Takes a snapshot: it sees every batch that was acknowledged before this call.
     pub fn snapshot(&self) -> Snapshot<K> {
-        // The place among the batches comes first: a state taken later can only hold more, and what is
-        // more than the place allows is hidden by it or stands in a block whole (I8).
+        // The place among the batches comes first: a state taken later can only hold more, and what
+        // is more than the place allows is hidden by it or stands in a block whole (I8).
         let hold = self.core.head.snapshots().hold();
         let state = self.core.state();
         let core = Arc::clone(&self.core);
-        Snapshot { view: Arc::new(SnapshotView { core, hold, state, born: OnceLock::new() }) }
+        Snapshot {
+            view: Arc::new(SnapshotView {
+                core,
+                hold,
+                state,
+                born: OnceLock::new(),
+            }),
+        }
     }
 }
 
@@ -48,7 +58,11 @@ impl<K: Kind> SnapshotView<K> {
     /// The head's series that had an entry at this snapshot, where its windows meet `range`.
     pub(crate) fn head_series(&self, range: TickRange) -> Option<&RoaringBitmap> {
         let meets = |window: &Arc<_>| window_meets::<K>(window, range);
-        self.state.windows.iter().any(meets).then(|| self.born.get_or_init(|| self.find_born()))
+        self.state
+            .windows
+            .iter()
+            .any(meets)
+            .then(|| self.born.get_or_init(|| self.find_born()))
     }
 
     fn find_born(&self) -> RoaringBitmap {
@@ -57,7 +71,11 @@ impl<K: Kind> SnapshotView<K> {
         let numbers: Vec<u32> = live.iter().collect();
         for hold in numbers.chunks(SERIES_PER_HOLD as usize) {
             let index = self.core.head.index().read();
-            born.extend(hold.iter().copied().filter(|number| index.series[*number].born <= seq));
+            born.extend(
+                hold.iter()
+                    .copied()
+                    .filter(|number| index.series[*number].born <= seq),
+            );
         }
         born
     }

@@ -34,7 +34,11 @@ pub struct Line<'a> {
 impl<'a> Line<'a> {
     /// A line without structured metadata.
     pub fn new(time: Nanos, text: &'a str) -> Self {
-        Line { time, text, metadata: Labels::EMPTY }
+        Line {
+            time,
+            text,
+            metadata: Labels::EMPTY,
+        }
     }
 }
 
@@ -114,7 +118,11 @@ impl Parts for Lines {
     ) -> Result<()> {
         state.time = state.time.wrapping_add(cursor.varint_signed()?);
         let metadata = Labels::from_bytes(cursor.prefixed()?)?;
-        each(&Line { time: Nanos(state.time), text: cursor.text()?, metadata })
+        each(&Line {
+            time: Nanos(state.time),
+            text: cursor.text()?,
+            metadata,
+        })
     }
 
     fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {

@@ -1,5 +1,5 @@
-//! What a stream of lines holds in a head window: pages in order of arrival, the full ones shared with
-//! readers, the last one copied.
+//! What a stream of lines holds in a head window: pages in order of arrival, the full ones shared
+//! with readers, the last one copied.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::kind::merge::{merge, settle};
 use crate::kind::{Arrival, Columns, Late, Newest, Refusal, Verdict};
 use crate::time::{Nanos, Ticks};
 
-/// Bytes after which a page is full and shared: what a reader copies under the lock stays below this.
+/// Bytes after which a page is full and shared: what a reader copies under the lock stays below
+/// this.
 const PAGE_BYTES: usize = 64 << 10;
 
 /// The lines of one stream in one window. Boxed: most slots of a window's table may be empty.
@@ -59,7 +60,10 @@ impl OpenLines {
                 self.pages = None;
                 None
             }
-            _ => Some(Newest { time: Ticks(pages.newest), value: 0 }),
+            _ => Some(Newest {
+                time: Ticks(pages.newest),
+                value: 0,
+            }),
         }
     }
 
@@ -110,10 +114,18 @@ impl Pages {
             return Verdict::Duplicate;
         }
         let first = self.count() == 0;
-        self.newest = if first { line.time.0 } else { self.newest.max(line.time.0) };
+        self.newest = if first {
+            line.time.0
+        } else {
+            self.newest.max(line.time.0)
+        };
         self.current.push(line);
         self.marks.note(arrival.seq, self.count(), arrival.settled);
-        let metadata = self.current.metadata.as_ref().map_or(0, |column| column.bytes.len());
+        let metadata = self
+            .current
+            .metadata
+            .as_ref()
+            .map_or(0, |column| column.bytes.len());
         if self.current.texts.bytes.len() + metadata >= PAGE_BYTES {
             self.close_page();
         }
@@ -151,7 +163,11 @@ impl Pages {
             self.full_bytes += page.heap_bytes();
             self.full.push(page);
         }
-        let times = self.full.iter().flat_map(|page| &page.times).chain(&self.current.times);
+        let times = self
+            .full
+            .iter()
+            .flat_map(|page| &page.times)
+            .chain(&self.current.times);
         self.newest = times.copied().max().unwrap_or_default();
     }
 }
@@ -159,9 +175,15 @@ impl Pages {
 impl LineView {
     /// Lines by time, equal times in order of arrival, repetitions dropped.
     pub(crate) fn decode(self) -> Vec<LineRun> {
-        let pages = self.full.into_iter().map(Arc::unwrap_or_clone).chain([self.current]);
+        let pages = self
+            .full
+            .into_iter()
+            .map(Arc::unwrap_or_clone)
+            .chain([self.current]);
         let pages: Vec<LineRun> = pages.filter(|page| page.count() > 0).map(sorted).collect();
-        let in_order = pages.windows(2).all(|pair| pair[0].times.last() <= pair[1].times.first());
+        let in_order = pages
+            .windows(2)
+            .all(|pair| pair[0].times.last() <= pair[1].times.first());
         match in_order {
             true => settle(pages),
             false => merge(pages.into_iter().map(|page| settle(vec![page])).collect()),
@@ -189,18 +211,35 @@ mod tests {
     use crate::labels::set::Labels;
 
     fn arrival(seq: u64) -> Arrival {
-        Arrival { seq, settled: 0, oldest: Ticks(0), newest: None, late: Late::Taken }
+        Arrival {
+            seq,
+            settled: 0,
+            oldest: Ticks(0),
+            newest: None,
+            late: Late::Taken,
+        }
     }
 
     fn line(time: i64, text: &str) -> Line<'_> {
-        Line { time: Nanos(time), text, metadata: Labels::EMPTY }
+        Line {
+            time: Nanos(time),
+            text,
+            metadata: Labels::EMPTY,
+        }
     }
 
     fn texts(open: &OpenLines, seq: u64) -> Vec<(i64, String)> {
-        let Some(view) = open.view(seq) else { return Vec::new() };
+        let Some(view) = open.view(seq) else {
+            return Vec::new();
+        };
         let of = |run: LineRun| {
             (0..run.len())
-                .map(|i| (run.times[i], String::from_utf8_lossy(run.line(i)).into_owned()))
+                .map(|i| {
+                    (
+                        run.times[i],
+                        String::from_utf8_lossy(run.line(i)).into_owned(),
+                    )
+                })
                 .collect::<Vec<_>>()
         };
         view.decode().into_iter().flat_map(of).collect()
@@ -209,8 +248,9 @@ mod tests {
     #[test]
     fn late_lines_are_sorted_and_repetitions_dropped() {
         let mut open = OpenLines::default();
-        for (seq, (time, text)) in
-            [(5, "b"), (9, "d"), (5, "a"), (7, "c"), (5, "b"), (9, "d")].into_iter().enumerate()
+        for (seq, (time, text)) in [(5, "b"), (9, "d"), (5, "a"), (7, "c"), (5, "b"), (9, "d")]
+            .into_iter()
+            .enumerate()
         {
             open.offer(&line(time, text), &arrival(seq as u64 + 1));
         }
@@ -228,7 +268,10 @@ mod tests {
         }
         for keep in (0..20).rev() {
             let newest = open.rollback(keep);
-            assert_eq!(newest.map(|newest| newest.time.0), (keep > 0).then_some(keep as i64));
+            assert_eq!(
+                newest.map(|newest| newest.time.0),
+                (keep > 0).then_some(keep as i64)
+            );
             assert_eq!(texts(&open, 99).len(), keep as usize);
         }
     }

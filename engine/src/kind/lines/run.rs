@@ -14,7 +14,11 @@ pub(crate) struct Texts {
 
 impl Texts {
     pub(crate) fn at(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        let start = if index == 0 {
+            0
+        } else {
+            self.ends[index - 1] as usize
+        };
         &self.bytes[start..self.ends[index] as usize]
     }
 
@@ -27,15 +31,20 @@ impl Texts {
 
     pub(crate) fn truncate(&mut self, count: usize) {
         self.ends.truncate(count);
-        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        self.bytes
+            .truncate(self.ends.last().map_or(0, |end| *end as usize));
     }
 
     fn slice(&self, start: usize, end: usize) -> Texts {
         let mut sliced = Texts::default();
         let from = if start == 0 { 0 } else { self.ends[start - 1] };
         let to = if end == 0 { 0 } else { self.ends[end - 1] };
-        sliced.bytes.extend_from_slice(&self.bytes[from as usize..to as usize]);
-        sliced.ends.extend(self.ends[start..end].iter().map(|end| end - from));
+        sliced
+            .bytes
+            .extend_from_slice(&self.bytes[from as usize..to as usize]);
+        sliced
+            .ends
+            .extend(self.ends[start..end].iter().map(|end| end - from));
         sliced
     }
 
@@ -69,7 +78,8 @@ impl LineRun {
         &self.times
     }
 
-    /// All texts in one buffer, to be searched as a whole; [`LineRun::text_ends`] says where each ends.
+    /// All texts in one buffer, to be searched as a whole; [`LineRun::text_ends`] says where each
+    /// ends.
     pub fn text(&self) -> &[u8] {
         &self.texts.bytes
     }
@@ -101,7 +111,10 @@ impl LineRun {
             Some(column) => column.push(metadata),
             None if metadata.is_empty() => {}
             None => {
-                let mut column = Texts { bytes: Vec::new(), ends: vec![0; self.times.len()] };
+                let mut column = Texts {
+                    bytes: Vec::new(),
+                    ends: vec![0; self.times.len()],
+                };
                 column.push(metadata);
                 self.metadata = Some(column);
             }
@@ -124,7 +137,9 @@ impl LineRun {
     }
 
     fn metadata_bytes(&self, index: usize) -> &[u8] {
-        self.metadata.as_ref().map_or(&[], |metadata| metadata.at(index))
+        self.metadata
+            .as_ref()
+            .map_or(&[], |metadata| metadata.at(index))
     }
 }
 
@@ -165,14 +180,21 @@ impl Columns for LineRun {
     }
 
     fn push_from(&mut self, from: &Self, index: usize) {
-        self.push_parts(Nanos(from.times[index]), from.line(index), from.metadata_bytes(index));
+        self.push_parts(
+            Nanos(from.times[index]),
+            from.line(index),
+            from.metadata_bytes(index),
+        );
     }
 
     fn slice(self, start: usize, end: usize) -> Self {
         LineRun {
             times: self.times[start..end].to_vec(),
             texts: self.texts.slice(start, end),
-            metadata: self.metadata.as_ref().map(|metadata| metadata.slice(start, end)),
+            metadata: self
+                .metadata
+                .as_ref()
+                .map(|metadata| metadata.slice(start, end)),
         }
     }
 }

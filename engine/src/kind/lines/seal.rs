@@ -1,11 +1,12 @@
-//! Lines as sealed chunks of four strips: times, metadata, lengths, text. A count needs the first only.
+//! Lines as sealed chunks of four strips: times, metadata, lengths, text. A count needs the first
+//! only.
 
 use std::ops::Deref;
 
 use crate::codec::bytes::{Cursor, put_prefixed};
+use crate::codec::tokens::for_each_token_hash;
 use crate::codec::{ints, times};
 use crate::error::{Error, Result};
-use crate::codec::tokens::for_each_token_hash;
 use crate::kind::lines::run::{LineRun, Texts};
 use crate::kind::{ChunkSink, Scratch, SealedChunk, StripSource};
 use crate::time::{TickRange, Ticks};
@@ -29,7 +30,10 @@ pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_
         fill(run, start, end, scratch);
         let [times, metadata, lengths, text] = &scratch.strips;
         sink(SealedChunk {
-            range: TickRange { start: Ticks(run.times[start]), end: Ticks(run.times[end - 1]) },
+            range: TickRange {
+                start: Ticks(run.times[start]),
+                end: Ticks(run.times[end - 1]),
+            },
             count: (end - start) as u32,
             encoding: PLAIN,
             strips: &[times, metadata, lengths, text],
@@ -43,7 +47,11 @@ pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_
 /// Where the chunk that begins at `start` ends: at least one line, whatever its size.
 fn chunk_end(run: &LineRun, start: usize) -> usize {
     let ends = &run.texts.ends;
-    let from = if start == 0 { 0 } else { ends[start - 1] as usize };
+    let from = if start == 0 {
+        0
+    } else {
+        ends[start - 1] as usize
+    };
     let fitting = ends[start..].partition_point(|end| *end as usize - from <= CHUNK_BYTES_MAX);
     start + fitting.clamp(1, CHUNK_LINES_MAX)
 }
@@ -75,28 +83,41 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
     strip: &StripSource<'_, B>,
 ) -> Result<LineRun> {
     if encoding != PLAIN {
-        return Err(Error::corrupt(format!("chunk encoding {encoding} is unknown")));
+        return Err(Error::corrupt(format!(
+            "chunk encoding {encoding} is unknown"
+        )));
     }
     let count = count as usize;
     let times = decode_numbers(&strip(TIMES)?, count, times::decode)?;
     let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
     let text = strip(TEXT)?;
-    let mut texts = Texts { bytes: Vec::new(), ends: Vec::with_capacity(count) };
+    let mut texts = Texts {
+        bytes: Vec::new(),
+        ends: Vec::with_capacity(count),
+    };
     let mut end = 0usize;
     for length in lengths {
-        let length = usize::try_from(length).ok().filter(|length| *length <= text.len() - end);
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= text.len() - end);
         let Some(length) = length else {
             return Err(Error::corrupt("a line's length goes beyond its chunk"));
         };
         end += length;
-        texts.ends.push(u32::try_from(end).map_err(|_| Error::corrupt("chunk beyond 4 GiB"))?);
+        texts
+            .ends
+            .push(u32::try_from(end).map_err(|_| Error::corrupt("chunk beyond 4 GiB"))?);
     }
     if end != text.len() {
         return Err(Error::corrupt("text behind the last line of a chunk"));
     }
     texts.bytes.extend_from_slice(&text);
     let metadata = decode_metadata(&strip(METADATA)?, count)?;
-    Ok(LineRun { times, texts, metadata })
+    Ok(LineRun {
+        times,
+        texts,
+        metadata,
+    })
 }
 
 fn decode_numbers(

@@ -44,7 +44,11 @@ pub enum SampleValue<'a> {
 impl Sample<'static> {
     /// A plain float.
     pub fn float(time: Millis, value: f64) -> Self {
-        Sample { time, start: None, value: SampleValue::Float(value) }
+        Sample {
+            time,
+            start: None,
+            value: SampleValue::Float(value),
+        }
     }
 }
 
@@ -67,7 +71,9 @@ impl Parts for Samples {
     }
 
     fn check(entry: &Sample<'_>, limits: &Limits) -> Result<(), Refusal> {
-        let SampleValue::Histogram(histogram) = entry.value else { return Ok(()) };
+        let SampleValue::Histogram(histogram) = entry.value else {
+            return Ok(());
+        };
         let buckets = bucket_count(histogram);
         if buckets > limits.histogram_buckets_max {
             let max = limits.histogram_buckets_max;
@@ -75,7 +81,9 @@ impl Parts for Samples {
                 "histogram has {buckets} buckets, limits.histogram_buckets_max is {max}"
             )));
         }
-        histogram.validate().map_err(|error| Refusal::Entry(error.to_string()))
+        histogram
+            .validate()
+            .map_err(|error| Refusal::Entry(error.to_string()))
     }
 
     fn fingerprint(entry: &Sample<'_>) -> u64 {

@@ -1,5 +1,5 @@
-//! What a series of samples holds in a head window: a Gorilla stream that readers can copy at any time,
-//! a log of what the stream cannot hold, and late samples by time.
+//! What a series of samples holds in a head window: a Gorilla stream that readers can copy at any
+//! time, a log of what the stream cannot hold, and late samples by time.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use crate::codec::stream::{self, FloatStream};
 use crate::error::{Error, Result};
 use crate::kind::marks::Marks;
 use crate::kind::merge::merge;
+use crate::kind::samples::Samples;
 use crate::kind::samples::record::{put_rich, read_rich};
 use crate::kind::samples::run::SampleRun;
 use crate::kind::samples::{Sample, SampleValue};
-use crate::kind::samples::Samples;
 use crate::kind::{Arrival, Late, Newest, Parts, Refusal, Verdict};
 use crate::time::{Millis, Ticks};
 
 /// The samples of one series in one window.
 ///
-/// Samples in order go to `stream`; from the first histogram or start timestamp on, to `extra.rich`.
+/// Samples in order go to `stream`; from the first histogram or start timestamp on, to
+/// `extra.rich`.
 #[derive(Default)]
 pub struct OpenSamples {
     stream: FloatStream,
@@ -72,7 +73,10 @@ impl OpenSamples {
 
     #[inline]
     fn append(&mut self, sample: &Sample<'_>, arrival: &Arrival) -> Verdict {
-        let is_rich = self.extra.as_ref().is_some_and(|extra| !extra.rich.times.is_empty());
+        let is_rich = self
+            .extra
+            .as_ref()
+            .is_some_and(|extra| !extra.rich.times.is_empty());
         match sample.value {
             SampleValue::Float(value) if sample.start.is_none() && !is_rich => {
                 self.stream.append(sample.time.0, value.to_bits());
@@ -82,7 +86,8 @@ impl OpenSamples {
                 Err(refusal) => return Verdict::Refused(refusal),
             },
         }
-        self.marks.note(arrival.seq, self.in_order(), arrival.settled);
+        self.marks
+            .note(arrival.seq, self.in_order(), arrival.settled);
         Verdict::Accepted
     }
 
@@ -112,8 +117,14 @@ impl OpenSamples {
             None => {
                 let mut bytes = Vec::new();
                 put_rich(&mut bytes, sample);
-                let late = LateSample { seq: arrival.seq, bytes: bytes.into() };
-                self.extra.get_or_insert_default().late.insert(sample.time.0, late);
+                let late = LateSample {
+                    seq: arrival.seq,
+                    bytes: bytes.into(),
+                };
+                self.extra
+                    .get_or_insert_default()
+                    .late
+                    .insert(sample.time.0, late);
                 Verdict::Accepted
             }
         }
@@ -121,7 +132,10 @@ impl OpenSamples {
 
     /// Whether every late sample lies before `time`.
     fn is_after_late(&self, time: i64) -> bool {
-        let newest_late = self.extra.as_ref().and_then(|extra| extra.late.last_key_value());
+        let newest_late = self
+            .extra
+            .as_ref()
+            .and_then(|extra| extra.late.last_key_value());
         newest_late.is_none_or(|(late, _)| *late < time)
     }
 
@@ -140,13 +154,24 @@ impl OpenSamples {
             return None;
         }
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        stream::decode(self.stream.as_bytes(), self.stream.len(), &mut times, &mut values)
-            .expect("a stream decodes what it has encoded");
-        times.binary_search(&time).ok().map(|index| values[index].to_bits())
+        stream::decode(
+            self.stream.as_bytes(),
+            self.stream.len(),
+            &mut times,
+            &mut values,
+        )
+        .expect("a stream decodes what it has encoded");
+        times
+            .binary_search(&time)
+            .ok()
+            .map(|index| values[index].to_bits())
     }
 
     fn in_order(&self) -> u32 {
-        let rich = self.extra.as_ref().map_or(0, |extra| extra.rich.times.len());
+        let rich = self
+            .extra
+            .as_ref()
+            .map_or(0, |extra| extra.rich.times.len());
         self.stream.len() + rich as u32
     }
 
@@ -156,10 +181,16 @@ impl OpenSamples {
         if let Some(extra) = &self.extra
             && let Some(time) = extra.rich.times.last()
         {
-            return Some(Newest { time: Ticks(*time), value: extra.rich.newest_value });
+            return Some(Newest {
+                time: Ticks(*time),
+                value: extra.rich.newest_value,
+            });
         }
         let (time, value) = self.stream.last_time().zip(self.stream.last_bits())?;
-        Some(Newest { time: Ticks(time), value })
+        Some(Newest {
+            time: Ticks(time),
+            value,
+        })
     }
 
     pub(crate) fn rollback(&mut self, keep: u64) -> Option<Newest> {
@@ -186,7 +217,10 @@ impl OpenSamples {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let late = self.extra.as_ref().is_some_and(|extra| !extra.late.is_empty());
+        let late = self
+            .extra
+            .as_ref()
+            .is_some_and(|extra| !extra.late.is_empty());
         self.in_order() == 0 && !late
     }
 
@@ -203,8 +237,17 @@ impl OpenSamples {
         if visible == 0 && late.is_empty() {
             return None;
         }
-        let stream = if stream_count == 0 { Vec::new() } else { self.stream.as_bytes().to_vec() };
-        Some(SampleView { stream, stream_count, rich, late })
+        let stream = if stream_count == 0 {
+            Vec::new()
+        } else {
+            self.stream.as_bytes().to_vec()
+        };
+        Some(SampleView {
+            stream,
+            stream_count,
+            rich,
+            late,
+        })
     }
 }
 
@@ -212,7 +255,8 @@ impl RichLog {
     fn append(&mut self, sample: &Sample<'_>) -> Result<(), Refusal> {
         put_rich(&mut self.bytes, sample);
         let Ok(end) = u32::try_from(self.bytes.len()) else {
-            self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+            self.bytes
+                .truncate(self.ends.last().map_or(0, |end| *end as usize));
             return Err(Refusal::Entry("a series holds 4 GiB in one window".into()));
         };
         self.times.push(sample.time.0);
@@ -222,7 +266,11 @@ impl RichLog {
     }
 
     fn entry(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        let start = if index == 0 {
+            0
+        } else {
+            self.ends[index - 1] as usize
+        };
         &self.bytes[start..self.ends[index] as usize]
     }
 
@@ -232,7 +280,8 @@ impl RichLog {
         }
         self.times.truncate(count);
         self.ends.truncate(count);
-        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        self.bytes
+            .truncate(self.ends.last().map_or(0, |end| *end as usize));
         if let Some(time) = self.times.last() {
             self.newest_value = value_of(self.entry(count - 1), *time).unwrap_or_default();
         }
@@ -242,7 +291,11 @@ impl RichLog {
 /// The fingerprint of an encoded rich sample.
 fn value_of(bytes: &[u8], time: i64) -> Option<u64> {
     let (start, value) = read_rich(&mut Cursor::new(bytes), time).ok()?;
-    let sample = Sample { time: Millis(time), start, value: value.as_value() };
+    let sample = Sample {
+        time: Millis(time),
+        start,
+        value: value.as_value(),
+    };
     Some(Samples::fingerprint(&sample))
 }
 
@@ -253,10 +306,18 @@ impl SampleView {
             let (mut times, mut values) = (Vec::new(), Vec::new());
             stream::decode(&self.stream, self.stream_count, &mut times, &mut values)?;
             let values = crate::kind::samples::run::SampleColumn::Floats(values);
-            in_order.push(SampleRun { times, starts: None, values });
+            in_order.push(SampleRun {
+                times,
+                starts: None,
+                values,
+            });
         }
         for index in 0..self.rich.times.len() {
-            push_rich(&mut in_order, self.rich.times[index], self.rich.entry(index))?;
+            push_rich(
+                &mut in_order,
+                self.rich.times[index],
+                self.rich.entry(index),
+            )?;
         }
         if self.late.is_empty() {
             return Ok(in_order);
@@ -275,10 +336,16 @@ fn push_rich(runs: &mut Vec<SampleRun>, time: i64, bytes: &[u8]) -> Result<()> {
     if !cursor.is_empty() {
         return Err(Error::corrupt("bytes behind a sample"));
     }
-    let sample = Sample { time: Millis(time), start, value: value.as_value() };
+    let sample = Sample {
+        time: Millis(time),
+        start,
+        value: value.as_value(),
+    };
     if !runs.last().is_some_and(|run| run.takes(&sample)) {
         runs.push(SampleRun::of_sort(&sample));
     }
-    runs.last_mut().expect("a run was pushed above").push(&sample);
+    runs.last_mut()
+        .expect("a run was pushed above")
+        .push(&sample);
     Ok(())
 }

@@ -74,7 +74,11 @@ fn as_integer(value: f64) -> Option<i64> {
 
 /// Everything but the time: flags, start relative to the time, value.
 pub(crate) fn put_rich(out: &mut Vec<u8>, sample: &Sample<'_>) {
-    let with_start = if sample.start.is_some() { WITH_START } else { 0 };
+    let with_start = if sample.start.is_some() {
+        WITH_START
+    } else {
+        0
+    };
     match sample.value {
         SampleValue::Float(_) => out.push(with_start),
         SampleValue::Histogram(_) => out.push(with_start | WITH_HISTOGRAM),
@@ -103,13 +107,12 @@ impl RichValue {
     }
 }
 
-pub(crate) fn read_rich(
-    cursor: &mut Cursor<'_>,
-    time: i64,
-) -> Result<(Option<Millis>, RichValue)> {
+pub(crate) fn read_rich(cursor: &mut Cursor<'_>, time: i64) -> Result<(Option<Millis>, RichValue)> {
     let flags = cursor.u8()?;
     if flags & !(WITH_START | WITH_HISTOGRAM) != 0 {
-        return Err(Error::corrupt(format!("sample flags {flags:#x} are unknown")));
+        return Err(Error::corrupt(format!(
+            "sample flags {flags:#x} are unknown"
+        )));
     }
     let start = match flags & WITH_START {
         0 => None,
@@ -135,7 +138,11 @@ pub(crate) fn read(
         BITS => each(&Sample::float(time, f64::from_bits(cursor.u64()?))),
         RICH => {
             let (start, value) = read_rich(cursor, time.0)?;
-            each(&Sample { time, start, value: value.as_value() })
+            each(&Sample {
+                time,
+                start,
+                value: value.as_value(),
+            })
         }
         _ => Err(Error::corrupt(format!("sample tag {tag} is unknown"))),
     }
@@ -156,9 +163,21 @@ mod tests {
 
     #[test]
     fn floats_of_every_sort_round_trip() {
-        let values = [0.0, -0.0, 1.0, -7.0, 0.1, 1e300, f64::INFINITY, f64::MIN_POSITIVE / 8.0]
-            .into_iter()
-            .chain([f64::from_bits(crate::kind::samples::STALE_NAN_BITS), f64::NAN]);
+        let values = [
+            0.0,
+            -0.0,
+            1.0,
+            -7.0,
+            0.1,
+            1e300,
+            f64::INFINITY,
+            f64::MIN_POSITIVE / 8.0,
+        ]
+        .into_iter()
+        .chain([
+            f64::from_bits(crate::kind::samples::STALE_NAN_BITS),
+            f64::NAN,
+        ]);
         let times = [0, 15_000, 15_001, -4, i64::MAX, i64::MIN, 0, 1, 2, 3];
         let (mut out, mut state) = (Vec::new(), RecordState::default());
         let samples: Vec<_> = times
@@ -167,7 +186,11 @@ mod tests {
             .enumerate()
             .map(|(index, (time, value))| {
                 let start = (index % 3 == 2).then_some(Millis(time.wrapping_sub(60_000)));
-                Sample { time: Millis(time), start, value: SampleValue::Float(value) }
+                Sample {
+                    time: Millis(time),
+                    start,
+                    value: SampleValue::Float(value),
+                }
             })
             .collect();
         for sample in &samples {

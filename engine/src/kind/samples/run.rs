@@ -107,7 +107,11 @@ impl SampleRun {
             SampleValue::Float(_) => SampleColumn::Floats(Vec::new()),
             SampleValue::Histogram(_) => SampleColumn::Histograms(Vec::new()),
         };
-        SampleRun { times: Vec::new(), starts: None, values }
+        SampleRun {
+            times: Vec::new(),
+            starts: None,
+            values,
+        }
     }
 
     fn push_start(&mut self, start: i64) {
@@ -154,7 +158,11 @@ impl Columns for SampleRun {
             SampleColumn::Floats(_) => SampleColumn::Floats(Vec::new()),
             SampleColumn::Histograms(_) => SampleColumn::Histograms(Vec::new()),
         };
-        SampleRun { times: Vec::new(), starts: None, values }
+        SampleRun {
+            times: Vec::new(),
+            starts: None,
+            values,
+        }
     }
 
     fn push_from(&mut self, from: &Self, index: usize) {

@@ -17,11 +17,7 @@ const HISTOGRAMS: u8 = 1;
 /// Samples of one chunk at most: long enough to pack well, short enough for a narrow query.
 const CHUNK_SAMPLES_MAX: usize = 1024;
 
-pub(crate) fn seal(
-    run: &SampleRun,
-    scratch: &mut Scratch,
-    sink: &mut ChunkSink<'_>,
-) -> Result<()> {
+pub(crate) fn seal(run: &SampleRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {
     let mut start = 0;
     while start < run.times.len() {
         let end = chunk_end(run, start);
@@ -35,14 +31,19 @@ pub(crate) fn seal(
                 FLOATS
             }
             SampleColumn::Histograms(values) => {
-                let values: Vec<Histogram> =
-                    values[start..end].iter().map(|value| Histogram::clone(value)).collect();
+                let values: Vec<Histogram> = values[start..end]
+                    .iter()
+                    .map(|value| Histogram::clone(value))
+                    .collect();
                 histogram_chunk::encode(times, starts, &values, out);
                 HISTOGRAMS
             }
         };
         sink(SealedChunk {
-            range: TickRange { start: Ticks(times[0]), end: Ticks(times[times.len() - 1]) },
+            range: TickRange {
+                start: Ticks(times[0]),
+                end: Ticks(times[times.len() - 1]),
+            },
             count: times.len() as u32,
             encoding,
             strips: &[out],
@@ -59,8 +60,10 @@ fn chunk_end(run: &SampleRun, start: usize) -> usize {
     match &run.values {
         SampleColumn::Floats(_) => end,
         SampleColumn::Histograms(values) => {
-            let values: Vec<Histogram> =
-                values[start..end].iter().map(|value| Histogram::clone(value)).collect();
+            let values: Vec<Histogram> = values[start..end]
+                .iter()
+                .map(|value| Histogram::clone(value))
+                .collect();
             start + histogram_chunk::fitting(&values)
         }
     }
@@ -80,7 +83,15 @@ pub(crate) fn open_chunk(encoding: u8, count: u32, bytes: &[u8]) -> Result<Sampl
             histogram_chunk::decode(bytes, count, &mut times, &mut starts, &mut values)?;
             SampleColumn::Histograms(values.into_iter().map(Arc::new).collect())
         }
-        _ => return Err(Error::corrupt(format!("chunk encoding {encoding} is unknown"))),
+        _ => {
+            return Err(Error::corrupt(format!(
+                "chunk encoding {encoding} is unknown"
+            )));
+        }
     };
-    Ok(SampleRun { times, starts, values })
+    Ok(SampleRun {
+        times,
+        starts,
+        values,
+    })
 }
