@@ -12,18 +12,23 @@ const HAS_STARTS: u8 = 1;
 
 /// Appends a chunk of as many values as times; there are at most [`CHUNK_ENTRIES_MAX`].
 pub(crate) fn encode(times: &[i64], starts: Option<&[i64]>, values: &[f64], out: &mut Vec<u8>) {
+    assert_eq!(times.len(), values.len(), "a value for each time");
+    encode_times(times, starts, out);
+    floats::encode(values, out);
+}
+
+/// The part that chunks of floats and of histograms share: flags, times and start times.
+pub(crate) fn encode_times(times: &[i64], starts: Option<&[i64]>, out: &mut Vec<u8>) {
     assert!(
         times.len() <= CHUNK_ENTRIES_MAX,
         "a chunk holds at most {CHUNK_ENTRIES_MAX} entries"
     );
-    assert_eq!(times.len(), values.len(), "a value for each time");
     out.push(if starts.is_some() { HAS_STARTS } else { 0 });
     time_column::encode(times, out);
     if let Some(starts) = starts {
         assert_eq!(times.len(), starts.len(), "a start for each time");
         ints::encode(starts, out);
     }
-    floats::encode(values, out);
 }
 
 /// Appends the `count` entries of a chunk. Where only some chunks have start times, 0 stands for "none".
@@ -42,7 +47,7 @@ pub(crate) fn decode(
     finish(&cursor)
 }
 
-/// The part that chunks of floats and of histograms share: flags, times and start times.
+/// Reads back what [`encode_times`] wrote.
 pub(crate) fn decode_times(
     cursor: &mut Cursor<'_>,
     count: usize,
