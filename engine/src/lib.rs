@@ -15,4 +15,7 @@ mod manifest;
 mod store;
 mod wal;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use error::{Error, ErrorKind, Result};
