@@ -12,7 +12,7 @@
 use super::bytes::{Cursor, put_varint};
 use super::decimal;
 use super::ints::{Column, Reader};
-use super::miniblock::{BLOCK, varint_bytes};
+use super::miniblock::BLOCK;
 use super::xor;
 use crate::error::{Error, Result};
 
@@ -60,7 +60,7 @@ pub(crate) fn encode(values: &[f64], out: &mut Vec<u8>) {
         .min(1 + xors.len());
     if let Some(decimals) = decimals.filter(|decimals| decimals.size_bytes() == smallest) {
         decimals.write(values, out);
-    } else if 1 + values.len() * 8 <= smallest {
+    } else if values.len() * 8 < smallest {
         out.push(RAW);
         for pattern in &patterns {
             out.extend_from_slice(&pattern.to_le_bytes());

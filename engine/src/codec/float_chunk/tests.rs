@@ -84,8 +84,10 @@ fn a_wrong_count_flags_or_cut_is_refused() {
 }
 
 #[test]
-fn the_bytes_of_a_small_chunk_are_these() {
+fn the_bytes_of_a_small_chunk_are_those_of_the_format_page() {
     let bytes = encoded(&[15_000, 30_000, 45_000], None, &[1.5, 2.5, 4.0]);
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let page = include_str!("../../../../docs/format/chunks.md");
     assert_eq!(hex, "0008b0ea011e1202051e4065");
+    assert!(page.contains(&hex), "the page shows other bytes");
 }
