@@ -8,5 +8,7 @@ pub(crate) mod build;
 pub(crate) mod filter;
 pub(crate) mod postings;
 pub(crate) mod rows;
+pub(crate) mod sealed;
+pub(crate) mod select;
 pub(crate) mod symbols;
 pub(crate) mod tokens;

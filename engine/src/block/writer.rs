@@ -1,0 +1,392 @@
+//! Writes a block, series after series in label order, and makes it durable.
+//!
+//! Chunks stream out page by page; what grows with the block is only the index. A block is finished or it is
+//! litter: nothing names it before `finish` has returned, and a writer that is dropped earlier leaves a file that
+//! the caller removes.
+
+use std::path::{Path, PathBuf};
+
+use crate::block::chunks::ChunksWriter;
+use crate::block::footer::{FOOTER_BYTES, Footer, SECTIONS, SectionPlace, TRAILER_BYTES};
+use crate::block::header::BlockHeader;
+use crate::block::ids::write_ids;
+use crate::block::page::PageEncoder;
+use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_path};
+use crate::error::{Error, Result};
+use crate::index::build::IndexBuilder;
+use crate::index::filter::write_filter;
+use crate::index::tokens::TokenSet;
+use crate::io::{Fs, WriteFile};
+use crate::labels::set::{LabelSet, Labels, SeriesId};
+use crate::time::{TickRange, Ticks};
+
+/// Bytes are collected up to this before they are given to the file.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// How chunks are gathered into pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paging {
+    /// How many strips every chunk has.
+    pub(crate) strips: u8,
+    /// A page is closed before it would exceed this many raw bytes; a larger chunk gets a page of its own.
+    pub(crate) page_bytes: usize,
+    /// The zstd level for each strip, or none to store it as it is.
+    pub(crate) compress: [Option<i32>; STRIPS_MAX],
+}
+
+/// A chunk to write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChunkSpec<'a> {
+    /// The first and the last tick of its entries.
+    pub(crate) range: TickRange,
+    /// How many entries it has, at least one.
+    pub(crate) count: u32,
+    /// A tag for whoever decodes the strips.
+    pub(crate) encoding: u8,
+    /// The strips, as many as the block's paging says.
+    pub(crate) strips: &'a [&'a [u8]],
+    /// The hashes of all of its tokens. Either every chunk of a block tells its tokens or none does: a block in
+    /// which one does takes the silence of another for "has no tokens".
+    pub(crate) tokens: &'a [u64],
+    /// Bytes that are kept beside the chunk's place, to skip it by.
+    pub(crate) summary: &'a [u8],
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockSummary {
+    pub(crate) number: u64,
+    pub(crate) bytes: u64,
+    pub(crate) series: u32,
+    pub(crate) chunks: u64,
+    pub(crate) entries: u64,
+    /// The hull of all chunks; empty where there is none.
+    pub(crate) range: TickRange,
+}
+
+/// See the file comment.
+pub(crate) struct BlockWriter<'f> {
+    fs: &'f dyn Fs,
+    dir: PathBuf,
+    path: PathBuf,
+    out: Output,
+    number: u64,
+    header: BlockHeader,
+    page_bytes: usize,
+    index: IndexBuilder,
+    ids: Vec<SeriesId>,
+    previous: LabelSet,
+    chunks: ChunksWriter,
+    /// The chunks of the series that is being written, and where the first might have continued.
+    series_chunks: Vec<(ChunkMeta, Vec<u8>)>,
+    series_start: (u32, [u32; STRIPS_MAX]),
+    encoder: PageEncoder,
+    page: OpenPage,
+    filters: Filters,
+    totals: Totals,
+}
+
+/// The page that chunks go to.
+struct OpenPage {
+    strips: Vec<Vec<u8>>,
+    chunks: u32,
+    tokens: TokenSet,
+}
+
+#[derive(Default)]
+struct Filters {
+    bytes: Vec<u8>,
+    ends: Vec<u8>,
+    told_any: bool,
+}
+
+struct Totals {
+    chunks: u64,
+    entries: u64,
+    range: TickRange,
+}
+
+/// The file with a buffer before it, and how far it has come.
+struct Output {
+    file: Box<dyn WriteFile>,
+    buffer: Vec<u8>,
+    offset: u64,
+}
+
+impl<'f> BlockWriter<'f> {
+    /// Creates the file of a block that does not exist yet.
+    pub(crate) fn create(
+        fs: &'f dyn Fs,
+        dir: &Path,
+        number: u64,
+        header: BlockHeader,
+        paging: Paging,
+    ) -> Result<Self> {
+        header.check()?;
+        let strips = usize::from(paging.strips);
+        if !(1..=STRIPS_MAX).contains(&strips) || paging.page_bytes > STRIP_BYTES_MAX {
+            return Err(Error::invalid(format!(
+                "a block has 1 to {STRIPS_MAX} strips and pages of at most {STRIP_BYTES_MAX} bytes"
+            )));
+        }
+        let encoder = PageEncoder::new(paging.compress)?;
+        let path = block_path(dir, number);
+        let file = fs
+            .create_new(&path)
+            .map_err(|error| Error::io(error, "creating a block", &path))?;
+        let mut out = Output {
+            file,
+            buffer: Vec::new(),
+            offset: 0,
+        };
+        out.put(&header.encode(number, paging.strips));
+        Ok(BlockWriter {
+            fs,
+            dir: dir.to_path_buf(),
+            path,
+            out,
+            number,
+            header,
+            page_bytes: paging.page_bytes,
+            index: IndexBuilder::new(),
+            ids: Vec::new(),
+            previous: LabelSet::default(),
+            chunks: ChunksWriter::new(header.partition, paging.strips),
+            series_chunks: Vec::new(),
+            series_start: (0, [0; STRIPS_MAX]),
+            encoder,
+            page: OpenPage {
+                strips: vec![Vec::new(); strips],
+                chunks: 0,
+                tokens: TokenSet::new(),
+            },
+            filters: Filters::default(),
+            totals: Totals {
+                chunks: 0,
+                entries: 0,
+                range: TickRange::new(Ticks(i64::MAX), Ticks(i64::MIN)),
+            },
+        })
+    }
+
+    /// Starts the next series. Label sets come in strictly ascending order.
+    pub(crate) fn series(&mut self, id: SeriesId, labels: Labels<'_>) -> Result<()> {
+        if !self.ids.is_empty() && self.previous.as_labels() >= labels {
+            return Err(Error::invalid(format!(
+                "series {labels} comes after {}: a block takes label sets in ascending order",
+                self.previous.as_labels()
+            )));
+        }
+        self.end_series()?;
+        self.index.push(labels)?;
+        self.ids.push(id);
+        self.previous = labels.to_set();
+        self.series_start = (self.encoder.pages(), self.offsets());
+        Ok(())
+    }
+
+    /// Adds the next chunk of the series, not before the end of the one before.
+    pub(crate) fn chunk(&mut self, spec: ChunkSpec<'_>) -> Result<()> {
+        self.check_chunk(&spec)?;
+        let bytes: usize = spec.strips.iter().map(|strip| strip.len()).sum();
+        let held: usize = self.page.strips.iter().map(Vec::len).sum();
+        if self.page.chunks > 0 && held + bytes > self.page_bytes {
+            self.close_page()?;
+        }
+        let mut strips = [StripPlace::default(); STRIPS_MAX];
+        for ((place, page), strip) in strips
+            .iter_mut()
+            .zip(&mut self.page.strips)
+            .zip(spec.strips)
+        {
+            // Offsets and lengths are at most the limit of a strip, far below 32 bits.
+            *place = StripPlace {
+                offset: page.len() as u32,
+                length: strip.len() as u32,
+            };
+            page.extend_from_slice(strip);
+        }
+        self.page.chunks += 1;
+        if !spec.tokens.is_empty() {
+            self.filters.told_any = true;
+            self.page.tokens.add_hashes(spec.tokens);
+        }
+        let meta = ChunkMeta {
+            range: spec.range,
+            count: spec.count,
+            encoding: spec.encoding,
+            page: self.encoder.pages(),
+            strips,
+            summary: StripPlace::default(),
+        };
+        self.series_chunks.push((meta, spec.summary.to_vec()));
+        self.totals.chunks += 1;
+        self.totals.entries += u64::from(spec.count);
+        let hull = &mut self.totals.range;
+        hull.start = hull.start.min(spec.range.start);
+        hull.end = hull.end.max(spec.range.end);
+        Ok(())
+    }
+
+    /// Writes the index, makes the file and its name durable, and says what the block holds.
+    pub(crate) fn finish(mut self) -> Result<BlockSummary> {
+        self.end_series()?;
+        if self.page.chunks > 0 {
+            self.close_page()?;
+        }
+        let series = self.index.series_count();
+        let pages = self.encoder.pages();
+        let index = self.index.finish()?;
+        let sections: [Vec<u8>; SECTIONS.len()] = [
+            index.symbols,
+            index.postings,
+            index.rows,
+            write_ids(&self.ids)?,
+            self.chunks.finish(),
+            self.encoder.finish(),
+            self.filters.finish(),
+        ];
+        let mut places = [SectionPlace::default(); SECTIONS.len()];
+        let failed = |error| Error::io(error, "writing a block", &self.path);
+        for (place, section) in places.iter_mut().zip(sections) {
+            *place = SectionPlace {
+                offset: self.out.offset,
+                length: section.len() as u64,
+                crc: crc32fast::hash(&section),
+            };
+            self.out.put(&section);
+            self.out.flush().map_err(failed)?;
+        }
+        let footer = Footer {
+            series,
+            pages,
+            chunks: self.totals.chunks,
+            entries: self.totals.entries,
+            range: self.totals.range,
+            sections: places,
+        };
+        self.out.put(&footer.encode(self.out.offset));
+        self.out.flush().map_err(failed)?;
+        debug_assert!(self.out.offset >= (FOOTER_BYTES + TRAILER_BYTES) as u64);
+        // The file before its name: a name that survives a crash must not lead to half a block.
+        self.out
+            .file
+            .sync()
+            .map_err(|error| Error::io(error, "syncing a block", &self.path))?;
+        self.fs
+            .sync_dir(&self.dir)
+            .map_err(|error| Error::io(error, "syncing a block's directory", &self.dir))?;
+        Ok(BlockSummary {
+            number: self.number,
+            bytes: self.out.offset,
+            series,
+            chunks: self.totals.chunks,
+            entries: self.totals.entries,
+            range: self.totals.range,
+        })
+    }
+
+    fn check_chunk(&self, spec: &ChunkSpec<'_>) -> Result<()> {
+        if self.ids.is_empty() {
+            return Err(Error::invalid("a chunk comes before any series"));
+        }
+        if spec.strips.len() != self.page.strips.len() {
+            return Err(Error::invalid(format!(
+                "a chunk has {} strips, its block has {}",
+                spec.strips.len(),
+                self.page.strips.len()
+            )));
+        }
+        let partition = &self.header.partition;
+        let inside = partition.contains(spec.range.start) && partition.contains(spec.range.end);
+        if spec.count == 0 || !inside || spec.range.start > spec.range.end {
+            return Err(Error::invalid(format!(
+                "a chunk of {} entries over {:?} does not fit partition {partition:?}",
+                spec.count, spec.range
+            )));
+        }
+        // Equal ticks may meet at a border: many log lines can share one.
+        if let Some((last, _)) = self.series_chunks.last()
+            && last.range.end > spec.range.start
+        {
+            return Err(Error::invalid(
+                "a chunk starts before the end of the one before it",
+            ));
+        }
+        let bytes: usize = spec.strips.iter().map(|strip| strip.len()).sum();
+        if bytes > STRIP_BYTES_MAX {
+            return Err(Error::limit(format!(
+                "a chunk of {bytes} bytes, at most {STRIP_BYTES_MAX} can be stored"
+            )));
+        }
+        Ok(())
+    }
+
+    fn offsets(&self) -> [u32; STRIPS_MAX] {
+        let mut offsets = [0; STRIPS_MAX];
+        for (offset, strip) in offsets.iter_mut().zip(&self.page.strips) {
+            // A page's strip is at most the limit, far below 32 bits.
+            *offset = strip.len() as u32;
+        }
+        offsets
+    }
+
+    fn end_series(&mut self) -> Result<()> {
+        if !self.ids.is_empty() {
+            let (page, offsets) = self.series_start;
+            self.chunks.series(&self.series_chunks, page, offsets)?;
+            self.series_chunks.clear();
+        }
+        Ok(())
+    }
+
+    fn close_page(&mut self) -> Result<()> {
+        let offset = self.out.offset;
+        let before = self.out.buffer.len();
+        self.encoder
+            .encode(&self.page.strips, offset, &mut self.out.buffer)?;
+        self.out.offset += (self.out.buffer.len() - before) as u64;
+        self.page.strips.iter_mut().for_each(Vec::clear);
+        self.page.chunks = 0;
+        self.filters.page(&mut self.page.tokens)?;
+        if self.out.buffer.len() >= BUFFER_BYTES {
+            self.out
+                .flush()
+                .map_err(|error| Error::io(error, "writing a block", &self.path))?;
+        }
+        Ok(())
+    }
+}
+
+impl Filters {
+    fn page(&mut self, tokens: &mut TokenSet) -> Result<()> {
+        write_filter(&tokens.sorted(), &mut self.bytes);
+        tokens.clear();
+        let end = u32::try_from(self.bytes.len())
+            .map_err(|_| Error::limit("the token filters of a block exceed 4 GiB"))?;
+        self.ends.extend_from_slice(&end.to_le_bytes());
+        Ok(())
+    }
+
+    /// The section: for each page the `u32` end of its filter, then the filters. Empty if no chunk told tokens.
+    fn finish(mut self) -> Vec<u8> {
+        if !self.told_any {
+            return Vec::new();
+        }
+        self.ends.append(&mut self.bytes);
+        self.ends
+    }
+}
+
+impl Output {
+    fn put(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.offset += bytes.len() as u64;
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.append(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
