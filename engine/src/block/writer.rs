@@ -15,7 +15,7 @@ use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_pat
 use crate::error::{Error, Result};
 use crate::index::build::IndexBuilder;
 use crate::index::filter::write_filter;
-use crate::codec::tokens::TokenSet;
+use crate::index::tokens::TokenSet;
 use crate::io::{Fs, WriteFile};
 use crate::labels::set::{LabelSet, Labels, SeriesId};
 use crate::time::{TickRange, Ticks};

@@ -11,3 +11,4 @@ pub(crate) mod rows;
 pub(crate) mod sealed;
 pub(crate) mod select;
 pub(crate) mod symbols;
+pub(crate) mod tokens;
