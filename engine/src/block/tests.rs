@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::tokens::{TokenSet, needle_tokens, token_hash};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::tokens::{TokenSet, needle_tokens, token_hash};
 use crate::io::Fs;
 use crate::io::sim::{Fault, SimDisk};
 use crate::labels::matcher::{MatchOp, Matcher};

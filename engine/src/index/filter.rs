@@ -153,7 +153,7 @@ fn mix(mut value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::tokens::token_hash;
+    use crate::codec::tokens::token_hash;
     use proptest::prelude::*;
 
     fn written(hashes: &[u64]) -> Vec<u8> {

@@ -11,4 +11,3 @@ pub(crate) mod rows;
 pub(crate) mod sealed;
 pub(crate) mod select;
 pub(crate) mod symbols;
-pub(crate) mod tokens;

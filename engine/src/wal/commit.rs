@@ -98,7 +98,10 @@ impl Shared {
         let mut state = self.state.lock();
         state.usable()?;
         if state.era != era {
-            return Err(Error::new(ErrorKind::ReadOnly, "the log failed and was revived meanwhile"));
+            return Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the log failed and was revived meanwhile",
+            ));
         }
         let was_synced = state.is_synced();
         let lsn = state.next;

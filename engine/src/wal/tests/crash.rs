@@ -83,7 +83,7 @@ impl Model {
         for _ in 0..=dice.below(4) {
             let length = dice.below_len(200);
             let body: Vec<u8> = (0..length).map(|_| dice.next() as u8).collect();
-            if let Ok(lsn) = wal.submit("tenant", 1, 1, &body) {
+            if let Ok(lsn) = wal.submit(wal.era(), "tenant", 1, 1, &body) {
                 self.open.insert(lsn.0, body);
             }
         }
