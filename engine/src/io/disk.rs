@@ -1,7 +1,7 @@
 //! The real disk: `Fs` on `std::fs`, and the only file that touches `std::fs`.
 //!
-//! Promises what the seam asks and adds nothing: no retry, no buffering, no sync that was not asked for.
-//! Knows no formats.
+//! Promises what the seam asks and adds nothing: no retry, no buffering, no sync that was not asked
+//! for. Knows no formats.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -38,7 +38,8 @@ impl Fs for Disk {
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {
-            // Every name that the engine makes is ASCII: another one is a stranger's and left alone.
+            // Every name that the engine makes is ASCII: another one is a stranger's and left
+            // alone.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -100,8 +101,9 @@ impl WriteFile for DiskWriter {
     }
 
     fn reserve(&mut self, _length: u64) -> io::Result<()> {
-        // fallocate that keeps the visible length is not in std, and no gain was measured that would
-        // pay for another dependency. The seam keeps the verb: the simulated disk does account for it.
+        // fallocate that keeps the visible length is not in std, and no gain was measured that
+        // would pay for another dependency. The seam keeps the verb: the simulated disk does
+        // account for it.
         Ok(())
     }
 }

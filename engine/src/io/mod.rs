@@ -1,8 +1,8 @@
 //! The disk seam: everything above asks a `Fs`, and only `io/disk` touches `std::fs`.
 //!
-//! Two implementations: `disk` (the real one) and `sim` (in memory, with crashes, torn writes and faults).
-//! Paths are handed through as given; directories must be synced by name after a file is created or removed
-//! in them, or the entry may vanish in a crash.
+//! Two implementations: `disk` (the real one) and `sim` (in memory, with crashes, torn writes and
+//! faults). Paths are handed through as given; directories must be synced by name after a file is
+//! created or removed in them, or the entry may vanish in a crash.
 
 use std::io;
 use std::ops::Range;
@@ -30,15 +30,18 @@ pub(crate) trait Fs: Send + Sync + 'static {
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Makes the bytes of a file durable that somebody else wrote: an earlier process, before it died.
+    /// Makes the bytes of a file durable that somebody else wrote: an earlier process, before it
+    /// died.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
-    /// Takes an exclusive advisory lock on a file (created if absent), or `WouldBlock` if somebody holds it.
+    /// Takes an exclusive advisory lock on a file (created if absent), or `WouldBlock` if somebody
+    /// holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 }
 
 /// A file being written, append only. Dropping it does not sync it.
 pub(crate) trait WriteFile: Send {
-    /// Writes all of `bytes` behind what is there. After an error nothing is known about how much was written.
+    /// Writes all of `bytes` behind what is there. After an error nothing is known about how much
+    /// was written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes everything appended so far durable. Never called again on a file whose sync failed.
     fn sync(&mut self) -> io::Result<()>;
@@ -51,8 +54,9 @@ pub(crate) trait ReadFile: Send + Sync {
     fn length(&self) -> io::Result<u64>;
     /// Fills `buffer` from `offset`; `UnexpectedEof` where the file ends before.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
-    /// The bytes of a range, mapped where the file system can. The caller promises that the file is sealed:
-    /// nobody writes or truncates it any more (I-numbers in docs/invariants.md say what remains).
+    /// The bytes of a range, mapped where the file system can. The caller promises that the file is
+    /// sealed: nobody writes or truncates it any more (I-numbers in docs/invariants.md say what
+    /// remains).
     fn map(&self, range: Range<u64>) -> io::Result<Mapped>;
 }
 

@@ -1,7 +1,7 @@
 //! What is left on a simulated disk after the power went, and exact copies of one.
 //!
-//! Synced bytes under synced names are always left. Of the rest a seeded part survives: any sectors of an
-//! unsynced tail, any of the unsynced creations, links and removals, each for itself.
+//! Synced bytes under synced names are always left. Of the rest a seeded part survives: any sectors
+//! of an unsynced tail, any of the unsynced creations, links and removals, each for itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,8 +112,9 @@ impl Builder<'_> {
         bytes
     }
 
-    /// Loses some of the sectors from `start` on: they read as zeros or as whatever was there before. The
-    /// part of a sector that was synced is safe, as the device writes a sector whole or not at all.
+    /// Loses some of the sectors from `start` on: they read as zeros or as whatever was there
+    /// before. The part of a sector that was synced is safe, as the device writes a sector whole or
+    /// not at all.
     fn tear(&mut self, bytes: &mut [u8], mut start: usize) {
         while start < bytes.len() {
             let end = ((start / SECTOR_BYTES + 1) * SECTOR_BYTES).min(bytes.len());

@@ -1,4 +1,5 @@
-//! Planned failures of the simulated disk, the operation counter that they are planned by, and its dice.
+//! Planned failures of the simulated disk, the operation counter that they are planned by, and its
+//! dice.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +13,8 @@ pub(crate) enum Fault {
     Enospc,
     /// An append writes half of its bytes, then the device fails. Elsewhere the same as `Eio`.
     ShortWriteThenEio,
-    /// The process dies here: the operation happens, half happens or does not, and everything afterwards fails.
+    /// The process dies here: the operation happens, half happens or does not, and everything
+    /// afterwards fails.
     CrashHere,
 }
 

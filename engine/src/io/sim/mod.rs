@@ -1,8 +1,8 @@
 //! A disk in memory that crashes, tears, fills up and fails on command.
 //!
-//! Promises to be no kinder than a real disk: bytes need a sync of their file, names a sync of their
-//! directory, and a failed sync leaves nobody knowing what was written (a second one succeeds regardless).
-//! The same seed and the same calls give the same outcome. Knows no formats.
+//! Promises to be no kinder than a real disk: bytes need a sync of their file, names a sync of
+//! their directory, and a failed sync leaves nobody knowing what was written (a second one succeeds
+//! regardless). The same seed and the same calls give the same outcome. Knows no formats.
 
 mod crash;
 mod faults;
@@ -219,8 +219,8 @@ impl SimDisk {
         found
     }
 
-    /// Counts an operation and performs it unless the plan says otherwise. One that the machine dies in
-    /// happens as often as not: its caller cannot know.
+    /// Counts an operation and performs it unless the plan says otherwise. One that the machine
+    /// dies in happens as often as not: its caller cannot know.
     fn operate<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
         match state.plan.operation()? {

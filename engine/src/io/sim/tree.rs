@@ -41,8 +41,8 @@ impl SimFile {
         self.dirty_from = self.synced;
     }
 
-    /// A sync that failed: each dirty sector reached the platter or did not, and the cache forgets which,
-    /// so a second sync has nothing left to write and succeeds.
+    /// A sync that failed: each dirty sector reached the platter or did not, and the cache forgets
+    /// which, so a second sync has nothing left to write and succeeds.
     pub(super) fn fail_sync(&mut self, dice: &mut Dice) {
         let end = self.bytes.len();
         let mut start = self.dirty_from;
@@ -94,7 +94,8 @@ impl SimDir {
     }
 }
 
-/// Shared with open handles; only ever locked while the disk's own lock is held, so order cannot matter.
+/// Shared with open handles; only ever locked while the disk's own lock is held, so order cannot
+/// matter.
 pub(super) type FileNode = Arc<Mutex<SimFile>>;
 pub(super) type DirNode = Arc<Mutex<SimDir>>;
 

@@ -317,6 +317,46 @@ fn a_failed_sync_is_never_repeated_on_the_same_file() {
 }
 
 #[test]
+fn a_revival_that_leaves_a_file_behind_is_tried_under_another_name() {
+    let disk = new_disk(1);
+    let (wal, ..) = open(&disk, WalOptions::default());
+    write(&wal, b"kept");
+    let refused = wal.submit("t", 1, 1, b"refused").unwrap();
+    disk.fail_at(disk.operations(), Fault::Eio);
+    wal.wait(refused).unwrap_err();
+    // Creation and header succeed; the sync and then the removal do not.
+    disk.fail_at(disk.operations() + 2, Fault::Eio);
+    disk.fail_at(disk.operations() + 3, Fault::Eio);
+    wal.revive(Lsn(1)).unwrap_err();
+    assert_eq!(wal.segments().len(), 2);
+    wal.revive(Lsn(1)).unwrap();
+    let late = write(&wal, b"late");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen, [(1, b"kept".to_vec()), (late, b"late".to_vec())]);
+    assert!(report.damages.is_empty());
+}
+
+#[test]
+fn what_was_replayed_from_the_cache_is_durable_before_anything_that_follows() {
+    let disk = new_disk(1);
+    let lazy = WalOptions {
+        durability: Durability::Interval(Duration::from_secs(3600)),
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy);
+    write(&wal, b"one");
+    write(&wal, b"two");
+    // The process dies, the machine does not.
+    drop(wal);
+    let (wal, _, seen) = open(&disk, WalOptions::default());
+    assert_eq!(seen.len(), 2);
+    write(&wal, b"three");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen.len(), 3);
+    assert!(report.damages.is_empty());
+}
+
+#[test]
 fn a_reader_survives_segments_that_vanish() {
     let disk = log_of(10, 400);
     let (wal, ..) = open(&disk, options(400));
