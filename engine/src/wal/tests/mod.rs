@@ -262,12 +262,12 @@ fn the_sync_thread_makes_writes_durable_by_itself() {
             wal.shared.progress.wait(&mut state);
         }
     }
-    // A failure of the thread's own sync stops the log.
-    let lsn = wal.submit(wal.era(), "t", 1, 1, b"z").unwrap();
+    // A failure of the thread's own sync stops the log: the next operations are its append and sync.
     disk.fail_at(disk.operations() + 1, Fault::Eio);
-    disk.fail_at(disk.operations(), Fault::Eio);
+    let lsn = wal.submit(wal.era(), "t", 1, 1, b"z").unwrap();
     let mut state = wal.shared.state.lock();
-    while state.failed.is_none() && state.durable < lsn.0 {
+    while state.failed.is_none() {
+        assert!(state.durable < lsn.0);
         wal.shared.progress.wait(&mut state);
     }
 }
@@ -317,6 +317,46 @@ fn a_failed_sync_is_never_repeated_on_the_same_file() {
 }
 
 #[test]
+fn a_revival_that_leaves_a_file_behind_is_tried_under_another_name() {
+    let disk = new_disk(1);
+    let (wal, ..) = open(&disk, WalOptions::default());
+    write(&wal, b"kept");
+    let refused = wal.submit(wal.era(), "t", 1, 1, b"refused").unwrap();
+    disk.fail_at(disk.operations(), Fault::Eio);
+    wal.wait(refused).unwrap_err();
+    // Creation and header succeed; the sync and then the removal do not.
+    disk.fail_at(disk.operations() + 2, Fault::Eio);
+    disk.fail_at(disk.operations() + 3, Fault::Eio);
+    wal.revive(Lsn(1)).unwrap_err();
+    assert_eq!(wal.segments().len(), 2);
+    wal.revive(Lsn(1)).unwrap();
+    let late = write(&wal, b"late");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen, [(1, b"kept".to_vec()), (late, b"late".to_vec())]);
+    assert!(report.damages.is_empty());
+}
+
+#[test]
+fn what_was_replayed_from_the_cache_is_durable_before_anything_that_follows() {
+    let disk = new_disk(1);
+    let lazy = WalOptions {
+        durability: Durability::Interval(Duration::from_secs(3600)),
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy);
+    write(&wal, b"one");
+    write(&wal, b"two");
+    // The process dies, the machine does not.
+    drop(wal);
+    let (wal, _, seen) = open(&disk, WalOptions::default());
+    assert_eq!(seen.len(), 2);
+    write(&wal, b"three");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen.len(), 3);
+    assert!(report.damages.is_empty());
+}
+
+#[test]
 fn a_reader_survives_segments_that_vanish() {
     let disk = log_of(10, 400);
     let (wal, ..) = open(&disk, options(400));
@@ -337,6 +377,45 @@ fn an_error_of_the_receiver_ends_the_replay() {
     let mut sink = |_: Frame<'_>| Err(Error::invalid("enough"));
     let error = Wal::replay_only(&disk, Path::new(DIR), Lsn(0), &mut sink).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn threads_that_fail_and_revive_get_back_what_they_were_promised_and_no_more() {
+    const WRITERS: u64 = 4;
+    const RECORDS: u64 = 100;
+    let disk = new_disk(1);
+    let (wal, ..) = open(&disk, options(2000));
+    for operation in (10..2000).step_by(13) {
+        disk.fail_at(operation, Fault::ShortWriteThenEio);
+    }
+    let promised = Mutex::new(Seen::new());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (wal, promised) = (&wal, &promised);
+            scope.spawn(move || {
+                for record in 0..RECORDS {
+                    let body = (writer * RECORDS + record).to_le_bytes();
+                    let outcome = wal.submit(wal.era(), "t", 1, 1, &body);
+                    let outcome = outcome.and_then(|lsn| wal.wait(lsn).map(|()| lsn));
+                    match outcome {
+                        Ok(lsn) => promised.lock().push((lsn.0, body.to_vec())),
+                        // A revival may fail as well; the next writer to be refused tries again.
+                        Err(_) => drop(wal.revive(Lsn(0))),
+                    }
+                }
+            });
+        }
+    });
+    disk.heal();
+    wal.revive(wal.acknowledged_lsn()).unwrap();
+    let mut promised = promised.into_inner();
+    promised.sort_unstable();
+    assert!(promised.len() > 100 && promised.len() < 400);
+    for after in [disk.copy(), disk.crash_to_synced()] {
+        let (_, report, seen) = open(&after, options(2000));
+        assert!(report.damages.is_empty());
+        assert_eq!(seen, promised);
+    }
 }
 
 #[test]
