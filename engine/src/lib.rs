@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod codec;
+mod config;
 mod error;
 mod io;
 mod labels;

@@ -66,6 +66,10 @@ impl Fs for Disk {
         File::open(path)?.sync_all()
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_data()
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         // Never truncated: whoever holds the lock may have written its name into the file.
         let file = OpenOptions::new()

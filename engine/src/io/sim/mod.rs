@@ -361,6 +361,11 @@ impl Fs for SimDisk {
         })
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        let file = self.observe(|state| find_file(&state.root, path))?;
+        self.writer(path, file).sync()
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.operate(|state| {
             if let Err(error) = find_file(&state.root, path) {

@@ -1,0 +1,185 @@
+//! The log's life besides writing: open, release, revive, close, and the thread that syncs now and
+//! then.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::commit::Shared;
+use super::options::WalOptions;
+use super::replay::{self, ReplayReport, Sink};
+use super::segment::{Segment, segment_path};
+use super::write::{Goal, Writer};
+use super::{Lsn, Wal};
+use crate::config::Durability;
+use crate::error::{Error, Result};
+use crate::io::Fs;
+
+/// How many refused ranges are remembered for waiters that have not asked yet. Nobody sleeps
+/// through more revivals than that.
+const VOID_RANGES_MAX: usize = 1000;
+
+impl Wal {
+    /// Replays the log in `dir` (created at the first write) and makes it ready for more. `floor`
+    /// is the lowest LSN that is not in a block.
+    pub(crate) fn open(
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        options: WalOptions,
+        floor: Lsn,
+        sink: &mut Sink<'_>,
+    ) -> Result<(Wal, ReplayReport)> {
+        let report = replay::replay(&*fs, dir, floor, sink)?;
+        let segments = Arc::new(Mutex::new(report.segments.clone()));
+        let (last, durable) = (report.last.0, report.durable.0.min(report.last.0));
+        let writer = Writer::new(fs.clone(), dir, &options, segments.clone(), last, durable);
+        let shared = Arc::new(Shared::new(options, segments, writer, report.next));
+        let syncer = match shared.options.durability {
+            Durability::Interval(interval) => Some(start_syncer(&shared, interval, dir)?),
+            Durability::Always | Durability::Never => None,
+        };
+        let wal = Wal {
+            fs,
+            dir: dir.to_path_buf(),
+            shared,
+            syncer: Mutex::new(syncer),
+        };
+        Ok((wal, report))
+    }
+
+    /// Replays a log that may be in use by another process. Writes nothing.
+    pub(crate) fn replay_only(
+        fs: &dyn Fs,
+        dir: &Path,
+        floor: Lsn,
+        sink: &mut Sink<'_>,
+    ) -> Result<ReplayReport> {
+        replay::replay(fs, dir, floor, sink)
+    }
+
+    /// Unlinks the segments whose frames all lie below `floor`, but never the newest, and says how
+    /// many.
+    pub(crate) fn release(&self, floor: Lsn) -> Result<u32> {
+        let mut count = 0;
+        while let Some(segment) = self.oldest_below(floor) {
+            let path = segment_path(&self.dir, segment.first);
+            match self.fs.remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io(error, "cannot remove a log segment", &path));
+                }
+                _ => count += 1,
+            }
+            self.shared
+                .segments
+                .lock()
+                .retain(|known| *known != segment);
+        }
+        if count > 0 {
+            self.fs
+                .sync_dir(&self.dir)
+                .map_err(|error| Error::io(error, "cannot sync the log", &self.dir))?;
+        }
+        Ok(count)
+    }
+
+    /// The oldest segment, if the one after it starts no later than `floor`.
+    fn oldest_below(&self, floor: Lsn) -> Option<Segment> {
+        match self.shared.segments.lock()[..] {
+            [oldest, next, ..] if next.first <= floor.0 => Some(oldest),
+            _ => None,
+        }
+    }
+
+    /// Takes writes again after a failure, in a new segment. Everything submitted that was not
+    /// acknowledged is void for ever: its callers were refused, so no replay may bring it back.
+    /// `acknowledged` is what the caller has told the world; it cannot exceed what this log has
+    /// told the caller.
+    pub(crate) fn revive(&self, acknowledged: Lsn) -> Result<()> {
+        let shared = &self.shared;
+        let mut state = shared.state.lock();
+        let mut writer = loop {
+            if state.failed.is_none() {
+                return state.usable();
+            }
+            if let Some(writer) = state.writer.take() {
+                break writer;
+            }
+            shared.progress.wait(&mut state);
+        };
+        let reached = state.acknowledged(shared.goal());
+        assert!(
+            acknowledged.0 <= reached,
+            "record {} was never acknowledged by the log, only {reached} was",
+            acknowledged.0
+        );
+        let (first, void_from) = (state.next, reached + 1);
+        // Nobody can submit meanwhile: the log is still failed.
+        let outcome =
+            parking_lot::MutexGuard::unlocked(&mut state, || writer.restart(first, void_from));
+        match &outcome {
+            Ok(()) => {
+                if state.void.len() == VOID_RANGES_MAX {
+                    state.void.remove(0);
+                }
+                state.void.push(void_from..first);
+                state.written = writer.written();
+                state.durable = writer.durable();
+                state.failed = None;
+            }
+            // A name is never used twice: the file may be there in any state.
+            Err(_) => state.next += 1,
+        }
+        state.writer = Some(writer);
+        shared.progress.notify_all();
+        outcome.map_err(|error| error.context("cannot revive the log"))
+    }
+
+    /// Writes and syncs what is left, whatever the durability, and ends the sync thread.
+    pub(crate) fn close(&self) -> Result<()> {
+        let outcome = self.shared.sync();
+        self.stop();
+        outcome
+    }
+
+    /// Ends the sync thread and refuses further writes.
+    pub(super) fn stop(&self) {
+        self.shared.state.lock().closed = true;
+        self.shared.unsynced.notify_all();
+        self.shared.progress.notify_all();
+        if let Some(syncer) = self.syncer.lock().take() {
+            // A panic there has been reported by its own thread, and there is nothing left to undo
+            // here.
+            let _ = syncer.join();
+        }
+    }
+}
+
+fn start_syncer(shared: &Arc<Shared>, interval: Duration, dir: &Path) -> Result<JoinHandle<()>> {
+    let shared = shared.clone();
+    thread::Builder::new()
+        .name("chronolith-wal".to_owned())
+        .spawn(move || sync_now_and_then(&shared, interval))
+        .map_err(|error| Error::io(error, "cannot start the log's sync thread", dir))
+}
+
+/// Syncs at most `interval` after something was submitted; sleeps while there is nothing to sync.
+fn sync_now_and_then(shared: &Shared, interval: Duration) {
+    let mut state = shared.state.lock();
+    while !state.closed {
+        if state.failed.is_some() || state.is_synced() {
+            shared.unsynced.wait(&mut state);
+            continue;
+        }
+        shared.unsynced.wait_for(&mut state, interval);
+        let target = state.submitted;
+        // A failure ends up in the state, where it stops this loop and every writer.
+        while !state.closed && state.failed.is_none() && state.durable < target {
+            state.sync_due = true;
+            shared.lead_or_wait(&mut state, Goal::Durable);
+        }
+    }
+}
