@@ -21,6 +21,11 @@ pub fn fuzz_labels(bytes: &[u8]) {
     assert_eq!(rebuilt.as_labels().id(), labels.id());
 }
 
+/// Replays bytes as a segment of the log.
+pub fn fuzz_wal(bytes: &[u8]) {
+    crate::wal::fuzz_wal(bytes);
+}
+
 /// Label sets as a scrape and a log shipper send them.
 pub fn seeds_labels() -> Vec<Vec<u8>> {
     let sets: [&[(&str, &str)]; 3] = [
