@@ -45,9 +45,13 @@ pub(crate) fn push_bits(bytes: &mut Vec<u8>, tail: u8, value: u64, width: u32) -
         width -= room;
     }
     let (length, count) = (bytes.len(), width.div_ceil(8) as usize);
-    if bytes.capacity() - length >= 8 {
-        // One store of fixed size and a new length are cheaper than a copy of unknown size.
+    let room = bytes.capacity() - length;
+    // One store of fixed size and a new length are cheaper than a copy of unknown size.
+    if room >= 8 {
         bytes.extend_from_slice(&value.to_le_bytes());
+        bytes.truncate(length + count);
+    } else if room >= 2 && count <= 2 {
+        bytes.extend_from_slice(&(value as u16).to_le_bytes());
         bytes.truncate(length + count);
     } else {
         bytes.extend_from_slice(&value.to_le_bytes()[..count]);
