@@ -1,13 +1,17 @@
-//! A mini-block: up to [`BLOCK`] integers near each other, as a base and packed differences from it.
+//! A mini-block: up to [`BLOCK`] integers near each other, as a base and packed differences from
+//! it.
 //!
-//! A [`Plan`] is made first and knows its size in bytes exactly; columns compare plans and write the smallest.
-//! The first byte is the layout in its two high bits and the packed width in the others:
+//! A [`Plan`] is made first and knows its size in bytes exactly; columns compare plans and write
+//! the smallest. The first byte is the layout in its two high bits and the packed width in the
+//! others:
 //! - plain: base, packed differences;
-//! - patched: base, exceptions less one, packed, then the positions and the differences of the exceptions;
+//! - patched: base, exceptions less one, packed, then the positions and the differences of the
+//! exceptions;
 //! - sparse: the commonest value, base of the others, a bitmap of the others, the others packed;
 //! - wide: eight bytes for each value.
 //!
-//! Base and commonest value are zigzag varints, as is each exception. All arithmetic wraps, so any i64 is fine.
+//! Base and commonest value are zigzag varints, as is each exception. All arithmetic wraps, so any
+//! i64 is fine.
 
 use super::bytes::{Cursor, put_varint_signed, zigzag};
 use super::pack::{self, WIDTH_MAX, bit_length, packed_bytes};
@@ -107,8 +111,9 @@ impl Plan {
         let longest = lengths.iter().rposition(|&count| count > 0).unwrap_or(0);
         for length in (1..=longest as u32).rev() {
             let width = length - 1;
-            // A difference with the highest bit set is a negative number near zero or far from it: counting it
-            // as the longest varint keeps this an upper bound, and `size` below counts exactly.
+            // A difference with the highest bit set is a negative number near zero or far from it:
+            // counting it as the longest varint keeps this an upper bound, and `size` below counts
+            // exactly.
             let exception_bytes = 1 + (length as usize + 1).div_ceil(7);
             exceptions_bytes += usize::from(lengths[length as usize]) * exception_bytes;
             let bytes = fixed + packed_bytes(values.len(), width) + exceptions_bytes;
