@@ -3,11 +3,11 @@
 //! The first byte is the codec in its low bits, whether a list of exceptions follows the body, and
 //! for decimals the scale in the high four:
 //! - constant: the byte-swapped bits as a varint, short for the usual constants;
-//! - decimal: integers that were divided by ten to the scale, or multiplied by its inverse where
-//! the encoder has   verified that this gives the same bits for every value; the body is an integer
-//! column;
-//! - bits: the bit patterns as an integer column; - xor: XORs through a bit window; - raw: eight
-//! bytes each.
+//! - decimal: an integer column; its integers are divided by ten to the scale, or multiplied by the
+//!   inverse where the encoder has verified that this gives the same bits for every value;
+//! - bits: the bit patterns as an integer column;
+//! - xor: XORs through a bit window;
+//! - raw: eight bytes each.
 //!
 //! Exceptions are positions and bit patterns that replace what the body says, chiefly stale
 //! markers.

@@ -6,7 +6,7 @@
 //! others:
 //! - plain: base, packed differences;
 //! - patched: base, exceptions less one, packed, then the positions and the differences of the
-//! exceptions;
+//!   exceptions;
 //! - sparse: the commonest value, base of the others, a bitmap of the others, the others packed;
 //! - wide: eight bytes for each value.
 //!

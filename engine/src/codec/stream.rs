@@ -11,7 +11,7 @@
 //! - `0`: the same time step and the same value as before,
 //! - `1 0` change: the same time step,
 //! - `1 1` step value: the difference of the steps in 5, 9, 14, 20 or 64 bits behind `0`, `10`,
-//! `110`, `1110`   or `1111`; value is `0` for the same, or `1` change.
+//!   `110`, `1110` or `1111`; value is `0` for the same, or `1` change.
 //!
 //! A change is `0` residual through the open [`Window`], `1 0` header residual, or `1 1` mode
 //! header residual, where the mode is a decimal scale (the residual is the difference of scaled
