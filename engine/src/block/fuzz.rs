@@ -75,7 +75,7 @@ pub(crate) fn fuzz_index(data: &[u8]) {
     if let Some(rows) = rows {
         for ordinal in 0..rows.count().min(ASKED_MAX) {
             if rows.row(ordinal, &mut row).is_ok() {
-                let _ = index.labels(&row, &mut Vec::new());
+                let _ = index.label_texts().append(&row, &mut Vec::new());
             }
         }
     }

@@ -174,7 +174,7 @@ impl BlockReader {
         let (rows, index) = (self.rows()?, self.index_with(Section::Symbols)?);
         let mut row = Vec::new();
         rows.row(ordinal, &mut row)
-            .and_then(|()| index.labels(&row, out))
+            .and_then(|()| index.label_texts().append(&row, out))
             .map_err(|error| self.placed(error, Section::Rows))
     }
 
@@ -191,11 +191,11 @@ impl BlockReader {
         let mut walk = rows
             .walk(first)
             .map_err(|error| self.placed(error, Section::Rows))?;
-        let mut bytes = Vec::new();
+        let (mut texts, mut bytes) = (index.label_texts(), Vec::new());
         for ordinal in within {
             bytes.clear();
             let row = walk.advance_to(ordinal);
-            row.and_then(|row| index.labels(row, &mut bytes))
+            row.and_then(|row| texts.append(row, &mut bytes))
                 .map_err(|error| self.placed(error, Section::Rows))?;
             if each(ordinal, Labels::trusted(&bytes))?.is_break() {
                 break;

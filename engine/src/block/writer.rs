@@ -17,7 +17,7 @@ use crate::index::build::IndexBuilder;
 use crate::index::filter::write_filter;
 use crate::index::tokens::TokenSet;
 use crate::io::{Fs, WriteFile};
-use crate::labels::set::{LabelSet, Labels, SeriesId};
+use crate::labels::set::{Labels, SeriesId};
 use crate::time::{TickRange, Ticks};
 
 /// Bytes are collected up to this before they are given to the file.
@@ -75,7 +75,6 @@ pub(crate) struct BlockWriter<'f> {
     page_bytes: usize,
     index: IndexBuilder,
     ids: Vec<SeriesId>,
-    previous: LabelSet,
     chunks: ChunksWriter,
     /// The chunks of the series that is being written, and where the first might have continued.
     series_chunks: Vec<(ChunkMeta, Vec<u8>)>,
@@ -150,7 +149,6 @@ impl<'f> BlockWriter<'f> {
             page_bytes: paging.page_bytes,
             index: IndexBuilder::new(),
             ids: Vec::new(),
-            previous: LabelSet::default(),
             chunks: ChunksWriter::new(header.partition, paging.strips),
             series_chunks: Vec::new(),
             series_start: (0, [0; STRIPS_MAX]),
@@ -171,16 +169,10 @@ impl<'f> BlockWriter<'f> {
 
     /// Starts the next series. Label sets come in strictly ascending order.
     pub(crate) fn series(&mut self, id: SeriesId, labels: Labels<'_>) -> Result<()> {
-        if !self.ids.is_empty() && self.previous.as_labels() >= labels {
-            return Err(Error::invalid(format!(
-                "series {labels} comes after {}: a block takes label sets in ascending order",
-                self.previous.as_labels()
-            )));
-        }
-        self.end_series()?;
+        // The index looks at the order first, so that a refused series leaves the block as it was.
         self.index.push(labels)?;
+        self.end_series()?;
         self.ids.push(id);
-        self.previous = labels.to_set();
         self.series_start = (self.encoder.pages(), self.offsets());
         Ok(())
     }

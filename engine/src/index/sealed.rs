@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::index::postings::{Gather, Postings, read_postings};
 use crate::index::rows::{LabelRank, Rows};
 use crate::index::select::IndexView;
-use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values};
+use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values, text};
 use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::re2::Shape;
 use crate::labels::set::put_label;
@@ -135,7 +135,9 @@ impl<'a> SealedIndex<'a> {
             }
             Shape::General { prefix, inner } => {
                 let ranks = values.with_prefix(prefix)?;
-                found.add_searched(ranks, inner, matcher)?;
+                // What the prefix already holds tells nothing about the values behind it.
+                let literal = if prefix.contains(&**inner) { "" } else { inner };
+                found.add_searched(ranks, literal, matcher)?;
             }
             _ => found.add_searched(0..values.count(), "", matcher)?,
         }
@@ -175,27 +177,13 @@ impl<'a> SealedIndex<'a> {
         Ok(kept)
     }
 
-    /// Appends the canonical bytes of a series' label set.
-    pub(crate) fn labels(&self, row: &[LabelRank], out: &mut Vec<u8>) -> Result<()> {
-        let mut previous = None;
-        for label in row {
-            // Canonical bytes have ascending names; a row that has not is damage that a checksum missed.
-            if previous.is_some_and(|previous| previous >= label.name) {
-                return Err(Error::corrupt("the names of a label row are out of order"));
-            }
-            previous = Some(label.name);
-            let (name, values) = self
-                .symbols
-                .name(label.name)
-                .zip(self.symbols.values(label.name))
-                .ok_or_else(|| Error::corrupt("a label row names a label that is not there"))?;
-            let value = values.value(label.value)?;
-            if value.is_empty() || name.is_empty() {
-                return Err(Error::corrupt("a label row has an empty label"));
-            }
-            put_label(out, name, value);
+    /// Puts the texts of a row together; keep it to go on with the next row, which mostly shares them.
+    pub(crate) fn label_texts(&self) -> LabelTexts<'a> {
+        LabelTexts {
+            symbols: self.symbols,
+            ranks: Vec::new(),
+            texts: Vec::new(),
         }
-        Ok(())
     }
 
     /// Calls `each` with the label names in order, all of them or those that a series of `within` has.
@@ -265,6 +253,54 @@ impl<'a> SealedIndex<'a> {
                 false => Ok(ControlFlow::Continue(())),
             }
         })
+    }
+}
+
+/// The texts of a row's labels, kept for the next row.
+pub(crate) struct LabelTexts<'a> {
+    symbols: Symbols<'a>,
+    ranks: Vec<LabelRank>,
+    texts: Vec<(&'a str, &'a str)>,
+}
+
+impl LabelTexts<'_> {
+    /// Appends the canonical bytes of the label set that a row stands for.
+    pub(crate) fn append(&mut self, row: &[LabelRank], out: &mut Vec<u8>) -> Result<()> {
+        // Canonical bytes have ascending names; a row that has not is damage that a checksum missed.
+        if !row.is_sorted_by(|left, right| left.name < right.name) {
+            return Err(Error::corrupt("the names of a label row are out of order"));
+        }
+        self.ranks.truncate(row.len());
+        self.texts.truncate(row.len());
+        for (place, &label) in row.iter().enumerate() {
+            if self.ranks.get(place) != Some(&label) {
+                self.replace(place, label)?;
+            }
+            let (name, value) = self.texts[place];
+            put_label(out, name, value);
+        }
+        Ok(())
+    }
+
+    /// Looks a label up for a place that exists or comes next.
+    fn replace(&mut self, place: usize, label: LabelRank) -> Result<()> {
+        let (name, values) = self
+            .symbols
+            .name(label.name)
+            .zip(self.symbols.values(label.name))
+            .ok_or_else(|| Error::corrupt("a label row names a label that is not there"))?;
+        let value = values.value(label.value)?;
+        if value.is_empty() || name.is_empty() {
+            return Err(Error::corrupt("a label row has an empty label"));
+        }
+        if place < self.ranks.len() {
+            self.ranks[place] = label;
+            self.texts[place] = (name, value);
+        } else {
+            self.ranks.push(label);
+            self.texts.push((name, value));
+        }
+        Ok(())
     }
 }
 
@@ -366,7 +402,7 @@ impl<'a> Found<'a> {
             });
         }
         values.for_each_containing(ranks, literal, |rank, value| {
-            match matcher.matches(value) != negated {
+            match matcher.matches(text(value)?) != negated {
                 true => self.add(rank),
                 false => Ok(()),
             }

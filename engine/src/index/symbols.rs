@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 const VALUE_END: u8 = 0xff;
 
 /// Every so many values one has a place in the table.
-pub(crate) const VALUES_PER_RESTART: u32 = 16;
+pub(crate) const VALUES_PER_RESTART: u32 = 8;
 
 const RESTART_BYTES: usize = 8;
 
@@ -285,12 +285,12 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// Calls `each` with the ranks and values of a range that contain `literal`, in order, each once.
+    /// Calls `each` with the ranks and the bytes of the values of a range that contain `literal`, in order.
     pub(crate) fn for_each_containing(
         &self,
         ranks: Range<u32>,
         literal: &str,
-        mut each: impl FnMut(u32, &'a str) -> Result<()>,
+        mut each: impl FnMut(u32, &'a [u8]) -> Result<()>,
     ) -> Result<()> {
         if ranks.is_empty() {
             return Ok(());
@@ -308,7 +308,7 @@ impl<'a> Values<'a> {
             let (rank, start) = locate.advance_to(position + found)?;
             let value = value_at(self.arena, start)?;
             position = start + value.len() + 1;
-            each(rank, text(value)?)?;
+            each(rank, value)?;
         }
         Ok(())
     }
@@ -433,7 +433,8 @@ fn value_at(arena: &[u8], start: usize) -> Result<&[u8]> {
     Ok(&rest[..end])
 }
 
-fn text(value: &[u8]) -> Result<&str> {
+/// A value as text; values are not checked before they are looked at.
+pub(crate) fn text(value: &[u8]) -> Result<&str> {
     std::str::from_utf8(value).map_err(|_| Error::corrupt("a label value is not UTF-8"))
 }
 
@@ -462,7 +463,7 @@ mod tests {
         let mut found = Vec::new();
         values
             .for_each_containing(ranks, literal, |rank, value| {
-                assert_eq!(values.value(rank).unwrap(), value);
+                assert_eq!(values.value(rank).unwrap().as_bytes(), value);
                 found.push(rank);
                 Ok(())
             })
