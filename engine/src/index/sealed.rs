@@ -1,7 +1,8 @@
 //! The index of a sealed block as queries ask it: selection, label sets, names and values.
 //!
-//! Puts `symbols`, `postings` and `rows` together and chooses the cheap way to each answer. Holds only borrowed
-//! bytes, so it is made anew for each question. Whether the bytes are intact is the block's business.
+//! Puts `symbols`, `postings` and `rows` together and chooses the cheap way to each answer. Holds
+//! only borrowed bytes, so it is made anew for each question. Whether the bytes are intact is the
+//! block's business.
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,7 +22,8 @@ use crate::labels::set::put_label;
 /// Reading a series' row costs about this many times what looking at one value costs.
 const ROW_COST: u64 = 4;
 
-/// The symbols and postings of a block, and its rows where those are intact: they only make some answers cheaper.
+/// The symbols and postings of a block, and its rows where those are intact: they only make some
+/// answers cheaper.
 #[derive(Clone, Copy)]
 pub(crate) struct SealedIndex<'a> {
     pub(crate) symbols: Symbols<'a>,
@@ -101,7 +103,8 @@ impl<'a> SealedIndex<'a> {
         read_postings(&mut cursor)?.bitmap(self.series_count)
     }
 
-    /// The series whose value the matcher names or whose value its pattern matches, be the matcher negated or not.
+    /// The series whose value the matcher names or whose value its pattern matches, be the matcher
+    /// negated or not.
     fn affirmed(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap> {
         if matches!(matcher.op(), MatchOp::Equal | MatchOp::NotEqual) {
             return match matcher.value().is_empty() {
@@ -139,7 +142,6 @@ impl<'a> SealedIndex<'a> {
                 let literal = if prefix.contains(&**inner) { "" } else { inner };
                 found.add_searched(ranks, literal, matcher)?;
             }
-            _ => found.add_searched(0..values.count(), "", matcher)?,
         }
         Ok(found.gather.finish())
     }
@@ -177,7 +179,8 @@ impl<'a> SealedIndex<'a> {
         Ok(kept)
     }
 
-    /// Puts the texts of a row together; keep it to go on with the next row, which mostly shares them.
+    /// Puts the texts of a row together; keep it to go on with the next row, which mostly shares
+    /// them.
     pub(crate) fn label_texts(&self) -> LabelTexts<'a> {
         LabelTexts {
             symbols: self.symbols,
@@ -186,14 +189,16 @@ impl<'a> SealedIndex<'a> {
         }
     }
 
-    /// Calls `each` with the label names in order, all of them or those that a series of `within` has.
+    /// Calls `each` with the label names in order, all of them or those that a series of `within`
+    /// has.
     pub(crate) fn label_names(
         &self,
         within: Option<&RoaringBitmap>,
         mut each: impl FnMut(&'a str) -> ControlFlow<()>,
     ) -> Result<()> {
         for rank in 0..self.symbols.name_count() {
-            // A directory has fewer names than bytes, and a section less than 4 GiB of them in practice.
+            // A directory has fewer names than bytes, and a section less than 4 GiB of them in
+            // practice.
             let Ok(rank) = u32::try_from(rank) else { break };
             let Some((name, values)) = self.symbols.name(rank).zip(self.symbols.values(rank))
             else {
@@ -211,7 +216,8 @@ impl<'a> SealedIndex<'a> {
         Ok(())
     }
 
-    /// Calls `each` with the values of a name in order, all of them or those that a series of `within` has.
+    /// Calls `each` with the values of a name in order, all of them or those that a series of
+    /// `within` has.
     pub(crate) fn label_values(
         &self,
         name: &str,
@@ -266,7 +272,8 @@ pub(crate) struct LabelTexts<'a> {
 impl LabelTexts<'_> {
     /// Appends the canonical bytes of the label set that a row stands for.
     pub(crate) fn append(&mut self, row: &[LabelRank], out: &mut Vec<u8>) -> Result<()> {
-        // Canonical bytes have ascending names; a row that has not is damage that a checksum missed.
+        // Canonical bytes have ascending names; a row that has not is damage that a checksum
+        // missed.
         if !row.is_sorted_by(|left, right| left.name < right.name) {
             return Err(Error::corrupt("the names of a label row are out of order"));
         }
@@ -355,7 +362,8 @@ impl<'a> Entries<'a> {
     /// The entry of a rank below the count of values.
     fn entry(&mut self, rank: u32) -> Result<Postings<'a>> {
         let block = rank / VALUES_PER_RESTART;
-        // Entries follow each other over block borders too, so a cursor at the border needs no jump.
+        // Entries follow each other over block borders too, so a cursor at the border needs no
+        // jump.
         if self.next > rank || self.next < block * VALUES_PER_RESTART {
             self.cursor = postings_at(self.postings, self.values.postings_position(block))?;
             self.next = block * VALUES_PER_RESTART;
@@ -389,7 +397,8 @@ impl<'a> Found<'a> {
         self.gather.add(self.entries.entry(rank)?)
     }
 
-    /// Adds the values of a range that the matcher's pattern matches; all of those contain `literal`.
+    /// Adds the values of a range that the matcher's pattern matches; all of those contain
+    /// `literal`.
     fn add_searched(&mut self, ranks: Range<u32>, literal: &str, matcher: &Matcher) -> Result<()> {
         let negated = matches!(matcher.op(), MatchOp::NotEqual | MatchOp::NotRegex);
         let values = self.values;
