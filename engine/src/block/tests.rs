@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::{ErrorKind, Result};
 use crate::codec::tokens::{TokenSet, needle_tokens, token_hash};
+use crate::error::{ErrorKind, Result};
 use crate::io::Fs;
 use crate::io::disk::Disk;
 use crate::io::sim::{Dice, Fault, SimDisk};

@@ -66,11 +66,11 @@ impl Wal {
         self.shared.admit(commit::record_bytes(tenant, body_bytes))
     }
 
-    /// Gives a record its place in the order. Never waits for the disk; the record is not safe before
-    /// [`Wal::wait`] says so.
+    /// Gives a record its place in the order. Never waits for the disk; the record is not safe
+    /// before [`Wal::wait`] says so.
     ///
-    /// `era` is what [`Wal::era`] said when the caller last knew its own state to agree with the log: if the
-    /// log has been revived since, the caller has refused records to take back first.
+    /// `era` is what [`Wal::era`] said when the caller last knew its own state to agree with the
+    /// log: if the log has been revived since, the caller has refused records to take back first.
     pub(crate) fn submit(
         &self,
         era: u64,

@@ -47,7 +47,8 @@ fn cluster() -> Vec<LabelSet> {
     sets
 }
 
-/// What this thread has used so far, to some milliseconds: other work on the machine does not count.
+/// What this thread has used so far, to some milliseconds: other work on the machine does not
+/// count.
 fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9

@@ -262,7 +262,8 @@ fn the_sync_thread_makes_writes_durable_by_itself() {
             wal.shared.progress.wait(&mut state);
         }
     }
-    // A failure of the thread's own sync stops the log: the next operations are its append and sync.
+    // A failure of the thread's own sync stops the log: the next operations are its append and
+    // sync.
     disk.fail_at(disk.operations() + 1, Fault::Eio);
     let lsn = wal.submit(wal.era(), "t", 1, 1, b"z").unwrap();
     let mut state = wal.shared.state.lock();
