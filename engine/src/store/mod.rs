@@ -26,7 +26,7 @@ use crate::block::BlockReader;
 use crate::config::Limits;
 use crate::error::Error;
 use crate::head::Head;
-use crate::head::replay::Numbers;
+use crate::head::replay::Recovery;
 use crate::head::window::Window;
 use crate::kind::Kind;
 use crate::manifest::{BlockEntry, Manifest, Version};
@@ -67,7 +67,7 @@ pub(crate) struct Core<K: Kind> {
     /// Batches at which windows went to blocks, whose idle series may go once no snapshot is older.
     evictable: Mutex<Option<u64>>,
     /// What the log's numbers mean, while it is replayed.
-    replay_numbers: Mutex<Numbers>,
+    recovery: Mutex<Recovery>,
     damage: Mutex<Vec<Error>>,
 }
 
