@@ -228,6 +228,12 @@ impl Engine {
         self.shared.tend()
     }
 
+    /// Lets this engine make a mistake from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn plant(&self, plant: crate::store::plant::Plant) {
+        self.shared.planted.choose(plant);
+    }
+
     /// Makes everything durable and lets go of the directory. Stores still held answer
     /// [`ErrorKind::Closed`] to writes from now on.
     pub fn close(self) -> Result<()> {

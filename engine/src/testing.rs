@@ -7,6 +7,11 @@
 use crate::error::Result;
 use crate::labels::set::{LabelSet, Labels};
 
+mod stage;
+
+pub use crate::store::plant::Plant;
+pub use stage::{Fault, ManualClock, SimDisk, Stage, append_together, plant, tend};
+
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
 
 /// Reads bytes as a label set; one that is accepted must survive being taken apart and built again.

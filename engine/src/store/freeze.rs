@@ -14,6 +14,8 @@ use crate::head::window::Window;
 use crate::kind::{Kind, Parts};
 use crate::manifest::{BlockEntry, Change};
 use crate::store::{Core, LiveBlock, State, Store};
+#[cfg(feature = "testing")]
+use crate::store::plant::Plant;
 use crate::time::{Moment, TickRange};
 
 impl<K: Kind> Store<K> {
@@ -34,6 +36,10 @@ impl<K: Kind> Core<K> {
             || wal.next_lsn(),
             |fresh| self.change_state(|state| state.with_window(fresh)),
         );
+        #[cfg(feature = "testing")]
+        if cut.is_some() && self.shared.is_planted(Plant::DefinitionLost) {
+            self.head.forget_cut();
+        }
         if cut.is_some()
             && let Some((_, lsn)) = self.head.newest_pending()
             && wal.wait(lsn).is_err()
@@ -60,6 +66,11 @@ impl<K: Kind> Core<K> {
         orphans: &mut Vec<u64>,
     ) -> Result<()> {
         let mut files = BlockFiles { core: self, lsn: (window.floor, floor - 1), done: Vec::new(), begun: Vec::new() };
+        #[cfg(feature = "testing")]
+        if self.shared.is_planted(Plant::FloorTooSoon) {
+            let change = Change { wal_floor: Some(floor), ..Change::default() };
+            self.manifest()?.lock().commit(&change)?;
+        }
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
         if let Err(error) = written {
