@@ -189,7 +189,6 @@ impl<K: Kind> Head<K> {
             }
             Err(error) => {
                 self.undo_batch(&mut writer);
-                writer.definitions += 1;
                 Err(error)
             }
         }
@@ -258,6 +257,8 @@ impl<K: Kind> Head<K> {
             emptied.extend(newest.is_none().then_some(number));
         }
         self.unbear(emptied, keep);
+        // Its record is thrown away, and with it the definitions that it brought.
+        writer.definitions += 1;
     }
 
     /// Hides the series that only undone batches had brought.
