@@ -140,3 +140,14 @@ pub fn names_of(shape: Shape, content: &Content) -> (Vec<String>, Vec<String>) {
     }
     (names, hosts)
 }
+
+/// What the engine says is lost, for whoever reads a failure.
+pub fn damage(engine: &Engine, tenant: usize, shape: Shape) -> Vec<String> {
+    let mut damage: Vec<String> = engine.damage().iter().map(ToString::to_string).collect();
+    let store = engine.tenant(TENANTS[tenant]).and_then(|tenant| match shape {
+        Shape::Samples => Ok(tenant.metrics()?.damage()),
+        _ => Ok(tenant.logs()?.damage()),
+    });
+    damage.extend(store.unwrap_or_default().iter().map(ToString::to_string));
+    damage
+}

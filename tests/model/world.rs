@@ -662,6 +662,9 @@ impl World {
                 shelf.forget_window();
                 let found = if may_lose { shelf.survivors(&read) } else { shelf.explain(&read) };
                 let Some(there) = found else {
+                    let damage = show::damage(self.engine.as_ref().unwrap(), tenant, shape);
+                    self.trace.push(format!("damage: {damage:?}"));
+                    let shelf = &self.shelves[at];
                     let what = format!("after {death:?}, {tenant} {shape:?}, doubts are");
                     let what = format!("{what} {:?}", shelf.doubts());
                     check::same(&what, &read, &shelf.now())?;

@@ -190,11 +190,12 @@ impl<K: Kind> Head<K> {
         windows.filter(|window| window.entries() > 0).map(|window| window.floor).min()
     }
 
-    /// Forgets the series that have no entry in the active window, once no snapshot is older than
-    /// `dropped`, the batch at which their last window went to a block; `None` where one still is.
+    /// Forgets the series that have no entry in the active window, once every snapshot is younger than
+    /// `dropped`, the batch at which their last window went to a block; `None` where one is not. One taken at
+    /// that very batch may still read the window.
     pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
         let mut writer = self.writer.lock();
-        if self.snapshots.settled() < dropped {
+        if self.snapshots.is_held_through(dropped) {
             return None;
         }
         let holds = |series: u32| {

@@ -85,7 +85,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("reading a block just written"));
             }
         };
-        let (put_notes, through) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.notes.lock().unsaved();
         let change = Change {
             add_blocks: done,
             wal_floor: Some(floor),
@@ -101,7 +101,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("naming the blocks of a freeze"));
             }
         };
-        self.notes.lock().saved(through);
+        self.notes.lock().saved(&saving);
         let seq = self.head.release(window, || {
             self.change_state(|state| state.with_blocks(version, opened, window));
         });

@@ -101,7 +101,10 @@ impl SimDisk {
     /// Starts the next process after one that died: what was written is there, and what was not synced still
     /// is not.
     pub(crate) fn restart(&self) {
-        self.state.lock().plan.restart();
+        let mut state = self.state.lock();
+        state.plan.restart();
+        // A dead process holds no lock, not even one that it died in taking.
+        state.locks.clear();
     }
 
     /// How many calls have changed the disk or tried to: what [`SimDisk::fail_at`] counts by.
