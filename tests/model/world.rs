@@ -236,7 +236,7 @@ impl World {
         } else if self.crash_at != Some(operation) {
             self.strike(Strike { operation, fault });
         }
-        self.note(|| format!("armed {fault:?} at {operation}"));
+        self.note(|| format!("armed {draw} {fault:?} at {operation}"));
     }
 
     fn squeeze(&mut self) {
@@ -260,6 +260,16 @@ impl World {
         self.read_faults.clear();
     }
 
+    /// As [`World::lift`]; an engine that was opened while a read failed is opened again.
+    fn lift_keeping(&mut self, before: Before) -> Check {
+        let has_failed = self.has_read_failed(before);
+        self.lift();
+        if has_failed && let Some(engine) = self.engine.take() {
+            self.must_name_damage(&engine)?;
+        }
+        Ok(())
+    }
+
     fn is_dead(&self) -> bool {
         self.crash_at.is_some_and(|at| self.operations() > at)
     }
@@ -272,11 +282,31 @@ impl World {
     fn excuse(&mut self, before: Before, error: &Error, what: &str) -> Check {
         let now = self.before();
         let struck = self.faults.iter().any(|at| (before.0..now.0).contains(at));
-        let struck_read = self.read_faults.iter().any(|at| (before.1..now.1).contains(at));
+        let struck_read = self.has_read_failed(before);
         self.note(|| format!("{what} failed: {error}"));
         match struck || struck_read || self.is_squeezed || self.is_dead() {
             true => Ok(()),
             false => Err(format!("{what} failed though nothing was wrong: {error}")),
+        }
+    }
+
+    fn has_read_failed(&self, before: Before) -> bool {
+        let now = self.before();
+        self.read_faults.iter().any(|at| (before.1..now.1).contains(at))
+    }
+
+    /// A block that could not be read when a store was opened is missing from its answers, and named.
+    fn must_name_damage(&self, engine: &Engine) -> Check {
+        let stores = || (0..TENANTS.len()).flat_map(|t| SHAPES.map(|shape| (t, shape)));
+        let has_all = stores().all(|(tenant, shape)| {
+            let read = show::read(engine, tenant, shape).ok();
+            read.is_some_and(|read| self.shelves[self.shelf(tenant, shape)].explain(&read).is_some())
+        });
+        let is_named =
+            || stores().any(|(tenant, shape)| !show::damage(engine, tenant, shape).is_empty());
+        match has_all || is_named() {
+            true => Ok(()),
+            false => Err("a read failed while opening: entries are missing, nothing says so".into()),
         }
     }
 
@@ -540,6 +570,9 @@ impl World {
             Ok(reader) => reader,
             Err(error) => return self.excuse(before, &error, "opening read-only"),
         };
+        if self.has_read_failed(before) {
+            return self.must_name_damage(&reader);
+        }
         for tenant in 0..TENANTS.len() {
             for shape in SHAPES {
                 let before = self.before();
@@ -578,7 +611,7 @@ impl World {
         if self.is_dead() {
             return Ok(());
         }
-        self.lift();
+        self.lift_keeping(before)?;
         if self.engine.is_none() {
             let opened = self.open();
             self.engine = Some(opened.map_err(|error| format!("reopening: {error}"))?);
