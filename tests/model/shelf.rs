@@ -72,11 +72,13 @@ pub struct Shelf {
     pub sent: Vec<Sent>,
     /// Samples known to be in the window being written: verdicts on their timestamps are certain.
     certain: BTreeMap<(usize, i64), String>,
+    /// From here on batches are of the group at hand: each was judged with those before it in flight.
+    group: usize,
 }
 
 impl Shelf {
     pub fn new(shape: Shape) -> Self {
-        Shelf { shape, sent: Vec::new(), certain: BTreeMap::new() }
+        Shelf { shape, sent: Vec::new(), certain: BTreeMap::new(), group: usize::MAX }
     }
 
     /// What a reader sees if exactly these batches are there.
@@ -192,6 +194,21 @@ impl Shelf {
         self.certain.clear();
     }
 
+    pub fn begin_group(&mut self) {
+        self.group = self.sent.len();
+    }
+
+    pub fn end_group(&mut self) {
+        self.group = usize::MAX;
+    }
+
+    /// Whether a batch of this group that failed had an entry of this place: it was judged before that.
+    fn was_in_flight(&self, entry: &Entry) -> bool {
+        let group = self.sent.iter().skip(self.group).filter(|sent| !is_visible(sent));
+        let mut entries = group.flat_map(|sent| &sent.entries);
+        entries.any(|other| (other.series, other.time) == (entry.series, entry.time))
+    }
+
     /// What may become of each entry of a batch.
     pub fn judge(&self, entries: &[Entry], newest: i64) -> Vec<Allowed> {
         let mut certain = self.certain.clone();
@@ -236,7 +253,7 @@ impl Shelf {
                 false => Allowed { conflict: true, ..none },
             };
         }
-        let mut allowed = Allowed { accept: true, ..none };
+        let mut allowed = Allowed { accept: true, conflict: self.was_in_flight(entry), ..none };
         for other in here {
             match other.value.key() == key {
                 true => allowed.duplicate = true,

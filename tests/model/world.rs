@@ -367,6 +367,9 @@ impl World {
             Shape::Exemplars => send_exemplars(engine, tenant, &entries),
             Shape::Notes => send_notes(engine, tenant, &entries),
         };
+        if outcome.is_ok() {
+            self.shelves.iter_mut().for_each(Shelf::void_unseen);
+        }
         self.take(before, shelf, mode, entries, outcome)
     }
 
@@ -392,9 +395,14 @@ impl World {
             Shape::Samples => send_samples(engine, tenant, &batches),
             _ => send_lines(engine, tenant, &batches),
         };
+        if outcomes.iter().any(Result::is_ok) {
+            self.shelves.iter_mut().for_each(Shelf::void_unseen);
+        }
+        self.shelves[shelf].begin_group();
         for ((mode, entries), outcome) in batches.into_iter().zip(outcomes) {
             self.take(before, shelf, mode, entries, outcome)?;
         }
+        self.shelves[shelf].end_group();
         Ok(())
     }
 
@@ -435,7 +443,7 @@ impl World {
             judged.remove(*at);
         }
         match outcome {
-            Ok(_) => self.shelves.iter_mut().for_each(Shelf::void_unseen),
+            Ok(_) => {}
             Err(error) => self.excuse(before, &error, "an append")?,
         }
         if !entries.is_empty() {
