@@ -115,7 +115,7 @@ impl Engine {
             Lsn(tenants.lowest_floor()),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
-        // I4 the other way round: what is written from now on stands above every floor.
+        // What is written from now on stands above every floor.
         wal.skip_to(Lsn(tenants.highest_floor()));
         damage.extend(report.damages.iter().map(|damage| damage.error()));
         shared.stores().iter().for_each(|store| store.finish_replay());

@@ -36,6 +36,7 @@ pub fn entries(dice: &mut Random, shelf: &Shelf, now_ms: i64) -> Vec<Entry> {
             series: dice.below(SERIES),
             time: 0,
             value: Value::Note(format!("help {}", dice.below(5))),
+            is_repeat: false,
         };
         return (0..notes).map(|_| note(dice)).collect();
     }
@@ -78,14 +79,14 @@ fn entry(
                 0 => value(dice, shelf.shape, again.time),
                 _ => again.value.clone(),
             };
-            return Entry { series, time: again.time, value };
+            return Entry { series, time: again.time, value, is_repeat: false };
         }
         90..95 => now_ms - PARTITION * (1 + dice.below(40) as i64),
         95..97 => now_ms + FUTURE + SECOND + step(dice, 100),
         _ => now_ms,
     };
     let time = time * unit + if unit > 1 { dice.below(2) as i64 } else { 0 };
-    Entry { series, time, value: value(dice, shelf.shape, time) }
+    Entry { series, time, value: value(dice, shelf.shape, time), is_repeat: false }
 }
 
 fn value(dice: &mut Random, shape: Shape, time: i64) -> Value {

@@ -35,6 +35,8 @@ pub struct Entry {
     pub series: usize,
     pub time: i64,
     pub value: Value,
+    /// The store may have had it already, and then has not written it again.
+    pub is_repeat: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -133,35 +135,34 @@ impl Shelf {
         })
     }
 
-    /// After a loss that durability allows: the batches of which all is there. Fails where one is torn or
+    /// After a loss that durability allows: what is left of the batches, or nothing where one is torn or
     /// something was invented.
-    pub fn survivors(&self, read: &Content) -> Option<BTreeSet<usize>> {
-        let has_time = |entry: &Entry| {
+    pub fn survivors(&self, read: &Content) -> Option<Shelf> {
+        let has = |entry: &Entry, is_exact: bool| {
             let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
             match self.shape {
-                Shape::Samples => series.iter().any(|(time, _)| *time == entry.time),
                 Shape::Notes => !series.is_empty(),
+                Shape::Samples if !is_exact => series.iter().any(|(time, _)| *time == entry.time),
                 _ => series.contains(&(entry.time, entry.value.show())),
             }
         };
-        let is_whole = |(_, sent): &(usize, &Sent)| {
-            sent.fate != Fate::Void && sent.entries.iter().all(has_time)
+        let mut left = self.clone();
+        for sent in &mut left.sent {
+            // A repetition was not written again: it went with the first one, or is there with it.
+            sent.entries.retain(|entry| !entry.is_repeat || has(entry, true));
+            let is_whole = sent.fate != Fate::Void && sent.entries.iter().all(|e| has(e, false));
+            sent.fate = if is_whole { Fate::Acknowledged } else { Fate::Void };
+        }
+        // A later note that was lost leaves the earlier one.
+        let last_there = |left: &Shelf| {
+            let is_there = |sent: &Sent| sent.fate == Fate::Acknowledged;
+            left.sent.iter().rposition(is_there).filter(|_| self.shape == Shape::Notes)
         };
-        let mut there: BTreeSet<usize> =
-            self.sent.iter().enumerate().filter(is_whole).map(|(number, _)| number).collect();
-        if self.shape == Shape::Notes {
-            self.drop_unseen_notes(&mut there, read);
+        while left.now() != *read {
+            let last = last_there(&left)?;
+            left.sent[last].fate = Fate::Void;
         }
-        (self.content(|number, _| there.contains(&number)) == *read).then_some(there)
-    }
-
-    /// A later value that was lost leaves the earlier one: of notes only the prefix up to what is read.
-    fn drop_unseen_notes(&self, there: &mut BTreeSet<usize>, read: &Content) {
-        while self.content(|number, _| there.contains(&number)) != *read {
-            if there.pop_last().is_none() {
-                return;
-            }
-        }
+        Some(left)
     }
 
     /// Settles every batch after what was found.
@@ -170,13 +171,6 @@ impl Shelf {
             if matches!(sent.fate, Fate::Doubt { .. }) {
                 sent.fate = if there.contains(&number) { fate } else { Fate::Void };
             }
-        }
-    }
-
-    /// After a loss that durability allows: what is there stays, all else is gone.
-    pub fn settle_losses(&mut self, there: &BTreeSet<usize>) {
-        for (number, sent) in self.sent.iter_mut().enumerate() {
-            sent.fate = if there.contains(&number) { Fate::Acknowledged } else { Fate::Void };
         }
     }
 

@@ -446,6 +446,9 @@ impl World {
             Ok(_) => {}
             Err(error) => self.excuse(before, &error, "an append")?,
         }
+        for (entry, allowed) in entries.iter_mut().zip(&judged) {
+            entry.is_repeat = allowed.duplicate;
+        }
         if !entries.is_empty() {
             self.shelves[shelf].add(fate, entries, &judged);
         }
@@ -687,7 +690,7 @@ impl World {
         self.lift();
         self.stage.disk = disk;
         self.plant_disk();
-        self.note(|| format!("dead {:?}", self_death(is_hard)));
+        self.note(|| format!("dead {:?}", left_over(is_hard)));
     }
 
     /// Compares everything after a boot, and learns the fate of what was in doubt.
@@ -699,31 +702,53 @@ impl World {
                 let engine = self.engine.as_ref().unwrap();
                 let read = show::read(engine, tenant, shape)
                     .map_err(|error| format!("after recovery {tenant} {shape:?}: {error}"))?;
-                let shelf = &mut self.shelves[at];
-                shelf.forget_window();
-                let found = if may_lose { shelf.survivors(&read) } else { shelf.explain(&read) };
-                let Some(there) = found else {
+                self.shelves[at].forget_window();
+                let is_explained = match may_lose {
+                    true => self.settle_losses(at, &read),
+                    false => self.settle_doubts(at, &read, death),
+                };
+                if !is_explained {
                     let damage = show::damage(self.engine.as_ref().unwrap(), tenant, shape);
                     self.trace.push(format!("damage: {damage:?}"));
                     let shelf = &self.shelves[at];
-                    let what = format!("after {death:?}, {tenant} {shape:?}, doubts are");
-                    let what = format!("{what} {:?}", shelf.doubts());
+                    let what = format!("after {death:?}, {tenant} {shape:?}");
+                    let what = format!("{what}, doubts are {:?}", shelf.doubts());
                     check::same(&what, &read, &shelf.now())?;
                     return Err(format!("{what}: no set of whole batches explains what is there"));
-                };
-                match (may_lose, death) {
-                    (true, _) => shelf.settle_losses(&there),
-                    (false, Death::Power) => shelf.settle(&there, Fate::Acknowledged),
-                    (false, Death::Kill) => shelf.settle(&there, Fate::Doubt { is_seen: true }),
                 }
                 self.check_names(tenant, shape, &read)?;
             }
         }
         Ok(())
     }
+
+    /// Learns which doubtful batches are there; false where none of their sets explains what was read.
+    fn settle_doubts(&mut self, at: usize, read: &Content, death: Death) -> bool {
+        let shelf = &mut self.shelves[at];
+        let fate = match death {
+            Death::Power => Fate::Acknowledged,
+            // What was written but not synced may still be lost with the power.
+            Death::Kill => Fate::Doubt { is_seen: true },
+        };
+        let found = shelf.explain(read);
+        if let Some(there) = &found {
+            shelf.settle(there, fate);
+        }
+        found.is_some()
+    }
+
+    fn settle_losses(&mut self, at: usize, read: &Content) -> bool {
+        match self.shelves[at].survivors(read) {
+            Some(left) => {
+                self.shelves[at] = left;
+                true
+            }
+            None => false,
+        }
+    }
 }
 
-fn self_death(is_hard: bool) -> &'static str {
+fn left_over(is_hard: bool) -> &'static str {
     if is_hard { "nothing unsynced is left" } else { "some of the unsynced is left" }
 }
 
