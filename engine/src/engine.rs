@@ -120,6 +120,8 @@ impl Engine {
             Lsn(tenants.lowest_floor()),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
+        // What is written from now on stands above every floor.
+        wal.skip_to(Lsn(tenants.highest_floor()));
         damage.extend(report.damages.iter().map(|damage| damage.error()));
         shared
             .stores()
@@ -248,6 +250,12 @@ impl Engine {
         self.shared.tend()
     }
 
+    /// Lets this engine make a mistake from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn plant(&self, plant: crate::store::plant::Plant) {
+        self.shared.planted.choose(plant);
+    }
+
     /// Makes everything durable and lets go of the directory. Stores still held answer
     /// [`ErrorKind::Closed`] to writes from now on.
     pub fn close(self) -> Result<()> {
@@ -348,6 +356,11 @@ impl Tenants {
     fn lowest_floor(&self) -> u64 {
         let tenants = self.open.read();
         tenants.values().flat_map(Tenant::floors).min().unwrap_or(0)
+    }
+
+    fn highest_floor(&self) -> u64 {
+        let tenants = self.open.read();
+        tenants.values().flat_map(Tenant::floors).max().unwrap_or(0)
     }
 
     fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {

@@ -167,7 +167,6 @@ impl<K: Kind> Head<K> {
             }
             Err(error) => {
                 self.undo_batch(&mut writer);
-                writer.definitions += 1;
                 Err(error)
             }
         }
@@ -236,6 +235,8 @@ impl<K: Kind> Head<K> {
         }
         drop(pages);
         self.unbear(emptied, keep);
+        // Its record is thrown away, and with it the definitions that it brought.
+        writer.definitions += 1;
     }
 
     /// Hides the series that only undone batches had brought.

@@ -184,6 +184,12 @@ impl<K: Kind> Head<K> {
         Some(writer.seq)
     }
 
+    /// A planted bug: what the log defined before the last cut counts as defined behind it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forget_cut(&self) {
+        self.writer.lock().definitions -= 1;
+    }
+
     /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come
     /// in. Returns the newest batch, after which snapshots no longer need the window's series.
     pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) -> u64 {
@@ -209,10 +215,11 @@ impl<K: Kind> Head<K> {
             .min()
     }
 
-    /// Forgets the series that have no entry in any window, once no snapshot is older than
-    /// `dropped`, the batch at which their last window went to a block; `None` where one still is.
+    /// Forgets the series that have no entry in any window, once every snapshot is younger than
+    /// `dropped`, the batch at which their last window went to a block; `None` where one is not. One
+    /// taken at that very batch may still read the window.
     pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
-        if self.snapshots.settled() < dropped {
+        if self.snapshots.is_held_through(dropped) {
             return None;
         }
         // Looked for without the lock, and looked at again under it: a series may come back

@@ -14,6 +14,8 @@ use crate::head::window::Window;
 use crate::kind::{Kind, Parts};
 use crate::manifest::{BlockEntry, Change};
 use crate::store::{Core, LiveBlock, State, Store};
+#[cfg(feature = "testing")]
+use crate::store::plant::Plant;
 use crate::time::{Moment, TickRange};
 
 impl<K: Kind> Store<K> {
@@ -35,6 +37,10 @@ impl<K: Kind> Core<K> {
             || wal.next_lsn(),
             |fresh| self.change_state(|state| state.with_window(fresh)),
         );
+        #[cfg(feature = "testing")]
+        if cut.is_some() && self.shared.is_planted(Plant::DefinitionLost) {
+            self.head.forget_cut();
+        }
         if cut.is_some()
             && let Some((_, lsn)) = self.head.newest_pending()
             && wal.wait(lsn).is_err()
@@ -68,6 +74,11 @@ impl<K: Kind> Core<K> {
             done: Vec::new(),
             begun: Vec::new(),
         };
+        #[cfg(feature = "testing")]
+        if self.shared.is_planted(Plant::FloorTooSoon) {
+            let change = Change { wal_floor: Some(floor), ..Change::default() };
+            self.manifest()?.lock().commit(&change)?;
+        }
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
         if let Err(error) = written {
@@ -85,7 +96,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("reading a block just written"));
             }
         };
-        let (put_notes, through) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.notes.lock().unsaved();
         let change = Change {
             add_blocks: done,
             wal_floor: Some(floor),
@@ -101,7 +112,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("naming the blocks of a freeze"));
             }
         };
-        self.notes.lock().saved(through);
+        self.notes.lock().saved(&saving);
         let seq = self.head.release(window, || {
             self.change_state(|state| state.with_blocks(version, opened, window));
         });
