@@ -20,9 +20,42 @@ mod kind;
 mod index;
 mod wal;
 
+mod block;
+mod manifest;
+
+mod head;
+mod store;
+
+mod engine;
+mod exemplars;
+mod metadata;
+mod tenant;
+
+pub mod labels;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod time;
 
+/// Metrics: samples, what reads give back of them, and what stands beside the series.
+pub mod metrics {
+    pub use crate::codec::histogram::{
+        BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, ResetHint, SCHEMA_CUSTOM,
+        SCHEMA_MAX, SCHEMA_MIN, Span,
+    };
+    pub use crate::exemplars::Exemplar;
+    pub use crate::kind::samples::run::{SampleColumn, SampleRun};
+    pub use crate::kind::samples::{STALE_NAN_BITS, Sample, SampleValue, Samples};
+    pub use crate::metadata::MetricMetadata;
+}
+
+/// Logs: lines, and what reads give back of them.
+pub mod logs {
+    pub use crate::kind::lines::run::LineRun;
+    pub use crate::kind::lines::{Line, Lines};
+}
+
+pub use config::{Durability, Limits, Options};
+pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal};

@@ -1,4 +1,45 @@
-//! The door for benches and fuzz targets, behind the feature `testing`: what it opens is not part of the API
-//! and may change with any release.
+//! The side door for tests, fuzzing and benches, open only with the feature `testing`.
+//!
+//! Nothing here is for programs that embed the engine, and none of it is promised to stay. A
+//! `fuzz_*` function takes any bytes at all and returns: a panic is a bug in the decoder that it
+//! drives. A `seeds_*` function gives small valid inputs for the target of that name.
+
+use crate::error::Result;
+use crate::labels::set::{LabelSet, Labels};
 
 pub mod codec;
+
+pub use crate::manifest::{fuzz_manifest, seeds_manifest};
+
+/// Reads bytes as a label set; one that is accepted must survive being taken apart and built again.
+pub fn fuzz_labels(bytes: &[u8]) {
+    let Ok(labels) = Labels::from_bytes(bytes) else {
+        return;
+    };
+    let rebuilt = LabelSet::from_pairs(labels.iter());
+    let rebuilt = rebuilt.expect("an accepted set has sorted, unique, filled labels");
+    assert_eq!(rebuilt.as_labels().id(), labels.id());
+}
+
+/// Replays bytes as a segment of the log.
+pub fn fuzz_wal(bytes: &[u8]) {
+    crate::wal::fuzz_wal(bytes);
+}
+
+/// Label sets as a scrape and a log shipper send them.
+pub fn seeds_labels() -> Vec<Vec<u8>> {
+    let sets: [&[(&str, &str)]; 3] = [
+        &[("__name__", "up"), ("instance", "a:9100"), ("job", "node")],
+        &[("app", "checkout"), ("level", "warn")],
+        &[("k", "schlüssel"), ("z", "\u{1f512}")],
+    ];
+    sets.iter()
+        .map(|pairs| label_set_bytes(pairs).expect("the pairs above are a valid set"))
+        .collect()
+}
+
+/// The canonical bytes of a label set: what the benchmark of label building drives.
+pub fn label_set_bytes(pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
+    let set = LabelSet::from_pairs(pairs.iter().copied())?;
+    Ok(set.as_labels().as_bytes().to_vec())
+}

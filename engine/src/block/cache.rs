@@ -1,8 +1,9 @@
 //! Decoded pages that were used lately, in bounded memory, shared by every block of a store.
 //!
-//! A CLOCK over a few shards: a hit costs one short lock and sets a bit, an insert takes out what was not asked for
-//! since the hand came by. Also keeps idle decompressors, whose tables are dear to make anew. Knows pages by
-//! number only; what is in them and whether it is intact is the reader's business.
+//! A CLOCK over a few shards: a hit costs one short lock and sets a bit, an insert takes out what
+//! was not asked for since the hand came by. Also keeps idle decompressors, whose tables are dear
+//! to make anew. Knows pages by number only; what is in them and whether it is intact is the
+//! reader's business.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 96;
 /// A decoded strip of a page of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageKey {
-    /// From [`PageCache::owner`]: no two readers share one, so a number that comes again cannot be mistaken.
+    /// From [`PageCache::owner`]: no two readers share one, so a number that comes again cannot be
+    /// mistaken.
     pub(crate) owner: u64,
     pub(crate) page: u32,
     pub(crate) strip: u8,

@@ -1,13 +1,15 @@
 //! The chunks of every series in a few bytes each: when, how many, where.
 //!
-//! A chunk is written as its difference to what the one before lets expect: neighbours mostly come from
-//! the same scrape, page and encoding. Series are grouped, and each group starts with everything that its first
-//! chunk is told relative to, so a group is read without what lies before it.
+//! A chunk is written as its difference to what the one before lets expect: neighbours mostly come
+//! from the same scrape, page and encoding. Series are grouped, and each group starts with
+//! everything that its first chunk is told relative to, so a group is read without what lies before
+//! it.
 //!
-//! Layout: the groups; for each group `u32 first series, u32 offset of the group`; `u32` number of groups.
-//! A group: `varint page, varint offset` for each strip, then for each series `varint number of chunks` and the
-//! chunks. A chunk: a byte of flags ([`NEXT_PAGE`], [`NEW_ENCODING`], [`HAS_SUMMARY`]); signed varints for start,
-//! duration and count; a varint length for each strip; then an encoding byte and a prefixed summary if flagged.
+//! Layout: the groups; for each group `u32 first series, u32 offset of the group`; `u32` number of
+//! groups. A group: `varint page, varint offset` for each strip, then for each series `varint
+//! number of chunks` and the chunks. A chunk: a byte of flags ([`NEXT_PAGE`], [`NEW_ENCODING`],
+//! [`HAS_SUMMARY`]); signed varints for start, duration and count; a varint length for each strip;
+//! then an encoding byte and a prefixed summary if flagged.
 
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace};
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint, put_varint_signed};
@@ -99,8 +101,9 @@ impl ChunksWriter {
         }
     }
 
-    /// Writes the chunks of the next series, each with its summary. They lie behind each other, and behind those
-    /// of the series before: `page` and `offsets` say where the first would if it did not start a page.
+    /// Writes the chunks of the next series, each with its summary. They lie behind each other, and
+    /// behind those of the series before: `page` and `offsets` say where the first would if it did
+    /// not start a page.
     pub(crate) fn series(
         &mut self,
         chunks: &[(ChunkMeta, Vec<u8>)],

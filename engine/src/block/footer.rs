@@ -1,8 +1,8 @@
 //! The last bytes of a block: counts, the section directory, and the trailer that finds them.
 //!
-//! A file is read from its end: the trailer has a fixed length and says where the footer is. The footer names
-//! every section; sections lie one behind the other and reach from the pages to the footer, so that no byte of
-//! the file is without a checksum.
+//! A file is read from its end: the trailer has a fixed length and says where the footer is. The
+//! footer names every section; sections lie one behind the other and reach from the pages to the
+//! footer, so that no byte of the file is without a checksum.
 
 use std::ops::Range;
 
@@ -113,7 +113,8 @@ impl Footer {
         out
     }
 
-    /// Reads a footer whose checksum was right. Sections must fill `pages_start..end` from some point to its end.
+    /// Reads a footer whose checksum was right. Sections must fill `pages_start..end` from some
+    /// point to its end.
     pub(crate) fn decode(bytes: &[u8], pages_start: u64, end: u64) -> Result<Footer> {
         let mut cursor = Cursor::new(bytes);
         let (series, pages) = (cursor.u32()?, cursor.u32()?);

@@ -25,7 +25,8 @@ pub(crate) fn fuzz_block(data: &[u8]) {
     let Ok(reader) = BlockReader::open(&disk, &path, 7, PageCache::new(1 << 16)) else {
         return;
     };
-    // Answers and errors are equally fine here: whether answers are right is for tests that know the block.
+    // Answers and errors are equally fine here: whether answers are right is for tests that know
+    // the block.
     let _ = reader.select(&matchers());
     let _ = reader.label_names(None, |_| ControlFlow::Continue(()));
     let _ = reader.label_values("job", None, |_| ControlFlow::Continue(()));
@@ -50,7 +51,8 @@ pub(crate) fn fuzz_block(data: &[u8]) {
     }
 }
 
-/// Takes `data` for the sections of an index, split at the first two bytes' places, and asks them everything.
+/// Takes `data` for the sections of an index, split at the first two bytes' places, and asks them
+/// everything.
 pub(crate) fn fuzz_index(data: &[u8]) {
     let [first, second, rest @ ..] = data else {
         return;
@@ -75,7 +77,7 @@ pub(crate) fn fuzz_index(data: &[u8]) {
     if let Some(rows) = rows {
         for ordinal in 0..rows.count().min(ASKED_MAX) {
             if rows.row(ordinal, &mut row).is_ok() {
-                let _ = index.labels(&row, &mut Vec::new());
+                let _ = index.label_texts().append(&row, &mut Vec::new());
             }
         }
     }

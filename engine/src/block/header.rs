@@ -1,7 +1,7 @@
 //! The first bytes of a block: what the file is, before anything in it is looked at.
 //!
-//! Fixed in length, with its checksum at the same place in every version, so that damage is told from a version
-//! that this build does not know.
+//! Fixed in length, with its checksum at the same place in every version, so that damage is told
+//! from a version that this build does not know.
 
 use crate::block::STRIPS_MAX;
 use crate::codec::bytes::Cursor;

@@ -1,7 +1,8 @@
 //! The SeriesIds of a block, by ordinal and the other way round.
 //!
-//! Layout: an id of 16 bytes for each ordinal, then for each place in id order the ordinal as `u32`. Ids are
-//! hashes, so a place is guessed from the first bytes of the id and the search starts there.
+//! Layout: an id of 16 bytes for each ordinal, then for each place in id order the ordinal as
+//! `u32`. Ids are hashes, so a place is guessed from the first bytes of the id and the search
+//! starts there.
 
 use std::ops::Range;
 
@@ -14,7 +15,8 @@ const PLACE_BYTES: usize = 4;
 /// What a series takes in the section.
 pub(crate) const SERIES_BYTES: usize = ID_BYTES + PLACE_BYTES;
 
-/// The section of some series' ids. Two series with one id are refused: merging could not tell them apart.
+/// The section of some series' ids. Two series with one id are refused: merging could not tell them
+/// apart.
 pub(crate) fn write_ids(ids: &[SeriesId]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(ids.len() * (ID_BYTES + PLACE_BYTES));
     for id in ids {
@@ -96,7 +98,8 @@ impl<'a> Ids<'a> {
         if count == 0 {
             return Ok(0..0);
         }
-        // The product of a head and a count shifted by 64 is below the count, so the cast cannot lose.
+        // The product of a head and a count shifted by 64 is below the count, so the cast cannot
+        // lose.
         let guess = ((u128::from(head(&id.0)) * count as u128) >> 64) as usize;
         let mut step = 16;
         if self.at(guess)?.1 <= id {
@@ -129,7 +132,8 @@ impl<'a> Ids<'a> {
         }
     }
 
-    /// The first place whose id is not above the one before, or that repeats an ordinal: `None` is as it should be.
+    /// The first place whose id is not above the one before, or that repeats an ordinal: `None` is
+    /// as it should be.
     pub(crate) fn first_disorder(&self) -> Result<Option<usize>> {
         for place in 1..self.places.len() {
             if self.at(place - 1)?.1 >= self.at(place)?.1 {

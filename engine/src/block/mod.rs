@@ -1,12 +1,13 @@
-//! The block: one immutable, self-contained, checksummed file of chunks with the index that finds them.
+//! The block: one immutable, self-contained, checksummed file of chunks with the index that finds
+//! them.
 //!
-//! A block carries bytes and knows no kind: what a chunk's strips hold is the business of whoever wrote them. It
-//! exists for readers only if the manifest names it; a file that was not finished is litter. The layout is told
-//! in docs/format/block.md, the reasons in docs/decisions/block.md.
+//! A block carries bytes and knows no kind: what a chunk's strips hold is the business of whoever
+//! wrote them. It exists for readers only if the manifest names it; a file that was not finished is
+//! litter. The layout is told in docs/format/block.md, the reasons in docs/decisions/block.md.
 //!
-//! Words: a *chunk* is one run of a series' entries, cut into up to [`STRIPS_MAX`] *strips* (say times,
-//! metadata, lines) that can be read apart; a *page* is the strips of neighbouring chunks, compressed together,
-//! strip by strip; an *ordinal* is a series' place in label order.
+//! Words: a *chunk* is one run of a series' entries, cut into up to [`STRIPS_MAX`] *strips* (say
+//! times, metadata, lines) that can be read apart; a *page* is the strips of neighbouring chunks,
+//! compressed together, strip by strip; an *ordinal* is a series' place in label order.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,8 @@ pub(crate) use writer::{BlockSummary, BlockWriter, ChunkSpec, Paging};
 /// The most strips a chunk may have.
 pub(crate) const STRIPS_MAX: usize = 4;
 
-/// The most bytes that one strip of one page may have before compression: bounds what a reader allocates.
+/// The most bytes that one strip of one page may have before compression: bounds what a reader
+/// allocates.
 pub(crate) const STRIP_BYTES_MAX: usize = 64 << 20;
 
 /// Where a strip of a chunk lies in its page's strip.

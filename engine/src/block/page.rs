@@ -1,8 +1,10 @@
-//! Pages: the strips of neighbouring chunks stored together, each strip apart and compressed if that pays.
+//! Pages: the strips of neighbouring chunks stored together, each strip apart and compressed if
+//! that pays.
 //!
-//! Owns the page table and what lies at its offsets. A table entry is `u64` offset of the first strip in the file;
-//! then for each strip `u32 stored length, u32 raw length, u32 crc` of the stored bytes. Strips follow each other
-//! and pages follow pages without gaps. A strip whose two lengths are equal is stored as it is.
+//! Owns the page table and what lies at its offsets. A table entry is `u64` offset of the first
+//! strip in the file; then for each strip `u32 stored length, u32 raw length, u32 crc` of the
+//! stored bytes. Strips follow each other and pages follow pages without gaps. A strip whose two
+//! lengths are equal is stored as it is.
 
 use std::ops::Range;
 
@@ -54,7 +56,8 @@ impl PageEncoder {
         self.pages
     }
 
-    /// Appends a page's strips to `out`, which begins at `offset` in the file, and notes them in the table.
+    /// Appends a page's strips to `out`, which begins at `offset` in the file, and notes them in
+    /// the table.
     pub(crate) fn encode(
         &mut self,
         strips: &[Vec<u8>],
@@ -71,7 +74,8 @@ impl PageEncoder {
                 Some(compressor) => compressor.compress(raw).ok(),
                 None => None,
             };
-            // Equal lengths mean "stored as it is", so only what is smaller may count as compressed.
+            // Equal lengths mean "stored as it is", so only what is smaller may count as
+            // compressed.
             let stored = match &packed {
                 Some(packed) if packed.len() < raw.len() => packed,
                 _ => raw,
@@ -126,7 +130,8 @@ impl<'a> PageTable<'a> {
         })
     }
 
-    /// Where a strip of a page is stored; inside the part of the file that pages may lie in, and of a sane size.
+    /// Where a strip of a page is stored; inside the part of the file that pages may lie in, and of
+    /// a sane size.
     pub(crate) fn strip(&self, page: u32, strip: usize) -> Result<StoredStrip> {
         let size = entry_bytes(self.strips);
         let start = (page as usize)

@@ -1,9 +1,10 @@
 //! Reads a block: opens it by its ends, answers from its index, and fetches strips of pages.
 //!
-//! Opening checks the length, the trailer, the footer and the header, and maps the index. A section's checksum is
-//! verified when the section is first needed, and the verdict kept: opening a thousand blocks touches a thousand
-//! footers and not their indexes, and damage in one section spares every answer that does not need it. Pages are
-//! read by position and checked each time they come from the disk.
+//! Opening checks the length, the trailer, the footer and the header, and maps the index. A
+//! section's checksum is verified when the section is first needed, and the verdict kept: opening a
+//! thousand blocks touches a thousand footers and not their indexes, and damage in one section
+//! spares every answer that does not need it. Pages are read by position and checked each time they
+//! come from the disk.
 
 use std::ops::{ControlFlow, Deref, Range};
 use std::path::{Path, PathBuf};
@@ -174,11 +175,12 @@ impl BlockReader {
         let (rows, index) = (self.rows()?, self.index_with(Section::Symbols)?);
         let mut row = Vec::new();
         rows.row(ordinal, &mut row)
-            .and_then(|()| index.labels(&row, out))
+            .and_then(|()| index.label_texts().append(&row, out))
             .map_err(|error| self.placed(error, Section::Rows))
     }
 
-    /// Calls `each` with the ordinal and label set of some series, in label order: cheaper than one by one.
+    /// Calls `each` with the ordinal and label set of some series, in label order: cheaper than one
+    /// by one.
     pub(crate) fn for_each_labels(
         &self,
         within: &RoaringBitmap,
@@ -191,11 +193,11 @@ impl BlockReader {
         let mut walk = rows
             .walk(first)
             .map_err(|error| self.placed(error, Section::Rows))?;
-        let mut bytes = Vec::new();
+        let (mut texts, mut bytes) = (index.label_texts(), Vec::new());
         for ordinal in within {
             bytes.clear();
             let row = walk.advance_to(ordinal);
-            row.and_then(|row| index.labels(row, &mut bytes))
+            row.and_then(|row| texts.append(row, &mut bytes))
                 .map_err(|error| self.placed(error, Section::Rows))?;
             if each(ordinal, Labels::trusted(&bytes))?.is_break() {
                 break;
@@ -237,7 +239,8 @@ impl BlockReader {
         Ok(PageSlice { page, range })
     }
 
-    /// Whether every one of these token hashes may be in a page; a block without filters always says maybe.
+    /// Whether every one of these token hashes may be in a page; a block without filters always
+    /// says maybe.
     pub(crate) fn page_may_contain(&self, page: u32, tokens: &[u64]) -> Result<bool> {
         let section = self.section(Section::Filters)?;
         if section.is_empty() || tokens.is_empty() {
@@ -261,7 +264,8 @@ impl BlockReader {
             .map_err(|error| self.placed(error, needed))
     }
 
-    /// Calls `each` with the values of a label in order: all, or those that a series of `within` has.
+    /// Calls `each` with the values of a label in order: all, or those that a series of `within`
+    /// has.
     pub(crate) fn label_values(
         &self,
         name: &str,

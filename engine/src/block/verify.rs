@@ -1,7 +1,9 @@
-//! Checks everything that a block promises: every checksum, and that its parts agree with each other.
+//! Checks everything that a block promises: every checksum, and that its parts agree with each
+//! other.
 //!
-//! Goes on after what it finds, so that an operator sees the whole of the damage. Reads every byte and takes
-//! memory for all postings of the block: for tools and tests, never on the way to an answer.
+//! Goes on after what it finds, so that an operator sees the whole of the damage. Reads every byte
+//! and takes memory for all postings of the block: for tools and tests, never on the way to an
+//! answer.
 
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
@@ -35,7 +37,7 @@ impl BlockReader {
         found.extend(
             checks
                 .iter()
-                .filter_map(|check| check(self).err())
+                .filter_map(|check| check(self).err().map(|error| error.at_path(self.path())))
                 .filter(fresh),
         );
         for page in 0..self.page_count() {

@@ -1,8 +1,8 @@
 //! Writes a block, series after series in label order, and makes it durable.
 //!
-//! Chunks stream out page by page; what grows with the block is only the index. A block is finished or it is
-//! litter: nothing names it before `finish` has returned, and a writer that is dropped earlier leaves a file that
-//! the caller removes.
+//! Chunks stream out page by page; what grows with the block is only the index. A block is finished
+//! or it is litter: nothing names it before `finish` has returned, and a writer that is dropped
+//! earlier leaves a file that the caller removes.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ use crate::block::header::BlockHeader;
 use crate::block::ids::write_ids;
 use crate::block::page::PageEncoder;
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_path};
+use crate::codec::tokens::TokenSet;
 use crate::error::{Error, Result};
 use crate::index::build::IndexBuilder;
 use crate::index::filter::write_filter;
-use crate::index::tokens::TokenSet;
 use crate::io::{Fs, WriteFile};
-use crate::labels::set::{LabelSet, Labels, SeriesId};
+use crate::labels::set::{Labels, SeriesId};
 use crate::time::{TickRange, Ticks};
 
 /// Bytes are collected up to this before they are given to the file.
@@ -28,7 +28,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub(crate) struct Paging {
     /// How many strips every chunk has.
     pub(crate) strips: u8,
-    /// A page is closed before it would exceed this many raw bytes; a larger chunk gets a page of its own.
+    /// A page is closed before it would exceed this many raw bytes; a larger chunk gets a page of
+    /// its own.
     pub(crate) page_bytes: usize,
     /// The zstd level for each strip, or none to store it as it is.
     pub(crate) compress: [Option<i32>; STRIPS_MAX],
@@ -45,8 +46,8 @@ pub(crate) struct ChunkSpec<'a> {
     pub(crate) encoding: u8,
     /// The strips, as many as the block's paging says.
     pub(crate) strips: &'a [&'a [u8]],
-    /// The hashes of all of its tokens. Either every chunk of a block tells its tokens or none does: a block in
-    /// which one does takes the silence of another for "has no tokens".
+    /// The hashes of all of its tokens. Either every chunk of a block tells its tokens or none
+    /// does: a block in which one does takes the silence of another for "has no tokens".
     pub(crate) tokens: &'a [u64],
     /// Bytes that are kept beside the chunk's place, to skip it by.
     pub(crate) summary: &'a [u8],
@@ -75,7 +76,6 @@ pub(crate) struct BlockWriter<'f> {
     page_bytes: usize,
     index: IndexBuilder,
     ids: Vec<SeriesId>,
-    previous: LabelSet,
     chunks: ChunksWriter,
     /// The chunks of the series that is being written, and where the first might have continued.
     series_chunks: Vec<(ChunkMeta, Vec<u8>)>,
@@ -150,7 +150,6 @@ impl<'f> BlockWriter<'f> {
             page_bytes: paging.page_bytes,
             index: IndexBuilder::new(),
             ids: Vec::new(),
-            previous: LabelSet::default(),
             chunks: ChunksWriter::new(header.partition, paging.strips),
             series_chunks: Vec::new(),
             series_start: (0, [0; STRIPS_MAX]),
@@ -171,16 +170,10 @@ impl<'f> BlockWriter<'f> {
 
     /// Starts the next series. Label sets come in strictly ascending order.
     pub(crate) fn series(&mut self, id: SeriesId, labels: Labels<'_>) -> Result<()> {
-        if !self.ids.is_empty() && self.previous.as_labels() >= labels {
-            return Err(Error::invalid(format!(
-                "series {labels} comes after {}: a block takes label sets in ascending order",
-                self.previous.as_labels()
-            )));
-        }
-        self.end_series()?;
+        // The index looks at the order first, so that a refused series leaves the block as it was.
         self.index.push(labels)?;
+        self.end_series()?;
         self.ids.push(id);
-        self.previous = labels.to_set();
         self.series_start = (self.encoder.pages(), self.offsets());
         Ok(())
     }
@@ -368,7 +361,8 @@ impl Filters {
         Ok(())
     }
 
-    /// The section: for each page the `u32` end of its filter, then the filters. Empty if no chunk told tokens.
+    /// The section: for each page the `u32` end of its filter, then the filters. Empty if no chunk
+    /// told tokens.
     fn finish(mut self) -> Vec<u8> {
         if !self.told_any {
             return Vec::new();

@@ -1,8 +1,10 @@
-//! Single bits in bytes, least significant first: the append and the checked read that bit streams share.
+//! Single bits in bytes, least significant first: the append and the checked read that bit streams
+//! share.
 //!
-//! A writer here is a byte vector and the number of bits used in its last byte, so that an open stream can keep
-//! both without padding. A reader never fails while reading: beyond the end it sees zeros, and [`BitReader::check`]
-//! says afterwards whether that happened. Knows nothing of what the bits mean.
+//! A writer here is a byte vector and the number of bits used in its last byte, so that an open
+//! stream can keep both without padding. A reader never fails while reading: beyond the end it sees
+//! zeros, and [`BitReader::check`] says afterwards whether that happened. Knows nothing of what the
+//! bits mean.
 
 use crate::error::{Error, Result};
 
@@ -27,8 +29,9 @@ pub(crate) fn sign_extend(value: u64, width: u32) -> u64 {
     (((value << (64 - width)) as i64) >> (64 - width)) as u64
 }
 
-/// Appends the `width` low bits of `value`; `tail` is how many bits of the last byte are in use, with 0 for
-/// "all of them", and the return value is the new tail. `value` must have no bits above `width`.
+/// Appends the `width` low bits of `value`; `tail` is how many bits of the last byte are in use,
+/// with 0 for "all of them", and the return value is the new tail. `value` must have no bits above
+/// `width`.
 #[inline]
 pub(crate) fn push_bits(bytes: &mut Vec<u8>, tail: u8, value: u64, width: u32) -> u8 {
     debug_assert!(width <= 64 && value & !low_mask(width) == 0 && tail < 8);
@@ -45,9 +48,13 @@ pub(crate) fn push_bits(bytes: &mut Vec<u8>, tail: u8, value: u64, width: u32) -
         width -= room;
     }
     let (length, count) = (bytes.len(), width.div_ceil(8) as usize);
-    if bytes.capacity() - length >= 8 {
-        // One store of fixed size and a new length are cheaper than a copy of unknown size.
+    let room = bytes.capacity() - length;
+    // One store of fixed size and a new length are cheaper than a copy of unknown size.
+    if room >= 8 {
         bytes.extend_from_slice(&value.to_le_bytes());
+        bytes.truncate(length + count);
+    } else if room >= 2 && count <= 2 {
+        bytes.extend_from_slice(&(value as u16).to_le_bytes());
         bytes.truncate(length + count);
     } else {
         bytes.extend_from_slice(&value.to_le_bytes()[..count]);
@@ -67,7 +74,8 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, position: 0 }
     }
 
-    /// The next bits without consuming them, at least [`PEEK_BITS`] of them, the first in the lowest place.
+    /// The next bits without consuming them, at least [`PEEK_BITS`] of them, the first in the
+    /// lowest place.
     #[inline]
     pub(crate) fn peek(&self) -> u64 {
         let (byte, shift) = (self.position >> 3, self.position & 7);

@@ -7,7 +7,7 @@ pub(crate) const VARINT_BYTES_MAX: usize = 10;
 
 /// Reads forward through a byte slice; every read is checked against what is left.
 #[derive(Clone, Debug)]
-pub(crate) struct Cursor<'a> {
+pub struct Cursor<'a> {
     rest: &'a [u8],
     length: usize,
 }

@@ -1,7 +1,9 @@
-//! Floats as scaled integers: `14.29` is 1429 hundredths, and the division gives back the same bits.
+//! Floats as scaled integers: `14.29` is 1429 hundredths, and the division gives back the same
+//! bits.
 //!
-//! Nothing here is approximate: an integer is returned only where dividing it by the power of ten reproduces
-//! every bit of the float. Negative zero, NaN, infinities and numbers of more digits have no integer.
+//! Nothing here is approximate: an integer is returned only where dividing it by the power of ten
+//! reproduces every bit of the float. Negative zero, NaN, infinities and numbers of more digits
+//! have no integer.
 
 /// Powers of ten by scale; all of them are exact floats.
 pub(crate) const POWERS: [f64; 16] = [
@@ -11,13 +13,14 @@ pub(crate) const POWERS: [f64; 16] = [
 /// The largest scale that [`POWERS`] knows.
 pub(crate) const SCALE_MAX: u8 = 15;
 
-/// Adding this rounds a float below [`MAGNITUDE_MAX`] to an integer that then stands in its low bits: much
-/// cheaper than a call to `round` and a saturating cast.
+/// Adding this rounds a float below [`MAGNITUDE_MAX`] to an integer that then stands in its low
+/// bits: much cheaper than a call to `round` and a saturating cast.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
 const MAGNITUDE_MAX: f64 = 2_251_799_813_685_248.0;
 
-/// The integer nearest to `value` times ten to the `scale`; 0 where that is too large or not a number. The same
-/// bits give the same integer on every machine, which readers of open streams rely on.
+/// The integer nearest to `value` times ten to the `scale`; 0 where that is too large or not a
+/// number. The same bits give the same integer on every machine, which readers of open streams rely
+/// on.
 #[inline]
 pub(crate) fn nearest(value: f64, scale: u8) -> i64 {
     let scaled = value * POWERS[usize::from(scale & SCALE_MAX)];

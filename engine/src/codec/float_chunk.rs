@@ -1,8 +1,9 @@
-//! The sealed chunk of floats: a column of times, an optional one of start times, a column of values.
+//! The sealed chunk of floats: a column of times, an optional one of start times, a column of
+//! values.
 //!
-//! A flags byte comes first. The count of entries is kept beside the chunk by whoever stores it, and so is the
-//! checksum: a chunk is only read when its bytes are known to be those that were written, yet no bytes make the
-//! reader panic or take more memory than a full chunk does.
+//! A flags byte comes first. The count of entries is kept beside the chunk by whoever stores it,
+//! and so is the checksum: a chunk is only read when its bytes are known to be those that were
+//! written, yet no bytes make the reader panic or take more memory than a full chunk does.
 
 use super::bytes::Cursor;
 use super::{CHUNK_ENTRIES_MAX, floats, ints, times as time_column};
@@ -31,7 +32,8 @@ pub(crate) fn encode_times(times: &[i64], starts: Option<&[i64]>, out: &mut Vec<
     }
 }
 
-/// Appends the `count` entries of a chunk. Where only some chunks have start times, 0 stands for "none".
+/// Appends the `count` entries of a chunk. Where only some chunks have start times, 0 stands for
+/// "none".
 ///
 /// After an error the vectors may hold a part of the chunk.
 pub(crate) fn decode(

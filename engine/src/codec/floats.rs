@@ -1,13 +1,16 @@
 //! Sealed columns of floats: every bit pattern in, the smallest of a few exact encodings out.
 //!
-//! The first byte is the codec in its low bits, whether a list of exceptions follows the body, and for decimals
-//! the scale in the high four:
+//! The first byte is the codec in its low bits, whether a list of exceptions follows the body, and
+//! for decimals the scale in the high four:
 //! - constant: the byte-swapped bits as a varint, short for the usual constants;
-//! - decimal: integers that were divided by ten to the scale, or multiplied by its inverse where the encoder has
-//!   verified that this gives the same bits for every value; the body is an integer column;
-//! - bits: the bit patterns as an integer column; - xor: XORs through a bit window; - raw: eight bytes each.
+//! - decimal: an integer column; its integers are divided by ten to the scale, or multiplied by the
+//!   inverse where the encoder has verified that this gives the same bits for every value;
+//! - bits: the bit patterns as an integer column;
+//! - xor: XORs through a bit window;
+//! - raw: eight bytes each.
 //!
-//! Exceptions are positions and bit patterns that replace what the body says, chiefly stale markers.
+//! Exceptions are positions and bit patterns that replace what the body says, chiefly stale
+//! markers.
 
 use super::bytes::{Cursor, put_varint};
 use super::decimal;
@@ -16,7 +19,8 @@ use super::miniblock::BLOCK;
 use super::xor;
 use crate::error::{Error, Result};
 
-/// The NaN that says "this series has ended here"; so common as a last value that its exception is two bytes.
+/// The NaN that says "this series has ended here"; so common as a last value that its exception is
+/// two bytes.
 pub(crate) const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 const CODEC_MASK: u8 = 0x07;
@@ -172,7 +176,8 @@ struct Decimals {
 }
 
 impl Decimals {
-    /// The best scale that is found cheaply: that of a few samples, or the larger one that exceptions ask for.
+    /// The best scale that is found cheaply: that of a few samples, or the larger one that
+    /// exceptions ask for.
     fn of(values: &[f64]) -> Option<Decimals> {
         let scale = sampled_scale(values)?;
         let (integers, exceptions) = integers_at(values, scale);
@@ -284,8 +289,8 @@ fn exceptions_flag(exceptions: &[usize]) -> u8 {
     }
 }
 
-/// A count less one; for each exception the gap to the one before with the stale flag in the lowest bit, and
-/// the byte-swapped bits as a varint unless it is stale.
+/// A count less one; for each exception the gap to the one before with the stale flag in the lowest
+/// bit, and the byte-swapped bits as a varint unless it is stale.
 fn write_exceptions(values: &[f64], exceptions: &[usize], out: &mut Vec<u8>) {
     let Some(more) = exceptions.len().checked_sub(1) else {
         return;

@@ -1,8 +1,9 @@
 //! [`Histogram`]: one native histogram, and what makes one valid.
 //!
-//! The shape is Prometheus' own, except that integer buckets hold absolute counts: whoever speaks a wire format
-//! with deltas converts at the door. Equality is of bits, so that a NaN equals itself and 0.0 is not -0.0: it
-//! answers "is this the same value again", which is what a store asks. Knows nothing of bytes.
+//! The shape is Prometheus' own, except that integer buckets hold absolute counts: whoever speaks a
+//! wire format with deltas converts at the door. Equality is of bits, so that a NaN equals itself
+//! and 0.0 is not -0.0: it answers "is this the same value again", which is what a store asks.
+//! Knows nothing of bytes.
 
 use crate::error::{Error, Result};
 
@@ -125,7 +126,8 @@ impl Histogram {
             }
     }
 
-    /// Checks what Prometheus checks: spans match buckets, counts are not negative and add up, borders rise.
+    /// Checks what Prometheus checks: spans match buckets, counts are not negative and add up,
+    /// borders rise.
     pub fn validate(&self) -> Result<()> {
         self.validate_sizes()?;
         match self.schema {

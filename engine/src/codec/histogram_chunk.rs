@@ -1,11 +1,12 @@
 //! The sealed chunk of histograms: runs of one layout, and in a run a column for each number.
 //!
-//! Flags, times and start times are those of a float chunk. Then the number of runs less one, and for each its
-//! length less one, whether its counts are floats, the layout, and the columns: reset hints, counts, zero
-//! counts, sums, and one for each bucket, first the positive ones. Buckets that never change take two bytes.
+//! Flags, times and start times are those of a float chunk. Then the number of runs less one, and
+//! for each its length less one, whether its counts are floats, the layout, and the columns: reset
+//! hints, counts, zero counts, sums, and one for each bucket, first the positive ones. Buckets that
+//! never change take two bytes.
 //!
-//! A few bytes can stand for very many equal buckets, so a chunk has a limit on its cells, which reader and
-//! writer both keep.
+//! A few bytes can stand for very many equal buckets, so a chunk has a limit on its cells, which
+//! reader and writer both keep.
 
 use super::bytes::{Cursor, put_varint};
 use super::float_chunk::{decode_times, encode_times, finish};
@@ -14,7 +15,8 @@ use super::histogram_value::{hint_number, hint_of, put_layout, read_layout};
 use super::{CHUNK_ENTRIES_MAX, floats, ints};
 use crate::error::{Error, Result};
 
-/// The most cells of a chunk: buckets, spans and custom values, and a few for each histogram itself.
+/// The most cells of a chunk: buckets, spans and custom values, and a few for each histogram
+/// itself.
 pub(crate) const HISTOGRAM_CHUNK_CELLS_MAX: usize = 1 << 22;
 const CELLS_EACH: usize = 16;
 
@@ -238,7 +240,8 @@ fn decode_run(
     Ok(())
 }
 
-/// Reads columns in their order and turns them into rows; `next` hands each number of a column to its row.
+/// Reads columns in their order and turns them into rows; `next` hands each number of a column to
+/// its row.
 fn decode_columns<T: Copy + Default>(
     length: usize,
     positive: usize,

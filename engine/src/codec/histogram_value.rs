@@ -1,9 +1,10 @@
 //! One histogram as bytes, for logs and open chunks: a few varints, any histogram, bit for bit.
 //!
-//! A flags byte and the schema, then the layout (zero threshold, spans and bucket numbers of both sides, custom
-//! values), then the values (count, zero count, sum, buckets). Floats are byte-swapped bits as varints, short
-//! for round numbers; integer buckets are differences from the one before. Whether a histogram is valid is not
-//! asked here: [`Histogram::validate`] was, at the door.
+//! A flags byte and the schema, then the layout (zero threshold, spans and bucket numbers of both
+//! sides, custom values), then the values (count, zero count, sum, buckets). Floats are
+//! byte-swapped bits as varints, short for round numbers; integer buckets are differences from the
+//! one before. Whether a histogram is valid is not asked here: [`Histogram::validate`] was, at the
+//! door.
 
 use super::bytes::{Cursor, put_varint, put_varint_signed};
 use super::histogram::{BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, ResetHint, Span};
@@ -50,7 +51,8 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Result<Histogram> {
     }
     let (mut histogram, positive, negative) = read_layout(cursor)?;
     histogram.reset_hint = hint_of(flags >> HINT_SHIFT)?;
-    // Every bucket takes a byte at least, so that no length can ask for more memory than there are bytes.
+    // Every bucket takes a byte at least, so that no length can ask for more memory than there are
+    // bytes.
     if positive + negative > cursor.remaining() {
         return Err(Error::corrupt("a histogram has more buckets than bytes"));
     }
@@ -108,7 +110,8 @@ pub(crate) fn put_layout(
     }
 }
 
-/// A histogram of the layout without counts, and how many positive and negative buckets belong to it.
+/// A histogram of the layout without counts, and how many positive and negative buckets belong to
+/// it.
 pub(crate) fn read_layout(cursor: &mut Cursor<'_>) -> Result<(Histogram, usize, usize)> {
     let mut histogram = Histogram {
         schema: cursor.u8()?.cast_signed(),

@@ -1,8 +1,8 @@
 //! Sealed integer columns: any i64s in, the smallest of a few exact encodings out.
 //!
-//! The tag comes first: constant, linear, or mini-blocks of the values, of their differences or of the
-//! differences of those; a scaled column divides by a common factor and holds one of the others inside. The
-//! count is not stored: whoever holds the column knows it. All arithmetic wraps.
+//! The tag comes first: constant, linear, or mini-blocks of the values, of their differences or of
+//! the differences of those; a scaled column divides by a common factor and holds one of the others
+//! inside. The count is not stored: whoever holds the column knows it. All arithmetic wraps.
 
 use super::bytes::{Cursor, put_varint, put_varint_signed};
 use super::miniblock::{self, BLOCK, Plan, signed_bytes, varint_bytes};
@@ -26,8 +26,8 @@ pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
     Column::of(values).write(out);
 }
 
-/// Appends exactly `count` values to `out`. The caller has limited `count`: a constant column of any count is
-/// a few bytes.
+/// Appends exactly `count` values to `out`. The caller has limited `count`: a constant column of
+/// any count is a few bytes.
 pub(crate) fn decode(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<i64>) -> Result<()> {
     let mut reader = Reader::open(cursor)?;
     let start = out.len();
@@ -157,8 +157,8 @@ impl Blocks {
         Blocks::new(TAG_FRAME, 0, 0, values.to_vec())
     }
 
-    /// Differences, as many as values: the first repeats the second, and the start is moved back by it, so that
-    /// the mini-blocks of a column hold the same entries whatever the transform.
+    /// Differences, as many as values: the first repeats the second, and the start is moved back by
+    /// it, so that the mini-blocks of a column hold the same entries whatever the transform.
     fn deltas(values: &[i64]) -> Blocks {
         let mut deltas = Vec::with_capacity(values.len());
         deltas.push(0);
@@ -239,7 +239,8 @@ impl Factor {
     }
 }
 
-/// Reads a column mini-block by mini-block, so that a caller can turn each into something else while it is hot.
+/// Reads a column mini-block by mini-block, so that a caller can turn each into something else
+/// while it is hot.
 pub(crate) struct Reader {
     factor: Option<Factor>,
     tag: u8,
@@ -314,7 +315,8 @@ impl Reader {
     }
 }
 
-/// Adds 0, `step`, twice `step` and so on to values that are all the same; returns what would come next.
+/// Adds 0, `step`, twice `step` and so on to values that are all the same; returns what would come
+/// next.
 #[inline]
 pub(crate) fn add_line(values: &mut [i64], step: i64) -> i64 {
     let mut next = values.first().copied().unwrap_or(0);

@@ -1,13 +1,17 @@
-//! A mini-block: up to [`BLOCK`] integers near each other, as a base and packed differences from it.
+//! A mini-block: up to [`BLOCK`] integers near each other, as a base and packed differences from
+//! it.
 //!
-//! A [`Plan`] is made first and knows its size in bytes exactly; columns compare plans and write the smallest.
-//! The first byte is the layout in its two high bits and the packed width in the others:
+//! A [`Plan`] is made first and knows its size in bytes exactly; columns compare plans and write
+//! the smallest. The first byte is the layout in its two high bits and the packed width in the
+//! others:
 //! - plain: base, packed differences;
-//! - patched: base, exceptions less one, packed, then the positions and the differences of the exceptions;
+//! - patched: base, exceptions less one, packed, then the positions and the differences of the
+//!   exceptions;
 //! - sparse: the commonest value, base of the others, a bitmap of the others, the others packed;
 //! - wide: eight bytes for each value.
 //!
-//! Base and commonest value are zigzag varints, as is each exception. All arithmetic wraps, so any i64 is fine.
+//! Base and commonest value are zigzag varints, as is each exception. All arithmetic wraps, so any
+//! i64 is fine.
 
 use super::bytes::{Cursor, put_varint_signed, zigzag};
 use super::pack::{self, WIDTH_MAX, bit_length, packed_bytes};
@@ -104,15 +108,20 @@ impl Plan {
         let fixed = 2 + signed_bytes(base);
         let (mut best, mut exceptions_bytes) = (None, 0);
         let mut best_bytes = usize::MAX;
-        for width in (0..64u32).rev() {
-            let length = width + 1;
-            // A difference with the highest bit set is a negative number near zero or far from it: counting it
-            // as the longest varint keeps this an upper bound, and `size` below counts exactly.
+        let longest = lengths.iter().rposition(|&count| count > 0).unwrap_or(0);
+        for length in (1..=longest as u32).rev() {
+            let width = length - 1;
+            // A difference with the highest bit set is a negative number near zero or far from it:
+            // counting it as the longest varint keeps this an upper bound, and `size` below counts
+            // exactly.
             let exception_bytes = 1 + (length as usize + 1).div_ceil(7);
             exceptions_bytes += usize::from(lengths[length as usize]) * exception_bytes;
             let bytes = fixed + packed_bytes(values.len(), width) + exceptions_bytes;
             if width <= WIDTH_MAX && bytes < best_bytes {
                 (best, best_bytes) = (Some(width), bytes);
+            }
+            if exceptions_bytes > best_bytes {
+                break;
             }
         }
         let width = best?;
@@ -376,13 +385,13 @@ impl Range {
 fn commonest(values: &[i64]) -> Option<i64> {
     let (mut majority, mut lead) = (0i64, 0usize);
     for &value in values {
-        if lead == 0 {
-            (majority, lead) = (value, 1);
-        } else if value == majority {
-            lead += 1;
+        // Written as selections, since branches here would be guessed wrong half of the time.
+        majority = if lead == 0 { value } else { majority };
+        lead = if value == majority {
+            lead + 1
         } else {
-            lead -= 1;
-        }
+            lead - 1
+        };
     }
     let (mut majorities, mut zeros) = (0usize, 0usize);
     for &value in values {

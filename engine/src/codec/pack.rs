@@ -1,7 +1,7 @@
 //! Bit packing: numbers of one width, lowest bits first, without gaps between them.
 //!
-//! Unpacking is made once for each width, so that every shift and offset is a constant; it reads eight bytes at
-//! a time and may look at, but never depends on, the bytes behind the packed ones.
+//! Unpacking is made once for each width, so that every shift and offset is a constant; it reads
+//! eight bytes at a time and may look at, but never depends on, the bytes behind the packed ones.
 
 /// The widest packed number; wider ones are stored as whole words, which unpack faster.
 pub(crate) const WIDTH_MAX: u32 = 56;
@@ -44,8 +44,8 @@ pub(crate) fn pack(values: impl Iterator<Item = u64>, width: u32, out: &mut Vec<
     out.extend_from_slice(&word.to_le_bytes()[..used.div_ceil(8) as usize]);
 }
 
-/// Fills `out` with `base` plus each packed number. `bytes` starts with the packed numbers and should go on with
-/// whatever follows them: the tail is then as fast as the rest.
+/// Fills `out` with `base` plus each packed number. `bytes` starts with the packed numbers and
+/// should go on with whatever follows them: the tail is then as fast as the rest.
 #[inline]
 pub(crate) fn unpack(bytes: &[u8], width: u32, base: i64, out: &mut [i64]) {
     assert!(width <= WIDTH_MAX, "wider numbers are not packed");

@@ -1,17 +1,21 @@
-//! [`FloatStream`]: the open chunk of floats in the head, appended to entry by entry and readable at any time.
+//! [`FloatStream`]: the open chunk of floats in the head, appended to entry by entry and readable
+//! at any time.
 //!
-//! Written for a million of them alive at once: one struct of at most 64 bytes and a buffer that grows gently.
-//! Whoever reads copies the bytes under the lock and decodes the copy outside. Any times, any bit patterns.
+//! Written for a million of them alive at once: one struct of at most 64 bytes and a buffer that
+//! grows gently. Whoever reads copies the bytes under the lock and decodes the copy outside. Any
+//! times, any bit patterns.
 //!
-//! The bits, lowest first. The first entry's time is a zigzag varint of whole bytes, then its value; the value
-//! before the first is 0.0, the step before the second is 0. Every further entry is one of
+//! The bits, lowest first. The first entry's time is a zigzag varint of whole bytes, then its
+//! value; the value before the first is 0.0, the step before the second is 0. Every further entry
+//! is one of
 //! - `0`: the same time step and the same value as before,
 //! - `1 0` change: the same time step,
-//! - `1 1` step value: the difference of the steps in 5, 9, 14, 20 or 64 bits behind `0`, `10`, `110`, `1110`
-//!   or `1111`; value is `0` for the same, or `1` change.
+//! - `1 1` step value: the difference of the steps in 5, 9, 14, 20 or 64 bits behind `0`, `10`,
+//!   `110`, `1110` or `1111`; value is `0` for the same, or `1` change.
 //!
-//! A change is `0` residual through the open [`Window`], `1 0` header residual, or `1 1` mode header residual,
-//! where the mode is a decimal scale (the residual is the difference of scaled integers) or `MODE_XOR`.
+//! A change is `0` residual through the open [`Window`], `1 0` header residual, or `1 1` mode
+//! header residual, where the mode is a decimal scale (the residual is the difference of scaled
+//! integers) or `MODE_XOR`.
 
 use super::bits::{BitReader, push_bits, sign_extend};
 use super::bytes::{Cursor, put_varint_signed};
@@ -22,13 +26,15 @@ use crate::error::{Error, Result};
 /// Widths of the step difference; the last one is the escape that holds anything.
 const STEP_WIDTHS: [u32; 5] = [5, 9, 14, 20, 64];
 const MODE_BITS: u32 = 4;
-/// The mode in which the residual is the XOR with the value before; all lower modes are decimal scales.
+/// The mode in which the residual is the XOR with the value before; all lower modes are decimal
+/// scales.
 const MODE_XOR: u8 = 15;
 /// The largest scale an open stream looks for: the nanoseconds of a time in seconds.
 const STREAM_SCALE_MAX: u8 = 9;
 /// In XOR mode every so-many entries are tried as decimals again.
 const RETRY_EVERY: u32 = 8;
-/// Buffers grow by the larger of a small step and an eighth, to sizes that allocators serve without waste.
+/// Buffers grow by the larger of a small step and an eighth, to sizes that allocators serve without
+/// waste.
 const GROW_STEP: usize = 16;
 const GROW_FIRST: usize = 24;
 
@@ -164,7 +170,8 @@ impl FloatStream {
             if sign_extend(bits, width) != change as u64 {
                 continue;
             }
-            // Two ones for "another step", a one for each narrower width, and a zero unless none is wider.
+            // Two ones for "another step", a one for each narrower width, and a zero unless none is
+            // wider.
             let ones = 2 + index as u32;
             let prefix = (1 << ones) - 1;
             let prefix_width = ones + u32::from(index + 1 < STEP_WIDTHS.len());
@@ -231,7 +238,8 @@ impl FloatStream {
         self.residual_elsewhere(bits)
     }
 
-    /// Looks for another scale; leaving XOR mode needs two decimals in a row, or chance finds would flap.
+    /// Looks for another scale; leaving XOR mode needs two decimals in a row, or chance finds would
+    /// flap.
     #[cold]
     fn residual_elsewhere(&self, bits: u64) -> (u8, u64) {
         if let Some(scale) = decimal::scale_of(bits, 0, STREAM_SCALE_MAX)

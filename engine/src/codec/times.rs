@@ -1,7 +1,8 @@
 //! Sealed columns of timestamps: exactly regular ones cost a few bytes, jittered ones the jitter.
 //!
-//! A column is regular with a step of whole thousands of ticks, or the residuals from an even grid, or any
-//! integer column as it is. Ticks are plain i64s here; which unit they have is the kind's business.
+//! A column is regular with a step of whole thousands of ticks, or the residuals from an even grid,
+//! or any integer column as it is. Ticks are plain i64s here; which unit they have is the kind's
+//! business.
 
 use super::bytes::{Cursor, put_varint_signed};
 use super::ints::{self, Column};
@@ -87,8 +88,8 @@ fn regular(times: &[i64]) -> Option<(i64, i64)> {
     (even && step % STEP_UNIT == 0).then_some((first, step / STEP_UNIT))
 }
 
-/// The step that leaves the smallest residuals, and those. Medians of jittered steps are off by a little, which
-/// adds up over a column, so rounder numbers near them are tried too.
+/// The step that leaves the smallest residuals, and those. Medians of jittered steps are off by a
+/// little, which adds up over a column, so rounder numbers near them are tried too.
 fn grid(times: &[i64]) -> Option<(i64, Vec<i64>)> {
     if times.len() < GRID_COUNT_MIN {
         return None;

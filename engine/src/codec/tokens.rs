@@ -1,16 +1,18 @@
-//! Splits log lines into tokens and hashes them, for filters that say "this page cannot hold that word".
+//! Splits log lines into tokens and hashes them, for filters that say "this page cannot hold that
+//! word".
 //!
-//! A token is a longest run of ASCII letters, digits, `_` and bytes outside ASCII. The hash is part of the block
-//! format: it is written out here, pinned by tests, and never changes. Case is kept. What a filter does with the
-//! hashes is `filter`'s business.
+//! A token is a longest run of ASCII letters, digits, `_` and bytes outside ASCII. The hash is part
+//! of the block format: it is written out here, pinned by tests, and never changes. Case is kept.
+//! What a filter does with the hashes is `filter`'s business.
 //!
-//! The promise that everything rests on: if a line contains a needle, the line's tokens include every
-//! [`needle_tokens`] of that needle.
+//! The promise that everything rests on: if a line contains a needle, the line's tokens include
+//! every [`needle_tokens`] of that needle.
 
 use hashbrown::HashSet;
 
-/// Only this many leading bytes of a token are hashed. Two tokens that differ later look alike, which costs a
-/// false "maybe" and never a false "no"; one pasted blob does not cost a megabyte of hashing.
+/// Only this many leading bytes of a token are hashed. Two tokens that differ later look alike,
+/// which costs a false "maybe" and never a false "no"; one pasted blob does not cost a megabyte of
+/// hashing.
 const TOKEN_BYTES_MAX: usize = 128;
 
 const HASH_START: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -120,7 +122,8 @@ impl TokenSet {
 
 /// The hashes of the tokens that any text containing `needle` must have.
 ///
-/// A token that touches either end of the needle may be part of a longer token of the text, so it says nothing.
+/// A token that touches either end of the needle may be part of a longer token of the text, so it
+/// says nothing.
 pub(crate) fn needle_tokens(needle: &[u8]) -> Vec<u64> {
     let mut hashes = Vec::new();
     for_each_token(needle, |start, token| {

@@ -1,8 +1,10 @@
-//! The bit window that variable-width residuals are written through: open streams and sealed XOR columns use it.
+//! The bit window that variable-width residuals are written through: open streams and sealed XOR
+//! columns use it.
 //!
-//! A residual (an XOR of two bit patterns, or the difference of two integers) is written as the bits between
-//! `shift` and `shift + width`. The window stays open as long as residuals fit, so that most need no header; the
-//! writer alone decides when to open another, the reader only follows.
+//! A residual (an XOR of two bit patterns, or the difference of two integers) is written as the
+//! bits between `shift` and `shift + width`. The window stays open as long as residuals fit, so
+//! that most need no header; the writer alone decides when to open another, the reader only
+//! follows.
 
 use super::bits::{BitReader, sign_extend};
 
@@ -13,8 +15,8 @@ const WIDTH_BITS: u32 = 6;
 const PATIENCE: u8 = 16;
 /// Narrowing by less than this is not worth a header.
 const NARROW_GAIN: u8 = 2;
-/// A residual that leaves more bits of the window unused than this opens a narrow one at once: the window was
-/// opened for an outlier such as a counter reset.
+/// A residual that leaves more bits of the window unused than this opens a narrow one at once: the
+/// window was opened for an outlier such as a counter reset.
 const OUTLIER_GAIN: u8 = 20;
 
 /// What residuals are.
@@ -39,7 +41,8 @@ pub(crate) struct Window {
     shift: u8,
     width: u8,
     sign: Sign,
-    /// Residuals since the window was opened or last judged, and the most bits that any of them needed.
+    /// Residuals since the window was opened or last judged, and the most bits that any of them
+    /// needed.
     seen: u8,
     peak: u8,
 }
@@ -140,7 +143,8 @@ impl Window {
         value << self.shift
     }
 
-    /// Opens a window over both the old one and the residual: alternating windows would cost a header each time.
+    /// Opens a window over both the old one and the residual: alternating windows would cost a
+    /// header each time.
     #[cold]
     fn widen(&mut self, residual: u64, low: u8, negative: bool) {
         let (mut shift, mut end) = (low, 0);
@@ -156,7 +160,8 @@ impl Window {
         self.open(shift, end);
     }
 
-    /// Narrows a window that residuals have not filled for a while, or that was opened for an outlier.
+    /// Narrows a window that residuals have not filled for a while, or that was opened for an
+    /// outlier.
     #[cold]
     fn judge(&mut self, top: u8) -> Fit {
         let end = self.shift + self.width;

@@ -1,7 +1,8 @@
 //! Sealed floats as XORs with the value before, for those that are no decimals.
 //!
-//! The value before the first is 0.0. Each value is `0` for the same bits again, `1 0` and the XOR through the
-//! open [`Window`], or `1 1`, a window header and the XOR; the last byte is filled with zeros.
+//! The value before the first is 0.0. Each value is `0` for the same bits again, `1 0` and the XOR
+//! through the open [`Window`], or `1 1`, a window header and the XOR; the last byte is filled with
+//! zeros.
 
 use super::bits::{BitReader, PEEK_BITS, push_bits};
 use super::bytes::Cursor;

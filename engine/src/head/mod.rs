@@ -193,13 +193,14 @@ impl<K: Kind> Head<K> {
             .min()
     }
 
-    /// Forgets the series that have no entry in any window, once no snapshot is older than `dropped`,
-    /// the batch at which their last window went to a block; `None` where one still is.
+    /// Forgets the series that have no entry in any window, once no snapshot is older than
+    /// `dropped`, the batch at which their last window went to a block; `None` where one still is.
     pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
         if self.snapshots.settled() < dropped {
             return None;
         }
-        // Looked for without the lock, and looked at again under it: a series may come back meanwhile.
+        // Looked for without the lock, and looked at again under it: a series may come back
+        // meanwhile.
         let windows = self.writer.lock().windows();
         let live = self.index.read().live().clone();
         let idle: Vec<u32> = live

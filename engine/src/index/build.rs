@@ -1,9 +1,10 @@
 //! Builds the index of a block from its label sets, given in ascending order.
 //!
-//! Owns the way from texts to ranks: while sets arrive, names and values are interned and rows kept in the
-//! compact form of `rows`; at the end everything is ranked once and written. Ordinals ascend, so postings are
-//! born sorted. Memory is what the distinct texts take, a few bytes a label while sets arrive, and at the end
-//! four bytes a label. It knows neither files nor what a series holds.
+//! Owns the way from texts to ranks: while sets arrive, names and values are interned and rows kept
+//! in the compact form of `rows`; at the end everything is ranked once and written. Ordinals
+//! ascend, so postings are born sorted. Memory is what the distinct texts take, a few bytes a label
+//! while sets arrive, and at the end four bytes a label. It knows neither files nor what a series
+//! holds.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -72,9 +73,15 @@ impl IndexBuilder {
         self.rows.count()
     }
 
-    /// Adds the next series. The caller keeps label sets ascending.
+    /// Adds the next series. Label sets come in strictly ascending order; another one is refused
+    /// and not added.
     pub(crate) fn push(&mut self, labels: Labels<'_>) -> Result<()> {
         let ordinal = self.rows.count();
+        if ordinal > 0 && !self.is_after_previous(labels) {
+            return Err(Error::invalid(format!(
+                "series {labels} does not come after the one before: label sets must ascend"
+            )));
+        }
         let mut current = std::mem::take(&mut self.current);
         current.clear();
         for (place, (name, value)) in labels.iter().enumerate() {
@@ -89,7 +96,25 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Finds or adds a label. Neighbours in label order share most labels, place by place, so that is asked first.
+    /// Compares with the set before, whose texts are interned, up to the first difference.
+    fn is_after_previous(&self, labels: Labels<'_>) -> bool {
+        let mut previous = self.previous.iter();
+        for (name, value) in labels.iter() {
+            let Some(label) = previous.next() else {
+                return true;
+            };
+            let old_name = self.names[label.name as usize].text.as_str();
+            let old_value = self.pair_text(&self.pairs[label.value as usize]);
+            match (name, value.as_bytes()).cmp(&(old_name, old_value)) {
+                std::cmp::Ordering::Equal => {}
+                unequal => return unequal.is_gt(),
+            }
+        }
+        false
+    }
+
+    /// Finds or adds a label. Neighbours in label order share most labels, place by place, so that
+    /// is asked first.
     fn intern(&mut self, place: usize, name: &str, value: &str) -> Result<LabelRank> {
         let guess = self.previous.get(place).copied();
         let guess = guess.filter(|label| self.names[label.name as usize].text == name);

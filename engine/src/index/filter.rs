@@ -1,11 +1,11 @@
 //! A small filter over token hashes: answers "surely not" or "maybe", never "surely not" wrongly.
 //!
-//! The layout is a binary fuse filter of 8-bit fingerprints. It is built by `xorf` and read by our own few
-//! lines, so that the bytes on disk mean the same whatever that crate does next. What a token is, and when a
-//! filter may be asked, is `tokens`' business.
+//! The layout is a binary fuse filter of 8-bit fingerprints. It is built by `xorf` and read by our
+//! own few lines, so that the bytes on disk mean the same whatever that crate does next. What a
+//! token is, and when a filter may be asked, is `tokens`' business.
 //!
-//! Bytes: one tag; for [`TAG_FUSE`] then `seed u64, log2 of the segment length u8, segment count u32`, and one
-//! fingerprint byte for each of `(segment count + 2) x segment length` slots.
+//! Bytes: one tag; for [`TAG_FUSE`] then `seed u64, log2 of the segment length u8, segment count
+//! u32`, and one fingerprint byte for each of `(segment count + 2) x segment length` slots.
 
 use xorf::BinaryFuse8;
 
@@ -30,7 +30,8 @@ pub(crate) enum Filter<'a> {
     Fuse(Fuse<'a>),
 }
 
-/// The geometry of a binary fuse filter, checked against its fingerprints: every slot it computes exists.
+/// The geometry of a binary fuse filter, checked against its fingerprints: every slot it computes
+/// exists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fuse<'a> {
     seed: u64,
@@ -39,7 +40,8 @@ pub(crate) struct Fuse<'a> {
     fingerprints: &'a [u8],
 }
 
-/// Appends a filter over distinct `hashes`. A set that no filter can be built for gets "always maybe".
+/// Appends a filter over distinct `hashes`. A set that no filter can be built for gets "always
+/// maybe".
 pub(crate) fn write_filter(hashes: &[u64], out: &mut Vec<u8>) {
     if hashes.is_empty() {
         out.push(TAG_NEVER);
@@ -55,7 +57,8 @@ pub(crate) fn write_filter(hashes: &[u64], out: &mut Vec<u8>) {
         out.push(segment_length.trailing_zeros() as u8);
         out.extend_from_slice(&segments.to_le_bytes());
         out.extend_from_slice(&fuse.fingerprints);
-        // A false "no" is a wrong answer to a query, so what is written is asked before it is trusted.
+        // A false "no" is a wrong answer to a query, so what is written is asked before it is
+        // trusted.
         if let Ok(filter) = Filter::read(&out[start..])
             && hashes.iter().all(|&hash| filter.may_contain(hash))
         {
@@ -95,7 +98,8 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Whether every one of the hashes may have been in the set. No hash at all is no question: maybe.
+    /// Whether every one of the hashes may have been in the set. No hash at all is no question:
+    /// maybe.
     pub(crate) fn may_contain_all(&self, hashes: &[u64]) -> bool {
         hashes.iter().all(|&hash| self.may_contain(hash))
     }
@@ -130,8 +134,9 @@ impl<'a> Fuse<'a> {
     fn may_contain(&self, hash: u64) -> bool {
         let mixed = mix(hash.wrapping_add(self.seed));
         let mask = self.segment_length - 1;
-        // The casts below keep the low bits on purpose. The first slot lies in the first `segments_length`
-        // slots, the other two in the two segments behind it: `read` checked that all of them exist.
+        // The casts below keep the low bits on purpose. The first slot lies in the first
+        // `segments_length` slots, the other two in the two segments behind it: `read` checked that
+        // all of them exist.
         let first = ((u128::from(mixed) * u128::from(self.segments_length)) >> 64) as u32;
         let second = (first + self.segment_length) ^ ((mixed >> 18) as u32 & mask);
         let third = (first + 2 * self.segment_length) ^ (mixed as u32 & mask);
@@ -153,7 +158,7 @@ fn mix(mut value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::tokens::token_hash;
+    use crate::codec::tokens::token_hash;
     use proptest::prelude::*;
 
     fn written(hashes: &[u64]) -> Vec<u8> {

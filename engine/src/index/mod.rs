@@ -1,8 +1,9 @@
-//! From matchers to series: what a sealed block's index is made of, and the selection that the head shares.
+//! From matchers to series: what a sealed block's index is made of, and the selection that the head
+//! shares.
 //!
-//! Everything here works on byte slices and `u32` ordinals. It knows no files, no chunks and no kinds.
-//! Readers take bytes that may be hostile: damage is an error, never a panic and never a wrong answer that a
-//! bound could have caught.
+//! Everything here works on byte slices and `u32` ordinals. It knows no files, no chunks and no
+//! kinds. Readers take bytes that may be hostile: damage is an error, never a panic and never a
+//! wrong answer that a bound could have caught.
 
 pub(crate) mod build;
 pub(crate) mod filter;
@@ -11,4 +12,3 @@ pub(crate) mod rows;
 pub(crate) mod sealed;
 pub(crate) mod select;
 pub(crate) mod symbols;
-pub(crate) mod tokens;

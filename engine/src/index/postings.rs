@@ -2,12 +2,14 @@
 //!
 //! An entry is a varint head whose low bits are the form, then the form's bytes:
 //!
-//! - [`FORM_ONE`]: the rest of the head is the ordinal. Most values of a label with many values are of one series.
+//! - [`FORM_ONE`]: the rest of the head is the ordinal. Most values of a label with many values are
+//!   of one series.
 //! - [`FORM_LIST`]: the rest is a byte length, then varints: the first ordinal, then gaps less one.
-//! - [`FORM_BITMAP`]: the rest is a byte length, then a roaring bitmap in its portable serialisation.
+//! - [`FORM_BITMAP`]: the rest is a byte length, then a roaring bitmap in its portable
+//!   serialisation.
 //!
-//! An entry is never empty. Reading checks that every ordinal is below the number of series. Which value an entry
-//! belongs to is `symbols`' business.
+//! An entry is never empty. Reading checks that every ordinal is below the number of series. Which
+//! value an entry belongs to is `symbols`' business.
 
 use roaring::{MultiOps, RoaringBitmap};
 
@@ -165,7 +167,8 @@ fn beyond(ordinal: u64) -> Error {
     ))
 }
 
-/// Collects many entries into one set: single ordinals as plain bits, bitmaps by one multi-way union.
+/// Collects many entries into one set: single ordinals as plain bits, bitmaps by one multi-way
+/// union.
 pub(crate) struct Gather {
     series_count: u32,
     bits: Vec<u8>,

@@ -1,13 +1,14 @@
 //! The label sets of a block as rows of numbers: row `n` says which values series `n` has.
 //!
-//! A row is a list of (name, value) ranks. Neighbours in label order differ in few labels, so a row is written
-//! as its difference to the one before; every [`ROWS_PER_RESTART`]th row is written in full and can be jumped to.
-//! What the numbers mean is `symbols`' business.
+//! A row is a list of (name, value) ranks. Neighbours in label order differ in few labels, so a row
+//! is written as its difference to the one before; every [`ROWS_PER_RESTART`]th row is written in
+//! full and can be jumped to. What the numbers mean is `symbols`' business.
 //!
 //! A row is a varint head, then
-//! - low bit 1, "same names": the rest is a mask of the places whose value changed; a signed varint for each;
-//! - low bit 0, "full": the rest is a count; for each label the signed step of the name from the previous label's
-//!   (from zero for the first) and the value, both varints.
+//! - low bit 1, "same names": the rest is a mask of the places whose value changed; a signed varint
+//!   for each;
+//! - low bit 0, "full": the rest is a count; for each label the signed step of the name from the
+//!   previous label's (from zero for the first) and the value, both varints.
 
 use crate::codec::bytes::{Cursor, put_varint, put_varint_signed};
 use crate::error::{Error, Result};
@@ -25,7 +26,8 @@ pub(crate) const ROWS_PER_RESTART: u32 = 16;
 /// More labels than this do not fit the mask of a "same names" row.
 const MASK_LABELS_MAX: usize = 56;
 
-/// The most labels a row may claim, far above any limit on label sets: it bounds what damage can make us allocate.
+/// The most labels a row may claim, far above any limit on label sets: it bounds what damage can
+/// make us allocate.
 const LABELS_MAX: usize = 1 << 16;
 
 /// Writes rows one after another.
@@ -185,12 +187,12 @@ impl RowWalk<'_> {
 
     /// Reads on until the row of `ordinal`, which must not lie before the last one that was read.
     pub(crate) fn advance_to(&mut self, ordinal: u32) -> Result<&[LabelRank]> {
-        assert!(ordinal + 1 >= self.next, "a walk goes forward only");
         if ordinal >= self.rows.count {
             return Err(Error::corrupt(format!(
                 "series {ordinal} is beyond the last one"
             )));
         }
+        assert!(ordinal + 1 >= self.next, "a walk goes forward only");
         if ordinal / ROWS_PER_RESTART > self.next / ROWS_PER_RESTART {
             self.seek(ordinal)?;
         }
@@ -347,7 +349,8 @@ mod tests {
         let read_all = |bytes: &[u8]| {
             let Ok(rows) = Rows::read(bytes) else { return };
             for ordinal in 0..rows.count().min(100) {
-                // Errors are fine here: the checksum above tells damage, this only has to survive it.
+                // Errors are fine here: the checksum above tells damage, this only has to survive
+                // it.
                 let _ = rows.row(ordinal, &mut Vec::new());
             }
         };

@@ -1,7 +1,8 @@
 //! The index of a sealed block as queries ask it: selection, label sets, names and values.
 //!
-//! Puts `symbols`, `postings` and `rows` together and chooses the cheap way to each answer. Holds only borrowed
-//! bytes, so it is made anew for each question. Whether the bytes are intact is the block's business.
+//! Puts `symbols`, `postings` and `rows` together and chooses the cheap way to each answer. Holds
+//! only borrowed bytes, so it is made anew for each question. Whether the bytes are intact is the
+//! block's business.
 
 use std::ops::{ControlFlow, Range};
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::index::postings::{Gather, Postings, read_postings};
 use crate::index::rows::{LabelRank, Rows};
 use crate::index::select::IndexView;
-use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values};
+use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values, text};
 use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::re2::Shape;
 use crate::labels::set::put_label;
@@ -21,7 +22,8 @@ use crate::labels::set::put_label;
 /// Reading a series' row costs about this many times what looking at one value costs.
 const ROW_COST: u64 = 4;
 
-/// The symbols and postings of a block, and its rows where those are intact: they only make some answers cheaper.
+/// The symbols and postings of a block, and its rows where those are intact: they only make some
+/// answers cheaper.
 #[derive(Clone, Copy)]
 pub(crate) struct SealedIndex<'a> {
     pub(crate) symbols: Symbols<'a>,
@@ -101,7 +103,8 @@ impl<'a> SealedIndex<'a> {
         read_postings(&mut cursor)?.bitmap(self.series_count)
     }
 
-    /// The series whose value the matcher names or whose value its pattern matches, be the matcher negated or not.
+    /// The series whose value the matcher names or whose value its pattern matches, be the matcher
+    /// negated or not.
     fn affirmed(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap> {
         if matches!(matcher.op(), MatchOp::Equal | MatchOp::NotEqual) {
             return match matcher.value().is_empty() {
@@ -135,9 +138,10 @@ impl<'a> SealedIndex<'a> {
             }
             Shape::General { prefix, inner } => {
                 let ranks = values.with_prefix(prefix)?;
-                found.add_searched(ranks, inner, matcher)?;
+                // What the prefix already holds tells nothing about the values behind it.
+                let literal = if prefix.contains(&**inner) { "" } else { inner };
+                found.add_searched(ranks, literal, matcher)?;
             }
-            _ => found.add_searched(0..values.count(), "", matcher)?,
         }
         Ok(found.gather.finish())
     }
@@ -175,37 +179,26 @@ impl<'a> SealedIndex<'a> {
         Ok(kept)
     }
 
-    /// Appends the canonical bytes of a series' label set.
-    pub(crate) fn labels(&self, row: &[LabelRank], out: &mut Vec<u8>) -> Result<()> {
-        let mut previous = None;
-        for label in row {
-            // Canonical bytes have ascending names; a row that has not is damage that a checksum missed.
-            if previous.is_some_and(|previous| previous >= label.name) {
-                return Err(Error::corrupt("the names of a label row are out of order"));
-            }
-            previous = Some(label.name);
-            let (name, values) = self
-                .symbols
-                .name(label.name)
-                .zip(self.symbols.values(label.name))
-                .ok_or_else(|| Error::corrupt("a label row names a label that is not there"))?;
-            let value = values.value(label.value)?;
-            if value.is_empty() || name.is_empty() {
-                return Err(Error::corrupt("a label row has an empty label"));
-            }
-            put_label(out, name, value);
+    /// Puts the texts of a row together; keep it to go on with the next row, which mostly shares
+    /// them.
+    pub(crate) fn label_texts(&self) -> LabelTexts<'a> {
+        LabelTexts {
+            symbols: self.symbols,
+            ranks: Vec::new(),
+            texts: Vec::new(),
         }
-        Ok(())
     }
 
-    /// Calls `each` with the label names in order, all of them or those that a series of `within` has.
+    /// Calls `each` with the label names in order, all of them or those that a series of `within`
+    /// has.
     pub(crate) fn label_names(
         &self,
         within: Option<&RoaringBitmap>,
         mut each: impl FnMut(&'a str) -> ControlFlow<()>,
     ) -> Result<()> {
         for rank in 0..self.symbols.name_count() {
-            // A directory has fewer names than bytes, and a section less than 4 GiB of them in practice.
+            // A directory has fewer names than bytes, and a section less than 4 GiB of them in
+            // practice.
             let Ok(rank) = u32::try_from(rank) else { break };
             let Some((name, values)) = self.symbols.name(rank).zip(self.symbols.values(rank))
             else {
@@ -223,7 +216,8 @@ impl<'a> SealedIndex<'a> {
         Ok(())
     }
 
-    /// Calls `each` with the values of a name in order, all of them or those that a series of `within` has.
+    /// Calls `each` with the values of a name in order, all of them or those that a series of
+    /// `within` has.
     pub(crate) fn label_values(
         &self,
         name: &str,
@@ -265,6 +259,55 @@ impl<'a> SealedIndex<'a> {
                 false => Ok(ControlFlow::Continue(())),
             }
         })
+    }
+}
+
+/// The texts of a row's labels, kept for the next row.
+pub(crate) struct LabelTexts<'a> {
+    symbols: Symbols<'a>,
+    ranks: Vec<LabelRank>,
+    texts: Vec<(&'a str, &'a str)>,
+}
+
+impl LabelTexts<'_> {
+    /// Appends the canonical bytes of the label set that a row stands for.
+    pub(crate) fn append(&mut self, row: &[LabelRank], out: &mut Vec<u8>) -> Result<()> {
+        // Canonical bytes have ascending names; a row that has not is damage that a checksum
+        // missed.
+        if !row.is_sorted_by(|left, right| left.name < right.name) {
+            return Err(Error::corrupt("the names of a label row are out of order"));
+        }
+        self.ranks.truncate(row.len());
+        self.texts.truncate(row.len());
+        for (place, &label) in row.iter().enumerate() {
+            if self.ranks.get(place) != Some(&label) {
+                self.replace(place, label)?;
+            }
+            let (name, value) = self.texts[place];
+            put_label(out, name, value);
+        }
+        Ok(())
+    }
+
+    /// Looks a label up for a place that exists or comes next.
+    fn replace(&mut self, place: usize, label: LabelRank) -> Result<()> {
+        let (name, values) = self
+            .symbols
+            .name(label.name)
+            .zip(self.symbols.values(label.name))
+            .ok_or_else(|| Error::corrupt("a label row names a label that is not there"))?;
+        let value = values.value(label.value)?;
+        if value.is_empty() || name.is_empty() {
+            return Err(Error::corrupt("a label row has an empty label"));
+        }
+        if place < self.ranks.len() {
+            self.ranks[place] = label;
+            self.texts[place] = (name, value);
+        } else {
+            self.ranks.push(label);
+            self.texts.push((name, value));
+        }
+        Ok(())
     }
 }
 
@@ -319,7 +362,8 @@ impl<'a> Entries<'a> {
     /// The entry of a rank below the count of values.
     fn entry(&mut self, rank: u32) -> Result<Postings<'a>> {
         let block = rank / VALUES_PER_RESTART;
-        // Entries follow each other over block borders too, so a cursor at the border needs no jump.
+        // Entries follow each other over block borders too, so a cursor at the border needs no
+        // jump.
         if self.next > rank || self.next < block * VALUES_PER_RESTART {
             self.cursor = postings_at(self.postings, self.values.postings_position(block))?;
             self.next = block * VALUES_PER_RESTART;
@@ -353,7 +397,8 @@ impl<'a> Found<'a> {
         self.gather.add(self.entries.entry(rank)?)
     }
 
-    /// Adds the values of a range that the matcher's pattern matches; all of those contain `literal`.
+    /// Adds the values of a range that the matcher's pattern matches; all of those contain
+    /// `literal`.
     fn add_searched(&mut self, ranks: Range<u32>, literal: &str, matcher: &Matcher) -> Result<()> {
         let negated = matches!(matcher.op(), MatchOp::NotEqual | MatchOp::NotRegex);
         let values = self.values;
@@ -366,7 +411,7 @@ impl<'a> Found<'a> {
             });
         }
         values.for_each_containing(ranks, literal, |rank, value| {
-            match matcher.matches(value) != negated {
+            match matcher.matches(text(value)?) != negated {
                 true => self.add(rank),
                 false => Ok(()),
             }

@@ -1,8 +1,8 @@
 //! Which series a list of matchers selects, for anything that has an inverted index.
 //!
-//! Owns the meaning, which is Prometheus': every matcher must hold, and a label that a series lacks counts as
-//! empty. Knows neither where postings lie nor how values are searched: that is the view's business, and the
-//! head and sealed blocks each have one.
+//! Owns the meaning, which is Prometheus': every matcher must hold, and a label that a series lacks
+//! counts as empty. Knows neither where postings lie nor how values are searched: that is the
+//! view's business, and the head and sealed blocks each have one.
 
 use roaring::RoaringBitmap;
 
@@ -21,8 +21,8 @@ pub(crate) trait IndexView {
     /// The series that have the label, with whatever value.
     fn with_label(&self, name: &str) -> Result<RoaringBitmap>;
 
-    /// The series that have the label with a value that the matcher accepts. Series without it are not among
-    /// them, even where the matcher accepts the empty string.
+    /// The series that have the label with a value that the matcher accepts. Series without it are
+    /// not among them, even where the matcher accepts the empty string.
     fn matching(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap>;
 
     /// The series that have the label with a value that the matcher refuses.
@@ -30,8 +30,8 @@ pub(crate) trait IndexView {
         Ok(self.with_label(name)? - self.matching(name, matcher)?)
     }
 
-    /// The series of `within` for which the matcher holds, absent labels counting as empty; `None` where asking
-    /// them one by one would not be cheaper than `matching`.
+    /// The series of `within` for which the matcher holds, absent labels counting as empty; `None`
+    /// where asking them one by one would not be cheaper than `matching`.
     fn filter(&self, _within: &RoaringBitmap, _matcher: &Matcher) -> Result<Option<RoaringBitmap>> {
         Ok(None)
     }
@@ -45,7 +45,10 @@ enum Constraint {
 }
 
 /// The series for which every matcher holds; all series where there is no matcher.
-pub(crate) fn select(view: &impl IndexView, matchers: &[Matcher]) -> Result<RoaringBitmap> {
+pub(crate) fn select(
+    view: &(impl IndexView + ?Sized),
+    matchers: &[Matcher],
+) -> Result<RoaringBitmap> {
     let mut ordered: Vec<&Matcher> = matchers.iter().collect();
     ordered.sort_by_key(|matcher| cost(matcher));
     // `None` stands for every series, which is dear to write down and often never needed.
@@ -74,7 +77,7 @@ pub(crate) fn select(view: &impl IndexView, matchers: &[Matcher]) -> Result<Roar
     }
 }
 
-fn constraint(view: &impl IndexView, matcher: &Matcher) -> Result<Constraint> {
+fn constraint(view: &(impl IndexView + ?Sized), matcher: &Matcher) -> Result<Constraint> {
     let (name, value) = (matcher.name(), matcher.value());
     Ok(match matcher.op() {
         MatchOp::Equal if value.is_empty() => Constraint::Drop(view.with_label(name)?),
@@ -85,7 +88,8 @@ fn constraint(view: &impl IndexView, matcher: &Matcher) -> Result<Constraint> {
             None => Constraint::Nothing,
         },
         MatchOp::Regex if matches!(matcher.shape(), Shape::Any) => Constraint::Nothing,
-        // The series without the label match too, and only the postings of the others are known: subtract.
+        // The series without the label match too, and only the postings of the others are known:
+        // subtract.
         MatchOp::Regex | MatchOp::NotRegex if matcher.matches_empty() => {
             Constraint::Drop(view.refusing(name, matcher)?)
         }

@@ -1,14 +1,16 @@
 //! Label names and values of a sealed block, sorted, read where they lie.
 //!
-//! The values of one name stand one behind the other in an arena, each closed by [`VALUE_END`], a byte that UTF-8
-//! never has. So a substring is searched by one pass over the arena: no hit can straddle two values. A table
-//! with a place for every [`VALUES_PER_RESTART`]th value serves equality, prefixes and access by rank. The
-//! numbers behind the choice are in docs/decisions/block.md.
+//! The values of one name stand one behind the other in an arena, each closed by [`VALUE_END`], a
+//! byte that UTF-8 never has. So a substring is searched by one pass over the arena: no hit can
+//! straddle two values. A table with a place for every [`VALUES_PER_RESTART`]th value serves
+//! equality, prefixes and access by rank. The numbers behind the choice are in
+//! docs/decisions/block.md.
 //!
-//! Layout: `varint name count, varint directory length`, the directory, then for each name its arena and its table.
-//! A directory entry: `name` behind a varint length, `varint value count, varint arena length, varint postings
-//! base`. A table entry: `u32` offset into the arena, `u32` offset of the value's postings from the postings base.
-//! What lies at the postings base is the business of `sealed`.
+//! Layout: `varint name count, varint directory length`, the directory, then for each name its
+//! arena and its table. A directory entry: `name` behind a varint length, `varint value count,
+//! varint arena length, varint postings base`. A table entry: `u32` offset into the arena, `u32`
+//! offset of the value's postings from the postings base. What lies at the postings base is the
+//! business of `sealed`.
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,7 +23,7 @@ use crate::error::{Error, Result};
 const VALUE_END: u8 = 0xff;
 
 /// Every so many values one has a place in the table.
-pub(crate) const VALUES_PER_RESTART: u32 = 16;
+pub(crate) const VALUES_PER_RESTART: u32 = 8;
 
 const RESTART_BYTES: usize = 8;
 
@@ -114,7 +116,8 @@ struct NameEntry {
 }
 
 impl SymbolDirectory {
-    /// Reads the directory and checks that every part it names lies in the section, and nothing else does.
+    /// Reads the directory and checks that every part it names lies in the section, and nothing
+    /// else does.
     pub(crate) fn read(section: &[u8]) -> Result<Self> {
         let mut cursor = Cursor::new(section);
         let count = cursor.length(section.len(), "the number of label names")?;
@@ -285,12 +288,13 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// Calls `each` with the ranks and values of a range that contain `literal`, in order, each once.
+    /// Calls `each` with the ranks and the bytes of the values of a range that contain `literal`,
+    /// in order.
     pub(crate) fn for_each_containing(
         &self,
         ranks: Range<u32>,
         literal: &str,
-        mut each: impl FnMut(u32, &'a str) -> Result<()>,
+        mut each: impl FnMut(u32, &'a [u8]) -> Result<()>,
     ) -> Result<()> {
         if ranks.is_empty() {
             return Ok(());
@@ -308,12 +312,13 @@ impl<'a> Values<'a> {
             let (rank, start) = locate.advance_to(position + found)?;
             let value = value_at(self.arena, start)?;
             position = start + value.len() + 1;
-            each(rank, text(value)?)?;
+            each(rank, value)?;
         }
         Ok(())
     }
 
-    /// The first rank whose value is not `below`, which holds for the values up to some rank and none after it.
+    /// The first rank whose value is not `below`, which holds for the values up to some rank and
+    /// none after it.
     fn lower_bound(&self, below: impl Fn(&[u8]) -> bool) -> Result<u32> {
         let (mut low, mut high) = (0u32, self.blocks());
         while low < high {
@@ -433,7 +438,8 @@ fn value_at(arena: &[u8], start: usize) -> Result<&[u8]> {
     Ok(&rest[..end])
 }
 
-fn text(value: &[u8]) -> Result<&str> {
+/// A value as text; values are not checked before they are looked at.
+pub(crate) fn text(value: &[u8]) -> Result<&str> {
     std::str::from_utf8(value).map_err(|_| Error::corrupt("a label value is not UTF-8"))
 }
 
@@ -462,7 +468,7 @@ mod tests {
         let mut found = Vec::new();
         values
             .for_each_containing(ranks, literal, |rank, value| {
-                assert_eq!(values.value(rank).unwrap(), value);
+                assert_eq!(values.value(rank).unwrap().as_bytes(), value);
                 found.push(rank);
                 Ok(())
             })
@@ -500,7 +506,8 @@ mod tests {
                 let all = ranks_where(&|value| value.contains(&probe));
                 prop_assert_eq!(containing(values, 0..values.count(), &probe), all.clone());
                 let cut = cut.min(values.count());
-                let (low, high): (Vec<u32>, Vec<u32>) = all.into_iter().partition(|&rank| rank < cut);
+                let (low, high): (Vec<u32>, Vec<u32>) =
+                    all.into_iter().partition(|&rank| rank < cut);
                 prop_assert_eq!(containing(values, 0..cut, &probe), low);
                 prop_assert_eq!(containing(values, cut..values.count(), &probe), high);
             }

@@ -30,7 +30,8 @@ pub(crate) trait Fs: Send + Sync + 'static {
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Makes the bytes of a file durable that somebody else wrote: an earlier process, before it died.
+    /// Makes the bytes of a file durable that somebody else wrote: an earlier process, before it
+    /// died.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive advisory lock on a file (created if absent), or `WouldBlock` if somebody
     /// holds it.

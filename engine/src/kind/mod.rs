@@ -55,7 +55,7 @@ impl std::fmt::Display for Refusal {
 
 /// What became of an offered entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Accepted,
     /// The identical entry is already there: fine, and nothing to log.
     Duplicate,
@@ -64,7 +64,7 @@ pub(crate) enum Verdict {
 
 /// When an entry arrives, as the head counts batches.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// The batch's place in the head's order.
     pub(crate) seq: u64,
     /// Every reader, present and future, sees at least the batches up to this one.
@@ -78,20 +78,20 @@ pub(crate) struct Arrival {
 
 /// Whether entries behind the newest of their series are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Late {
+pub enum Late {
     Taken,
     Refused,
 }
 
 /// The newest entry of a series: its time and a fingerprint of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Newest {
+pub struct Newest {
     pub(crate) time: Ticks,
     pub(crate) value: u64,
 }
 
 /// One chunk ready for a block: its strips and what a block's index says about it.
-pub(crate) struct SealedChunk<'a> {
+pub struct SealedChunk<'a> {
     pub(crate) range: TickRange,
     pub(crate) count: u32,
     pub(crate) encoding: u8,
@@ -100,19 +100,19 @@ pub(crate) struct SealedChunk<'a> {
 }
 
 /// Where a kind's encoder hands its chunks.
-pub(crate) type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
+pub type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
 
 /// Where a kind's decoder fetches the strips of the chunk at hand.
-pub(crate) type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
+pub type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
 
 /// State that a log record's entries share, so that each is a small delta to the one before.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RecordState {
+pub struct RecordState {
     pub(crate) time: i64,
 }
 
 /// Columns of one series in time order.
-pub(crate) trait Columns: Clone + Send + Sync + Sized {
+pub trait Columns: Clone + Send + Sync + Sized {
     fn count(&self) -> usize;
     fn ticks(&self) -> &[i64];
     /// Whether entry `index` and `other`'s entry `other_index`, at equal times, are one entry to a
@@ -131,11 +131,6 @@ pub(crate) trait Columns: Clone + Send + Sync + Sized {
 }
 
 /// What a kind is made of. Public only as a bound; nobody outside can name or implement it.
-#[allow(
-    private_interfaces,
-    private_bounds,
-    reason = "sealed: the door exports Kind, never Parts"
-)]
 pub trait Parts: Sized + Send + Sync + 'static {
     /// The kind's name, as in directory names and messages.
     const NAME: &'static str;
@@ -193,7 +188,7 @@ pub trait Parts: Sized + Send + Sync + 'static {
 
 /// Buffers that sealing reuses from chunk to chunk.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     pub(crate) strips: [Vec<u8>; 4],
     pub(crate) numbers: Vec<i64>,
     pub(crate) tokens: Vec<u64>,

@@ -90,12 +90,16 @@ impl Manifest {
     /// `Litter::MustStay`. Damage is not settled: until the next commit every open reports it
     /// again.
     pub(crate) fn open(fs: Arc<dyn Fs>, dir: &Path) -> Result<(Manifest, Opened)> {
-        let failed = |error| Error::io(error, "making the manifest folder", dir);
-        fs.create_dir_all(dir).map_err(failed)?;
-        if let Some(parent) = dir.parent() {
-            fs.sync_dir(parent).map_err(failed)?;
-        }
         let found = recover(&*fs, dir)?;
+        // The first file is created only after the folder's own name is durable, so where there is
+        // a file that has been seen to.
+        if found.numbers.is_empty() {
+            let failed = |error| Error::io(error, "making the manifest folder", dir);
+            fs.create_dir_all(dir).map_err(failed)?;
+            if let Some(parent) = dir.parent() {
+                fs.sync_dir(parent).map_err(failed)?;
+            }
+        }
         let mut manifest = Manifest::new(fs, dir, &found);
         let mut litter = Litter::MustStay;
         if found.version.sequence == 0 {
@@ -141,7 +145,10 @@ impl Manifest {
             fs,
             dir: dir.to_path_buf(),
             version: Arc::new(found.version.clone()),
-            next_number: found.numbers.last().map_or(1, |highest| highest + 1),
+            next_number: found
+                .numbers
+                .last()
+                .map_or(1, |highest| highest.saturating_add(1)),
             next: Next::Checkpoint,
             deltas: 0,
             delta_bytes: 0,
@@ -200,7 +207,7 @@ impl Manifest {
         let bytes = file::encode(&record)?;
         // From here on the file may exist: whatever happens, its number is spent and, until it is
         // known to be durable, nothing may build on it.
-        self.next_number += 1;
+        self.next_number = self.next_number.saturating_add(1);
         self.next = Next::Checkpoint;
         self.set_broken_aside()?;
         self.write(record.number, &bytes)?;

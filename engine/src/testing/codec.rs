@@ -1,7 +1,8 @@
 //! Codecs for benches, and the bodies of their fuzz targets.
 //!
-//! A fuzz body takes arbitrary bytes. It reads them as a format, which may fail but not panic, and what was
-//! read must survive being written and read again; then it takes them as plain numbers to write and read.
+//! A fuzz body takes arbitrary bytes. It reads them as a format, which may fail but not panic, and
+//! what was read must survive being written and read again; then it takes them as plain numbers to
+//! write and read.
 
 use crate::codec::bytes::Cursor;
 use crate::codec::stream::FloatStream;
@@ -10,8 +11,8 @@ use crate::error::Result;
 
 pub use crate::codec::histogram::{BucketCounts, Counts, Histogram, ResetHint, Span};
 
-/// The most entries that fuzz bodies ask a decoder for: a few bytes may rightly stand for a full chunk, which
-/// would make every run slow.
+/// The most entries that fuzz bodies ask a decoder for: a few bytes may rightly stand for a full
+/// chunk, which would make every run slow.
 const FUZZ_ENTRIES_MAX: u16 = 2048;
 
 /// An open float stream.

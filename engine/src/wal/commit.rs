@@ -1,8 +1,8 @@
 //! The write path: a record takes its place in the order, waits for its group, and is acknowledged.
 //!
-//! Group commit without a thread: of those who wait, one leads. It takes all that was submitted so far,
-//! writes and syncs it without holding the lock, and wakes the rest; what was submitted meanwhile is the next
-//! group. So the slower the disk, the larger the groups.
+//! Group commit without a thread: of those who wait, one leads. It takes all that was submitted so
+//! far, writes and syncs it without holding the lock, and wakes the rest; what was submitted
+//! meanwhile is the next group. So the slower the disk, the larger the groups.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -98,7 +98,10 @@ impl Shared {
         let mut state = self.state.lock();
         state.usable()?;
         if state.era != era {
-            return Err(Error::new(ErrorKind::ReadOnly, "the log failed and was revived meanwhile"));
+            return Err(Error::new(
+                ErrorKind::ReadOnly,
+                "the log failed and was revived meanwhile",
+            ));
         }
         let was_synced = state.is_synced();
         let lsn = state.next;
@@ -133,7 +136,8 @@ impl Shared {
         }
     }
 
-    /// Returns once everything up to `lsn` has reached the goal, leading a commit if nobody else does.
+    /// Returns once everything up to `lsn` has reached the goal, leading a commit if nobody else
+    /// does.
     pub(super) fn wait(&self, lsn: u64, goal: Goal) -> Result<()> {
         let mut state = self.state.lock();
         assert!(

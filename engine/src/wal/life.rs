@@ -1,4 +1,5 @@
-//! The log's life besides writing: open, release, revive, close, and the thread that syncs now and then.
+//! The log's life besides writing: open, release, revive, close, and the thread that syncs now and
+//! then.
 
 use std::io;
 use std::path::Path;
@@ -18,13 +19,13 @@ use crate::config::Durability;
 use crate::error::{Error, Result};
 use crate::io::Fs;
 
-/// How many refused ranges are remembered for waiters that have not asked yet. Nobody sleeps through more
-/// revivals than that.
+/// How many refused ranges are remembered for waiters that have not asked yet. Nobody sleeps
+/// through more revivals than that.
 const VOID_RANGES_MAX: usize = 1000;
 
 impl Wal {
-    /// Replays the log in `dir` (created at the first write) and makes it ready for more. `floor` is the
-    /// lowest LSN that is not in a block.
+    /// Replays the log in `dir` (created at the first write) and makes it ready for more. `floor`
+    /// is the lowest LSN that is not in a block.
     pub(crate) fn open(
         fs: Arc<dyn Fs>,
         dir: &Path,
@@ -60,7 +61,8 @@ impl Wal {
         replay::replay(fs, dir, floor, sink)
     }
 
-    /// Unlinks the segments whose frames all lie below `floor`, but never the newest, and says how many.
+    /// Unlinks the segments whose frames all lie below `floor`, but never the newest, and says how
+    /// many.
     pub(crate) fn release(&self, floor: Lsn) -> Result<u32> {
         let mut count = 0;
         while let Some(segment) = self.oldest_below(floor) {
@@ -92,9 +94,10 @@ impl Wal {
         }
     }
 
-    /// Takes writes again after a failure, in a new segment. Everything submitted that was not acknowledged
-    /// is void for ever: its callers were refused, so no replay may bring it back. `acknowledged` is what
-    /// the caller has told the world; it cannot exceed what this log has told the caller.
+    /// Takes writes again after a failure, in a new segment. Everything submitted that was not
+    /// acknowledged is void for ever: its callers were refused, so no replay may bring it back.
+    /// `acknowledged` is what the caller has told the world; it cannot exceed what this log has
+    /// told the caller.
     pub(crate) fn revive(&self, acknowledged: Lsn) -> Result<()> {
         let shared = &self.shared;
         let mut state = shared.state.lock();
@@ -149,7 +152,8 @@ impl Wal {
         self.shared.unsynced.notify_all();
         self.shared.progress.notify_all();
         if let Some(syncer) = self.syncer.lock().take() {
-            // A panic there has been reported by its own thread, and there is nothing left to undo here.
+            // A panic there has been reported by its own thread, and there is nothing left to undo
+            // here.
             let _ = syncer.join();
         }
     }

@@ -1,9 +1,10 @@
-//! The log: everything that was acknowledged and is not yet in a block, in one order for all tenants and
-//! kinds.
+//! The log: everything that was acknowledged and is not yet in a block, in one order for all
+//! tenants and kinds.
 //!
-//! Promises: an acknowledged record is replayed after any crash (as far as the durability chosen says), in
-//! the order of submission; a refused one never once the log is revived; damage is reported and does not
-//! hide what lies behind it. Refuses to know what is in a record. The file format is docs/format/wal.md.
+//! Promises: an acknowledged record is replayed after any crash (as far as the durability chosen
+//! says), in the order of submission; a refused one never once the log is revived; damage is
+//! reported and does not hide what lies behind it. Refuses to know what is in a record. The file
+//! format is docs/format/wal.md.
 
 mod commit;
 mod frame;
@@ -32,8 +33,8 @@ pub(crate) use fuzz::fuzz_wal;
 pub(crate) use options::{BODY_BYTES_MAX, TENANT_BYTES_MAX, WalOptions};
 pub(crate) use replay::{Damage, ReplayReport};
 
-/// A record's place in the log. They rise by one, across reopening too, except where some were refused or
-/// torn. The first is 1; 0 stands for "none".
+/// A record's place in the log. They rise by one, across reopening too, except where some were
+/// refused or torn. The first is 1; 0 stands for "none".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Lsn(pub u64);
 
@@ -45,8 +46,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) kind: u8,
     pub(crate) record: u8,
     pub(crate) body: &'a [u8],
-    /// The log proves that it was on stable storage before the last stop. Otherwise it may just as well have
-    /// been lost: it may never have been acknowledged.
+    /// The log proves that it was on stable storage before the last stop. Otherwise it may just as
+    /// well have been lost: it may never have been acknowledged.
     pub(crate) proven: bool,
 }
 
@@ -59,17 +60,17 @@ pub(crate) struct Wal {
 }
 
 impl Wal {
-    /// Waits for buffer space for a record of `body_bytes`. To be called before taking locks, since it may
-    /// wait for the disk, as [`Wal::submit`] does not.
+    /// Waits for buffer space for a record of `body_bytes`. To be called before taking locks, since
+    /// it may wait for the disk, as [`Wal::submit`] does not.
     pub(crate) fn admit(&self, tenant: &str, body_bytes: usize) -> Result<()> {
         self.shared.admit(commit::record_bytes(tenant, body_bytes))
     }
 
-    /// Gives a record its place in the order. Never waits for the disk; the record is not safe before
-    /// [`Wal::wait`] says so.
+    /// Gives a record its place in the order. Never waits for the disk; the record is not safe
+    /// before [`Wal::wait`] says so.
     ///
-    /// `era` is what [`Wal::era`] said when the caller last knew its own state to agree with the log: if the
-    /// log has been revived since, the caller has refused records to take back first.
+    /// `era` is what [`Wal::era`] said when the caller last knew its own state to agree with the
+    /// log: if the log has been revived since, the caller has refused records to take back first.
     pub(crate) fn submit(
         &self,
         era: u64,
@@ -81,7 +82,8 @@ impl Wal {
         self.shared.submit(era, tenant, kind, record, body)
     }
 
-    /// Returns once the record is as safe as the durability chosen asks; an error means that it was refused.
+    /// Returns once the record is as safe as the durability chosen asks; an error means that it was
+    /// refused.
     pub(crate) fn wait(&self, lsn: Lsn) -> Result<()> {
         self.shared.wait(lsn.0, self.shared.goal())
     }

@@ -13,10 +13,11 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct WalOptions {
     /// When a write counts as acknowledged.
     pub(crate) durability: Durability,
-    /// A segment that would outgrow this is sealed and the next one started. A single frame may be longer.
+    /// A segment that would outgrow this is sealed and the next one started. A single frame may be
+    /// longer.
     pub(crate) segment_bytes: u64,
-    /// How many bytes may await their group commit before [`super::Wal::admit`] makes writers wait. Each
-    /// writer already admitted may still add its own record on top.
+    /// How many bytes may await their group commit before [`super::Wal::admit`] makes writers wait.
+    /// Each writer already admitted may still add its own record on top.
     pub(crate) buffer_bytes: usize,
 }
 

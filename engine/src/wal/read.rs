@@ -1,15 +1,19 @@
 //! Reads one segment, frame by frame, and finds the next frame behind damage.
 //!
-//! Promises: a frame it hands out passed every checksum, LSNs only rise, and memory is bounded by a chunk or
-//! the longest valid frame. Whether a bad stretch is a torn tail or damage is not decided here.
+//! Promises: a frame it hands out passed every checksum, LSNs only rise, and memory is bounded by a
+//! chunk or the longest valid frame. Whether a bad stretch is a torn tail or damage is not decided
+//! here.
 
+use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::frame::{self, FRAME_ALIGN, FRAME_BYTES_MIN, FRAME_HEADER_BYTES, FrameHeader, MARKER};
 use super::segment::SEGMENT_HEADER_BYTES;
 use crate::io::ReadFile;
 
-/// How much is read at once: large enough that the calls cost nothing, small enough to stay in the cache.
+/// How much is read at once: large enough that the calls cost nothing, small enough to stay in the
+/// cache.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// One segment being read.
@@ -68,7 +72,7 @@ impl SegmentReader {
         self.expected
     }
 
-    pub(super) fn step(&mut self) -> std::io::Result<Step<'_>> {
+    pub(super) fn step(&mut self) -> io::Result<Step<'_>> {
         if self.at >= self.length {
             return Ok(Step::End);
         }
@@ -80,10 +84,10 @@ impl SegmentReader {
         let start = self.at;
         self.at = start + header.frame_bytes() as u64;
         self.expected = header.lsn + 1;
-        let bytes = self.held(start, header.frame_bytes());
+        let bytes = self.held_slice(self.held(start, header.frame_bytes()));
         let (tenant, body) = header
             .split(&bytes[FRAME_HEADER_BYTES..])
-            .expect("look has checked the payload");
+            .expect("look has checked it");
         Ok(Step::Frame {
             header,
             tenant,
@@ -92,7 +96,7 @@ impl SegmentReader {
     }
 
     /// Goes on behind a bad frame: from `resume` to the next valid frame or the end.
-    fn skip(&mut self, mut resume: u64) -> std::io::Result<Step<'_>> {
+    fn skip(&mut self, mut resume: u64) -> io::Result<Step<'_>> {
         let offset = self.at;
         let mut next = None;
         while let Some(candidate) = self.find_marker(resume)? {
@@ -120,7 +124,7 @@ impl SegmentReader {
     }
 
     /// Whether a frame lies at `offset` whose LSN is between the expected one and `lsn_max`.
-    fn look(&mut self, offset: u64, lsn_max: u64) -> std::io::Result<Found> {
+    fn look(&mut self, offset: u64, lsn_max: u64) -> io::Result<Found> {
         let left = self.length - offset;
         if left < FRAME_HEADER_BYTES as u64 {
             return Ok(Found::Nothing);
@@ -138,14 +142,15 @@ impl SegmentReader {
             return Ok(Found::BadPayload(self.length));
         }
         let bytes = self.hold(offset, header.frame_bytes())?;
-        match header.split(&self.held_slice(bytes)[FRAME_HEADER_BYTES..]) {
-            Some(_) => Ok(Found::Frame(header)),
-            None => Ok(Found::BadPayload(end)),
+        let behind = &self.held_slice(bytes)[FRAME_HEADER_BYTES..];
+        if header.matches(behind) && header.split(behind).is_some() {
+            return Ok(Found::Frame(header));
         }
+        Ok(Found::BadPayload(end))
     }
 
     /// The first place from `from` on where a frame may start.
-    fn find_marker(&mut self, from: u64) -> std::io::Result<Option<u64>> {
+    fn find_marker(&mut self, from: u64) -> io::Result<Option<u64>> {
         let mut at = from;
         while at < self.length && self.length - at >= FRAME_HEADER_BYTES as u64 {
             let range = self.hold(at, FRAME_HEADER_BYTES)?;
@@ -163,7 +168,7 @@ impl SegmentReader {
     }
 
     /// Makes the chunk hold `count` bytes from `offset` on, which the file has, and says where.
-    fn hold(&mut self, offset: u64, count: usize) -> std::io::Result<std::ops::Range<usize>> {
+    fn hold(&mut self, offset: u64, count: usize) -> io::Result<Range<usize>> {
         let held_to = self.chunk_at + self.chunk.len() as u64;
         if offset < self.chunk_at || offset + count as u64 > held_to {
             let left = usize::try_from(self.length - offset).unwrap_or(usize::MAX);
@@ -174,21 +179,16 @@ impl SegmentReader {
             self.chunk = chunk;
             self.chunk_at = offset;
         }
-        let start = self.place(offset);
-        Ok(start..start + count)
+        Ok(self.held(offset, count))
     }
 
-    fn held(&self, offset: u64, count: usize) -> &[u8] {
-        let start = self.place(offset);
-        &self.chunk[start..start + count]
+    /// Where in the chunk bytes lie that it holds.
+    fn held(&self, offset: u64, count: usize) -> Range<usize> {
+        let start = usize::try_from(offset - self.chunk_at).expect("an offset in the chunk fits");
+        start..start + count
     }
 
-    fn held_slice(&self, range: std::ops::Range<usize>) -> &[u8] {
+    fn held_slice(&self, range: Range<usize>) -> &[u8] {
         &self.chunk[range]
-    }
-
-    /// Where in the chunk an offset lies that the chunk holds.
-    fn place(&self, offset: u64) -> usize {
-        usize::try_from(offset - self.chunk_at).expect("an offset in the chunk fits")
     }
 }

@@ -1,8 +1,9 @@
 //! Reads the whole log back: which frames count, which are void, and what was lost.
 //!
-//! A bad stretch at the very end of the log is a torn tail: nobody can have been told that it was safe, or a
-//! later segment would follow. A bad stretch with anything valid behind it is damage: it is reported, and
-//! the frames behind it are replayed all the same, since they may have been acknowledged. Writes nothing.
+//! A bad stretch at the very end of the log is a torn tail: nobody can have been told that it was
+//! safe, or a later segment would follow. A bad stretch with anything valid behind it is damage: it
+//! is reported, and the frames behind it are replayed all the same, since they may have been
+//! acknowledged. Writes nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,8 +76,8 @@ impl Damage {
 /// Receives each frame.
 pub(crate) type Sink<'a> = dyn FnMut(Frame<'_>) -> Result<()> + 'a;
 
-/// Reads the log in `dir` and hands every frame that counts, from `floor` on, to `sink`. Frames below
-/// `floor` are in blocks and not missed.
+/// Reads the log in `dir` and hands every frame that counts, from `floor` on, to `sink`. Frames
+/// below `floor` are in blocks and not missed.
 pub(super) fn replay(
     fs: &dyn Fs,
     dir: &Path,
@@ -98,8 +99,8 @@ pub(super) fn replay(
     Ok(replay.finish(&segments))
 }
 
-/// A segment opened for replay. Handles are taken before the first frame is handed out, so that a writer
-/// which unlinks segments meanwhile cannot pull them away half-way.
+/// A segment opened for replay. Handles are taken before the first frame is handed out, so that a
+/// writer which unlinks segments meanwhile cannot pull them away half-way.
 struct OpenSegment {
     path: PathBuf,
     first: u64,
@@ -218,9 +219,9 @@ impl Replay {
         }
     }
 
-    /// Leaves out segments at the end that never began (a crash at their creation), and learns what was
-    /// durable: that is best known by the last frames, and needed at the first. Older segments know nothing
-    /// that a later header does not.
+    /// Leaves out segments at the end that never began (a crash at their creation), and learns what
+    /// was durable: that is best known by the last frames, and needed at the first. Older segments
+    /// know nothing that a later header does not.
     fn look_ahead<'a>(&mut self, mut segments: &'a [OpenSegment]) -> Result<&'a [OpenSegment]> {
         while let Some((last, before)) = segments.split_last() {
             let mut has_frames = false;

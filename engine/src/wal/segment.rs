@@ -27,8 +27,8 @@ const _: () = assert!(SEGMENT_HEADER_BYTES.is_multiple_of(super::frame::FRAME_AL
 pub(super) struct SegmentHeader {
     /// The LSN that its first frame has.
     pub(super) first: u64,
-    /// Every frame of an earlier segment with this LSN or a higher one is void: it was refused to its
-    /// caller, or torn. At most `first`.
+    /// Every frame of an earlier segment with this LSN or a higher one is void: it was refused to
+    /// its caller, or torn. At most `first`.
     pub(super) void_from: u64,
     /// The highest LSN that was durable when the segment was started.
     pub(super) durable: u64,
@@ -63,8 +63,8 @@ impl SegmentHeader {
         bytes
     }
 
-    /// Reads the header of the segment that its name says starts at `first`. Only another version is an
-    /// error: a bad header does not keep a reader from the frames.
+    /// Reads the header of the segment that its name says starts at `first`. Only another version
+    /// is an error: a bad header does not keep a reader from the frames.
     pub(super) fn decode(bytes: &[u8], first: u64) -> Result<HeaderState> {
         let Some(bytes) = bytes.first_chunk::<SEGMENT_HEADER_BYTES>() else {
             return Ok(HeaderState::Bad);
@@ -72,8 +72,8 @@ impl SegmentHeader {
         if bytes[..VERSION_AT] != SEGMENT_MAGIC {
             return Ok(HeaderState::Bad);
         }
-        // The checksum is taken as if the version were ours: a flipped bit in it is then told from a
-        // version of the future, whose checksum lies elsewhere or differs.
+        // The checksum is taken as if the version were ours: a flipped bit in it is then told from
+        // a version of the future, whose checksum lies elsewhere or differs.
         let mut ours = *bytes;
         ours[VERSION_AT..VERSION_AT + 2].copy_from_slice(&SEGMENT_VERSION.to_le_bytes());
         let sound = crc32fast::hash(&ours[..CRC_AT]) == u32_at(&ours, CRC_AT);

@@ -1,8 +1,8 @@
 //! Puts group after group into segment files: the only part of the log that writes.
 //!
-//! Whoever leads a commit owns the writer meanwhile, so it needs no lock of its own. Once anything failed,
-//! the open segment is dropped and neither written nor synced again: after a failed sync nobody knows what
-//! the disk has, and a second sync would succeed without it.
+//! Whoever leads a commit owns the writer meanwhile, so it needs no lock of its own. Once anything
+//! failed, the open segment is dropped and neither written nor synced again: after a failed sync
+//! nobody knows what the disk has, and a second sync would succeed without it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,8 +30,8 @@ pub(super) struct Writer {
     /// Every segment on disk, the open one last.
     segments: Arc<Mutex<Vec<Segment>>>,
     open: Option<OpenSegment>,
-    /// The last segment of an earlier process. Its end was replayed, and what comes now may build on it, so
-    /// it must be durable first.
+    /// The last segment of an earlier process. Its end was replayed, and what comes now may build
+    /// on it, so it must be durable first.
     tail: Option<PathBuf>,
     /// What the next segment voids, where that is not nothing.
     void_from: Option<u64>,
@@ -47,7 +47,8 @@ struct OpenSegment {
 }
 
 impl Writer {
-    /// A writer that starts a segment at its first frame. `replayed` is the last LSN of the log so far.
+    /// A writer that starts a segment at its first frame. `replayed` is the last LSN of the log so
+    /// far.
     pub(super) fn new(
         fs: Arc<dyn Fs>,
         dir: &Path,
@@ -120,7 +121,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether the open segment takes `bytes` more behind what is `pending`. An empty one takes any frame.
+    /// Whether the open segment takes `bytes` more behind what is `pending`. An empty one takes any
+    /// frame.
     fn fits(&self, pending: u64, bytes: u64) -> bool {
         let Some(open) = &self.open else {
             return false;
@@ -164,8 +166,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Seals the open segment and starts the next one: what is older must be durable before anything newer
-    /// can be, or a crash could leave a hole.
+    /// Seals the open segment and starts the next one: what is older must be durable before
+    /// anything newer can be, or a crash could leave a hole.
     fn rotate(&mut self, first: u64) -> Result<()> {
         if self.options.durability != Durability::Never {
             self.sync()?;
@@ -233,8 +235,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes back a segment that could not be started, so that trying again and again on a full disk leaves
-    /// no litter. One that cannot be removed either stays on the list until it is released.
+    /// Takes back a segment that could not be started, so that trying again and again on a full
+    /// disk leaves no litter. One that cannot be removed either stays on the list until it is
+    /// released.
     fn withdraw(&mut self, first: u64) {
         let started = |segment: &Segment| segment.first == first;
         if !self.segments.lock().iter().any(started) {

@@ -12,13 +12,14 @@ static CHOSEN: OnceLock<Target> = OnceLock::new();
 
 fn choose() -> Target {
     let name = std::env::var("CHRONOLITH_FUZZ_TARGET").unwrap_or_default();
-    match TARGETS.iter().find(|(candidate, _)| *candidate == name) {
-        Some((_, target)) => *target,
-        None => {
-            let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-            panic!("CHRONOLITH_FUZZ_TARGET is {name:?}; one of these is needed: {names:?}");
-        }
-    }
+    let found = TARGETS.iter().find(|(candidate, _)| *candidate == name);
+    let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    assert!(
+        found.is_some(),
+        "CHRONOLITH_FUZZ_TARGET is {name:?}: name one of {names:?}"
+    );
+    let (_, target) = found.expect("asserted above");
+    *target
 }
 
 fuzz_target!(|bytes: &[u8]| CHOSEN.get_or_init(choose)(bytes));

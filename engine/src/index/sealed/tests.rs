@@ -136,11 +136,11 @@ proptest! {
             within.iter().map(|ordinal| sets[ordinal as usize].as_labels()).collect();
         let all: Vec<Labels<'_>> = sets.iter().map(LabelSet::as_labels).collect();
         with_index(&build(&sets), |index| {
-            let mut row = Vec::new();
+            let (mut row, mut texts) = (Vec::new(), index.label_texts());
             for (ordinal, labels) in all.iter().enumerate() {
                 let mut bytes = Vec::new();
                 index.rows.unwrap().row(ordinal as u32, &mut row).unwrap();
-                index.labels(&row, &mut bytes).unwrap();
+                texts.append(&row, &mut bytes).unwrap();
                 assert_eq!(bytes, labels.as_bytes());
             }
             for (within, sets) in [(Some(&within), &chosen), (None, &all)] {
@@ -243,6 +243,25 @@ fn an_index_of_no_series_and_one_of_the_empty_set_answer() {
         let absent = Matcher::new(MatchOp::Equal, "a", "").unwrap();
         assert_eq!(select(&index, &[absent]).unwrap().len(), 1);
     });
+}
+
+#[test]
+fn label_sets_out_of_order_are_refused() {
+    let set = |pairs: &[(&str, &str)]| LabelSet::from_pairs(pairs.iter().copied()).unwrap();
+    let refused = [set(&[]), set(&[("a", "1")]), set(&[("a", "1"), ("b", "2")])];
+    let mut builder = IndexBuilder::new();
+    builder.push(refused[2].as_labels()).unwrap();
+    for set in &refused {
+        assert!(builder.push(set.as_labels()).is_err(), "{set:?}");
+    }
+    for later in [
+        set(&[("a", "1"), ("b", "2"), ("c", "1")]),
+        set(&[("a", "2")]),
+        set(&[("b", "1")]),
+    ] {
+        builder.push(later.as_labels()).unwrap();
+    }
+    assert_eq!(builder.series_count(), 4);
 }
 
 #[test]

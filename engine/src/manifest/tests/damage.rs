@@ -187,3 +187,14 @@ fn a_disk_that_cannot_read_is_an_error_and_not_a_torn_file() {
         disk.heal();
     }
 }
+
+#[test]
+fn a_file_with_the_highest_number_stops_commits_with_an_error() {
+    let (disk, _) = chain();
+    disk.plant(&file_path(Path::new(DIR), u64::MAX), b"not ours");
+    let (mut manifest, opened) = open(&disk).unwrap();
+    assert_eq!(blocks(&opened.version), [1, 2, 3]);
+    assert_eq!(opened.may_remove_litter, Litter::MustStay);
+    assert!(manifest.commit(&adding(4)).is_err());
+    assert!(manifest.commit(&adding(4)).is_err());
+}

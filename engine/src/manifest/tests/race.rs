@@ -45,7 +45,15 @@ impl Fs for Busy {
         panic!("a reader links nothing");
     }
 
+    fn sync_file(&self, _: &Path) -> io::Result<()> {
+        panic!("a reader syncs nothing");
+    }
+
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        panic!("a reader syncs nothing");
+    }
+
+    fn sync_file(&self, _: &Path) -> io::Result<()> {
         panic!("a reader syncs nothing");
     }
 

@@ -74,7 +74,8 @@ fn a_flipped_bit_anywhere_costs_at_most_its_own_frame() {
 fn damage_with_anything_behind_it_is_reported_and_passed() {
     let disk = log_of(10, 700);
     let frame = 144;
-    // The second frame's marker and the third one's body make one stretch; the fourth lies behind it.
+    // The second frame's marker and the third one's body make one stretch; the fourth lies behind
+    // it.
     disk.corrupt(&segment(1), 48 + frame, 0xff);
     disk.corrupt(&segment(1), 48 + 2 * frame + 60, 0xff);
     let (report, seen) = replay(&disk).unwrap();

@@ -7,9 +7,9 @@ use std::fmt::Write;
 fn example() -> Vec<u8> {
     let disk = new_disk(1);
     let (wal, ..) = open(&disk, WalOptions::default());
-    wal.submit("acme", 1, 2, b"hello").unwrap();
+    wal.submit(wal.era(), "acme", 1, 2, b"hello").unwrap();
     wal.wait(Lsn(1)).unwrap();
-    wal.submit("acme", 2, 1, b"").unwrap();
+    wal.submit(wal.era(), "acme", 2, 1, b"").unwrap();
     wal.wait(Lsn(2)).unwrap();
     let path = super::super::segment::segment_path(Path::new(DIR), 1);
     disk.contents(&path).unwrap()

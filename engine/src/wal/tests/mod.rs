@@ -48,7 +48,7 @@ fn open(disk: &SimDisk, options: WalOptions) -> (Wal, ReplayReport, Seen) {
 }
 
 fn write(wal: &Wal, body: &[u8]) -> u64 {
-    let lsn = wal.submit("tenant", 1, 2, body).unwrap();
+    let lsn = wal.submit(wal.era(), "tenant", 1, 2, body).unwrap();
     wal.wait(lsn).unwrap();
     lsn.0
 }
@@ -80,8 +80,8 @@ fn records_come_back_whole_and_in_order() {
     let disk = new_disk(1);
     let (wal, ..) = open(&disk, WalOptions::default());
     let name = "n".repeat(TENANT_BYTES_MAX);
-    wal.submit("", 0, 0, b"").unwrap();
-    wal.submit(&name, 255, 254, &[9; 5000]).unwrap();
+    wal.submit(wal.era(), "", 0, 0, b"").unwrap();
+    wal.submit(wal.era(), &name, 255, 254, &[9; 5000]).unwrap();
     wal.wait(Lsn(2)).unwrap();
     assert_eq!((wal.last_lsn(), wal.durable_lsn()), (Lsn(2), Lsn(2)));
     let mut frames = Vec::new();
@@ -108,7 +108,7 @@ fn a_group_shares_one_sync() {
     write(&wal, b"first");
     let before = disk.operations();
     for _ in 0..10 {
-        wal.submit("t", 1, 1, b"body").unwrap();
+        wal.submit(wal.era(), "t", 1, 1, b"body").unwrap();
     }
     for lsn in (2..=11).rev() {
         wal.wait(Lsn(lsn)).unwrap();
@@ -177,8 +177,8 @@ fn what_is_too_long_is_refused_by_name() {
     let name = "n".repeat(TENANT_BYTES_MAX + 1);
     let body = vec![0; BODY_BYTES_MAX + 1];
     for error in [
-        wal.submit(&name, 1, 1, b"").unwrap_err(),
-        wal.submit("t", 1, 1, &body).unwrap_err(),
+        wal.submit(wal.era(), &name, 1, 1, b"").unwrap_err(),
+        wal.submit(wal.era(), "t", 1, 1, &body).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Limit);
     }
@@ -191,10 +191,10 @@ fn what_is_too_long_is_refused_by_name() {
 fn a_closed_log_takes_no_writes() {
     let disk = new_disk(1);
     let (wal, ..) = open(&disk, WalOptions::default());
-    wal.submit("t", 1, 1, b"x").unwrap();
+    wal.submit(wal.era(), "t", 1, 1, b"x").unwrap();
     wal.close().unwrap();
     assert_eq!(
-        wal.submit("t", 1, 1, b"").unwrap_err().kind(),
+        wal.submit(wal.era(), "t", 1, 1, b"").unwrap_err().kind(),
         ErrorKind::Closed
     );
     assert_eq!(wal.admit("t", 1).unwrap_err().kind(), ErrorKind::Closed);
@@ -212,7 +212,7 @@ fn admission_writes_the_buffer_out_when_it_is_full() {
     let (wal, ..) = open(&disk, options);
     for _ in 0..100 {
         wal.admit("t", 300).unwrap();
-        wal.submit("t", 1, 1, &[1; 300]).unwrap();
+        wal.submit(wal.era(), "t", 1, 1, &[1; 300]).unwrap();
         assert!(wal.shared.state.lock().buffer.len() <= 1000);
     }
     wal.admit("t", 5000).unwrap();
@@ -262,12 +262,13 @@ fn the_sync_thread_makes_writes_durable_by_itself() {
             wal.shared.progress.wait(&mut state);
         }
     }
-    // A failure of the thread's own sync stops the log.
-    let lsn = wal.submit("t", 1, 1, b"z").unwrap();
+    // A failure of the thread's own sync stops the log: the next operations are its append and
+    // sync.
     disk.fail_at(disk.operations() + 1, Fault::Eio);
-    disk.fail_at(disk.operations(), Fault::Eio);
+    let lsn = wal.submit(wal.era(), "t", 1, 1, b"z").unwrap();
     let mut state = wal.shared.state.lock();
-    while state.failed.is_none() && state.durable < lsn.0 {
+    while state.failed.is_none() {
+        assert!(state.durable < lsn.0);
         wal.shared.progress.wait(&mut state);
     }
 }
@@ -278,10 +279,10 @@ fn a_full_disk_refuses_until_revived_and_what_was_refused_stays_away() {
     let (wal, ..) = open(&disk, WalOptions::default());
     write(&wal, b"kept");
     disk.capacity(disk.used() + 40);
-    let refused = wal.submit("t", 1, 1, b"refused").unwrap();
+    let refused = wal.submit(wal.era(), "t", 1, 1, b"refused").unwrap();
     assert_eq!(wal.wait(refused).unwrap_err().kind(), ErrorKind::Full);
     assert_eq!(
-        wal.submit("t", 1, 1, b"").unwrap_err().kind(),
+        wal.submit(wal.era(), "t", 1, 1, b"").unwrap_err().kind(),
         ErrorKind::Full
     );
     assert_eq!(wal.health().unwrap().kind(), ErrorKind::Full);
@@ -308,12 +309,52 @@ fn a_failed_sync_is_never_repeated_on_the_same_file() {
     let disk = new_disk(1);
     let (wal, ..) = open(&disk, WalOptions::default());
     write(&wal, b"kept");
-    let refused = wal.submit("t", 1, 1, &[1; 2000]).unwrap();
+    let refused = wal.submit(wal.era(), "t", 1, 1, &[1; 2000]).unwrap();
     disk.fail_at(disk.operations() + 1, Fault::Eio);
     assert_eq!(wal.wait(refused).unwrap_err().kind(), ErrorKind::ReadOnly);
     let after = disk.operations();
     assert!(wal.wait(refused).is_err() && wal.sync().is_err() && wal.close().is_err());
     assert_eq!(disk.operations(), after);
+}
+
+#[test]
+fn a_revival_that_leaves_a_file_behind_is_tried_under_another_name() {
+    let disk = new_disk(1);
+    let (wal, ..) = open(&disk, WalOptions::default());
+    write(&wal, b"kept");
+    let refused = wal.submit(wal.era(), "t", 1, 1, b"refused").unwrap();
+    disk.fail_at(disk.operations(), Fault::Eio);
+    wal.wait(refused).unwrap_err();
+    // Creation and header succeed; the sync and then the removal do not.
+    disk.fail_at(disk.operations() + 2, Fault::Eio);
+    disk.fail_at(disk.operations() + 3, Fault::Eio);
+    wal.revive(Lsn(1)).unwrap_err();
+    assert_eq!(wal.segments().len(), 2);
+    wal.revive(Lsn(1)).unwrap();
+    let late = write(&wal, b"late");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen, [(1, b"kept".to_vec()), (late, b"late".to_vec())]);
+    assert!(report.damages.is_empty());
+}
+
+#[test]
+fn what_was_replayed_from_the_cache_is_durable_before_anything_that_follows() {
+    let disk = new_disk(1);
+    let lazy = WalOptions {
+        durability: Durability::Interval(Duration::from_secs(3600)),
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy);
+    write(&wal, b"one");
+    write(&wal, b"two");
+    // The process dies, the machine does not.
+    drop(wal);
+    let (wal, _, seen) = open(&disk, WalOptions::default());
+    assert_eq!(seen.len(), 2);
+    write(&wal, b"three");
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen.len(), 3);
+    assert!(report.damages.is_empty());
 }
 
 #[test]
@@ -340,6 +381,45 @@ fn an_error_of_the_receiver_ends_the_replay() {
 }
 
 #[test]
+fn threads_that_fail_and_revive_get_back_what_they_were_promised_and_no_more() {
+    const WRITERS: u64 = 4;
+    const RECORDS: u64 = 100;
+    let disk = new_disk(1);
+    let (wal, ..) = open(&disk, options(2000));
+    for operation in (10..2000).step_by(13) {
+        disk.fail_at(operation, Fault::ShortWriteThenEio);
+    }
+    let promised = Mutex::new(Seen::new());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (wal, promised) = (&wal, &promised);
+            scope.spawn(move || {
+                for record in 0..RECORDS {
+                    let body = (writer * RECORDS + record).to_le_bytes();
+                    let outcome = wal.submit(wal.era(), "t", 1, 1, &body);
+                    let outcome = outcome.and_then(|lsn| wal.wait(lsn).map(|()| lsn));
+                    match outcome {
+                        Ok(lsn) => promised.lock().push((lsn.0, body.to_vec())),
+                        // A revival may fail as well; the next writer to be refused tries again.
+                        Err(_) => drop(wal.revive(Lsn(0))),
+                    }
+                }
+            });
+        }
+    });
+    disk.heal();
+    wal.revive(wal.acknowledged_lsn()).unwrap();
+    let mut promised = promised.into_inner();
+    promised.sort_unstable();
+    assert!(promised.len() > 100 && promised.len() < 400);
+    for after in [disk.copy(), disk.crash_to_synced()] {
+        let (_, report, seen) = open(&after, options(2000));
+        assert!(report.damages.is_empty());
+        assert_eq!(seen, promised);
+    }
+}
+
+#[test]
 fn writers_on_many_threads_share_groups_on_a_real_disk() {
     const WRITERS: u32 = 4;
     const RECORDS: u32 = 50;
@@ -359,7 +439,7 @@ fn writers_on_many_threads_share_groups_on_a_real_disk() {
                 for record in 0..RECORDS {
                     let body = record.to_le_bytes();
                     wal.admit(&tenant, body.len()).unwrap();
-                    let lsn = wal.submit(&tenant, 1, 1, &body).unwrap();
+                    let lsn = wal.submit(wal.era(), &tenant, 1, 1, &body).unwrap();
                     wal.wait(lsn).unwrap();
                     assert!(wal.durable_lsn() >= lsn);
                 }

@@ -1,0 +1,2 @@
+//! The criterion benches of the engine through its door.
+fn main() {}

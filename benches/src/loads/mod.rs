@@ -1,0 +1,161 @@
+//! The loads of `engine_load`, one file each; this one reads the arguments and knows the two settings.
+
+mod append;
+mod create;
+mod logs;
+mod memory;
+mod open;
+mod recover;
+
+use std::io::Write;
+use std::time::Duration;
+
+use chronolith_engine::metrics::{Sample, Samples};
+use chronolith_engine::time::Millis;
+use chronolith_engine::{Batch, Durability, Error, Options, Store};
+
+use crate::fleet::LabelBytes;
+
+/// Series of a batch, one sample each.
+pub const BATCH: usize = 10_000;
+
+/// What a load returns.
+pub type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// What to run.
+pub struct Load {
+    name: String,
+    series: usize,
+    rounds: usize,
+    writers: usize,
+    megabytes: u64,
+    settings: Settings,
+    directory: String,
+}
+
+/// The two settings that loads run at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// Bounds so high that nothing freezes.
+    Held,
+    /// The defaults, freezes and all.
+    Default,
+}
+
+impl Settings {
+    /// The options of these settings.
+    pub fn options(self, durability: Durability) -> Options {
+        let options = Options {
+            durability,
+            ..Options::default()
+        };
+        match self {
+            Settings::Default => options,
+            Settings::Held => Options {
+                wal_bytes_max: 1 << 40,
+                head_bytes_max: 1 << 40,
+                window_span_max: Duration::from_secs(1 << 32),
+                ..options
+            },
+        }
+    }
+}
+
+/// The interval that `interval` is measured at.
+pub fn interval() -> Durability {
+    Durability::Interval(Duration::from_secs(1))
+}
+
+impl Load {
+    /// Reads the arguments: a sub-command, then `--name value` pairs.
+    pub fn parse(arguments: &[String]) -> Result<Load, Box<dyn std::error::Error>> {
+        let (name, options) = arguments.split_first().ok_or(USAGE)?;
+        let mut load = Load {
+            name: name.clone(),
+            series: 1_000_000,
+            rounds: 7,
+            writers: 4,
+            megabytes: 1_536,
+            settings: Settings::Held,
+            directory: String::new(),
+        };
+        for pair in options.chunks(2) {
+            let [option, value] = pair else {
+                return Err(USAGE.into());
+            };
+            match &option[..] {
+                "--series" => load.series = value.parse()?,
+                "--rounds" => load.rounds = value.parse()?,
+                "--writers" => load.writers = value.parse()?,
+                "--megabytes" => load.megabytes = value.parse()?,
+                "--directory" => load.directory = value.clone(),
+                "--settings" if value == "held" => load.settings = Settings::Held,
+                "--settings" if value == "default" => load.settings = Settings::Default,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(load)
+    }
+}
+
+const USAGE: &str = "engine_load append-stable|append-shuffled|append-always|create|memory|recover|\
+                     logs|open [--series N] [--rounds N] [--writers N] [--megabytes N] \
+                     [--settings held|default]";
+
+/// Runs a load.
+pub fn run(load: &Load) -> Outcome {
+    match &load.name[..] {
+        "append-stable" => append::run(load, append::Order::Stable),
+        "append-shuffled" => append::run(load, append::Order::Shuffled),
+        "append-always" => append::compare_durability(load),
+        "create" => create::run(load),
+        "memory" => memory::run(load),
+        "recover" => recover::run(load),
+        "recover-fill" => recover::fill(load),
+        "logs" => logs::run(load),
+        "open" => open::run(load),
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// Prints one line. Nobody is left to tell if the reader has gone.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Appends one sample to each series and makes sure that all were taken.
+fn append_all(
+    store: &Store<Samples>,
+    labels: &LabelBytes,
+    time_ms: i64,
+    value: impl Fn(usize) -> f64,
+) -> Result<(), Error> {
+    let mut batch = Batch::<Samples>::new();
+    for start in (0..labels.len()).step_by(BATCH) {
+        let end = labels.len().min(start + BATCH);
+        batch.clear();
+        for place in start..end {
+            let sample = Sample::float(Millis(time_ms), value(place));
+            batch.series(labels.at(place)).entry(sample);
+        }
+        let report = store.append(&batch)?;
+        assert_eq!(
+            report.accepted as usize,
+            end - start,
+            "{:?}",
+            report.refused.first()
+        );
+    }
+    Ok(())
+}
+
+/// The middle of some figures, and the smallest and largest.
+fn spread(figures: &mut [f64]) -> (f64, f64, f64) {
+    figures.sort_by(f64::total_cmp);
+    (
+        figures[figures.len() / 2],
+        figures[0],
+        figures[figures.len() - 1],
+    )
+}
