@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::shared::Shared;
 use crate::tenant::{TENANTS, Tenant, check_name};
 use crate::time::{Clock, SystemClock};
-use crate::wal::{Frame, Lsn, Wal, WalOptions};
+use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
 
 /// The tenant of callers that know no tenants.
 pub const DEFAULT_TENANT: &str = "default";
@@ -117,7 +117,7 @@ impl Engine {
             Arc::clone(&shared.fs),
             &root.join("wal"),
             wal_options,
-            Lsn(tenants.lowest_floor()),
+            tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
         damage.extend(report.damages.iter().map(|damage| damage.error()));
@@ -177,7 +177,7 @@ impl Engine {
         let report = Wal::replay_only(
             &*shared.fs,
             &root.join("wal"),
-            Lsn(tenants.lowest_floor()),
+            tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
         if tenants.sequences()? != before || !tenants.are_current()? {
@@ -269,6 +269,10 @@ impl Engine {
             Some(wal) => wal.close(),
             None => Ok(()),
         };
+        // A freeze that a caller began must not name its blocks once another process may write.
+        for store in self.shared.stores() {
+            store.await_freeze();
+        }
         self.shared.dismiss_stores();
         *self.lock.lock() = None;
         closed
@@ -345,9 +349,13 @@ impl Tenants {
         Ok(())
     }
 
-    fn lowest_floor(&self) -> u64 {
+    fn floors(&self) -> Floors {
         let tenants = self.open.read();
-        tenants.values().flat_map(Tenant::floors).min().unwrap_or(0)
+        let floors: Vec<u64> = tenants.values().flat_map(Tenant::floors).collect();
+        Floors {
+            lowest: Lsn(floors.iter().min().copied().unwrap_or(0)),
+            highest: Lsn(floors.iter().max().copied().unwrap_or(0)),
+        }
     }
 
     fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {

@@ -59,14 +59,16 @@ impl<K: Kind> Head<K> {
             }
             from = end;
         }
-        if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
+        let is_all_or_nothing = batch.mode() == BatchMode::AllOrNothing;
+        if is_all_or_nothing && !report.refused.is_empty() {
+            self.forget_unborn(&mut writer);
             return Ok(Appended {
                 report,
                 ticket: None,
             });
         }
-        self.keep(&mut writer, batch, gate, &mut report);
-        if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
+        let newest = self.keep(&mut writer, batch, gate, &mut report);
+        if is_all_or_nothing && !report.refused.is_empty() {
             self.undo_batch(&mut writer);
             report.accepted = 0;
             return Ok(Appended {
@@ -74,20 +76,26 @@ impl<K: Kind> Head<K> {
                 ticket: None,
             });
         }
+        self.forget_unborn(&mut writer);
+        writer.newest = writer.newest.max(newest);
         self.submit(writer, gate, report)
     }
 
-    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record.
+    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record. Returns the
+    /// newest time among them.
     fn keep(
         &self,
         writer: &mut Writer<K>,
         batch: &Batch<'_, K>,
         gate: &Gate<'_>,
         report: &mut Report,
-    ) {
+    ) -> Ticks {
         writer.seq += 1;
         writer.record.clear();
-        let bounds = Bounds::new::<K>(gate, writer.active.range().end);
+        writer.defined_series.clear();
+        writer.defined_pairs.clear();
+        let bounds = Bounds::new::<K>(gate);
+        let newest_of_store = writer.newest;
         let settled = self.snapshots.settled();
         let window = std::sync::Arc::clone(&writer.active);
         let mut pages = PageHold::new(&window);
@@ -117,6 +125,7 @@ impl<K: Kind> Head<K> {
                     settled,
                     oldest: bounds.oldest,
                     newest: writer.states[number].newest(),
+                    newest_of_store,
                     late: bounds.late,
                 };
                 let verdict = match bounds.admits::<K>(entry, gate.limits) {
@@ -148,6 +157,7 @@ impl<K: Kind> Head<K> {
             window.grow(gate.now, growth.range, growth.bytes, entries_kept);
             self.budget.add_bytes(growth.bytes);
         }
+        growth.range.end
     }
 
     /// Defines a series, and its pairs, in the record unless the log holds the definition already.
@@ -171,6 +181,7 @@ impl<K: Kind> Head<K> {
                 let defined = &mut writer.pairs_defined[*pair as usize];
                 if *defined != definitions {
                     *defined = definitions;
+                    writer.defined_pairs.push(*pair);
                     writer.record.define_pair(*pair, index.symbols.bytes(*pair));
                 }
             }
@@ -178,6 +189,7 @@ impl<K: Kind> Head<K> {
             labels.born == u64::MAX
         };
         writer.states[number].defined = definitions;
+        writer.defined_series.push(number);
         if is_newborn {
             self.index.write().series[number].born = writer.seq;
         }
@@ -191,6 +203,8 @@ impl<K: Kind> Head<K> {
         report: Report,
     ) -> Result<Appended> {
         if writer.record.is_empty() {
+            // Nobody has seen this batch: its number is free for the next.
+            writer.seq -= 1;
             // Identical entries may be in a batch that the log does not have yet: wait for that
             // one.
             let ticket = (report.duplicates > 0)
@@ -213,7 +227,6 @@ impl<K: Kind> Head<K> {
             }
             Err(error) => {
                 self.undo_batch(&mut writer);
-                writer.definitions += 1;
                 Err(error)
             }
         }
@@ -266,7 +279,8 @@ impl<K: Kind> Head<K> {
         self.unbear(emptied, keep);
     }
 
-    /// Takes the newest batch out again: only its own series are touched.
+    /// Takes the newest batch out again, and what its record would have defined: only its own series
+    /// are touched.
     fn undo_batch(&self, writer: &mut Writer<K>) {
         let keep = writer.seq - 1;
         let window = std::sync::Arc::clone(&writer.active);
@@ -281,7 +295,27 @@ impl<K: Kind> Head<K> {
             writer.states[number].set_newest(newest);
             emptied.extend(newest.is_none().then_some(number));
         }
+        drop(pages);
         self.unbear(emptied, keep);
+        for series in std::mem::take(&mut writer.defined_series) {
+            writer.states[series].defined = 0;
+        }
+        for pair in std::mem::take(&mut writer.defined_pairs) {
+            writer.pairs_defined[pair as usize] = 0;
+        }
+        writer.seq = keep;
+        self.forget_unborn(writer);
+    }
+
+    /// Forgets the series that the batch at hand has entered and of which nothing was accepted: they
+    /// would take the room of others.
+    fn forget_unborn(&self, writer: &mut Writer<K>) {
+        for series in std::mem::take(&mut writer.entered) {
+            if self.index.read().series[series].born == u64::MAX {
+                self.budget
+                    .return_series(u64::from(self.forget(writer, series)));
+            }
+        }
     }
 
     /// Hides the series that only undone batches had brought.
@@ -326,24 +360,21 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn new<K: Kind>(gate: &Gate<'_>, newest_held: Ticks) -> Self {
+    fn new<K: Kind>(gate: &Gate<'_>) -> Self {
         let per_second = <K::Time as Moment>::PER_SECOND;
         let ticks = |duration: std::time::Duration| {
             let ticks = duration.as_nanos() * per_second as u128 / 1_000_000_000;
             i64::try_from(ticks).unwrap_or(i64::MAX)
         };
         let limits = gate.limits;
-        let mut oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
+        let oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
             Ticks(gate.now.0.saturating_sub(ticks(retention)))
         });
-        let mut late = Late::Taken;
-        match limits.late_max {
-            Some(window) if window.is_zero() => late = Late::Refused,
-            Some(window) if newest_held.0 != i64::MIN => {
-                oldest = oldest.max(Ticks(newest_held.0.saturating_sub(ticks(window))));
-            }
-            _ => {}
-        }
+        let late = match limits.late_max {
+            None => Late::Taken,
+            Some(window) if window.is_zero() => Late::Refused,
+            Some(window) => Late::Within(ticks(window)),
+        };
         let newest = Ticks(gate.now.0.saturating_add(ticks(limits.future_max)));
         Bounds {
             oldest,

@@ -64,6 +64,7 @@ impl<K: Kind> Head<K> {
                 settled,
                 oldest: Ticks(i64::MIN),
                 newest: None,
+                newest_of_store: Ticks(i64::MIN),
                 late: Late::Taken,
             },
             range: TickRange {
@@ -76,6 +77,7 @@ impl<K: Kind> Head<K> {
         let outcome = record::read::<K>(body, &mut replay);
         let (range, bytes, replayed) = (replay.range, replay.bytes, replay.replayed);
         if replayed.entries > 0 {
+            writer.newest = writer.newest.max(range.end);
             writer.active.grow(now, range, bytes, replayed.entries);
             self.budget.add_bytes(bytes);
         }

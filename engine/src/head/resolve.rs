@@ -72,6 +72,7 @@ impl<K: Kind> Head<K> {
             return Err(Refusal::SeriesLimit);
         }
         let number = self.insert(writer, hash, labels);
+        writer.entered.push(number);
         if writer.last != NO_SERIES {
             writer.states[writer.last].next = number;
         }

@@ -38,6 +38,13 @@ impl Snapshots {
             .map_or(published, |(oldest, _)| published.min(*oldest))
     }
 
+    /// Whether every snapshot that is held was taken at a later batch than `seq`.
+    pub(crate) fn are_after(&self, seq: u64) -> bool {
+        let held = self.held.lock();
+        held.first_key_value()
+            .is_none_or(|(oldest, _)| *oldest > seq)
+    }
+
     /// Takes a place at the newest published batch.
     pub(crate) fn hold(self: &Arc<Self>) -> SnapshotHold {
         let mut held = self.held.lock();

@@ -64,11 +64,18 @@ pub(crate) struct Core<K: Kind> {
     next_block: AtomicU64,
     limits: RwLock<Arc<Limits>>,
     notes: Mutex<Notes>,
-    /// Batches at which windows went to blocks, whose idle series may go once no snapshot is older.
-    evictable: Mutex<Option<u64>>,
+    evictable: Mutex<Eviction>,
     /// What the log's numbers mean, while it is replayed.
     replay_numbers: Mutex<Numbers>,
     damage: Mutex<Vec<Error>>,
+}
+
+/// Whether a freeze has made series idle that the head still knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    #[default]
+    Done,
+    Due,
 }
 
 /// What a snapshot holds on to: sealed blocks and the windows that are not in them.
