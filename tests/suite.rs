@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
 
 mod floors;
+mod kill;
 mod licences;
 mod store;

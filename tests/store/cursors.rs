@@ -56,7 +56,7 @@ fn backward_gives_the_same_entries_in_reverse() {
                 .select(&selector)
                 .unwrap();
             let mut cursor = series[0].cursor().unwrap();
-            let mut backward = Vec::new();
+            let mut backward: Vec<i64> = Vec::new();
             while let Some(run) = cursor.next_back() {
                 backward.extend(run.unwrap().times().iter().rev());
             }
@@ -76,7 +76,7 @@ fn the_two_ends_meet_without_losing_or_repeating_an_entry() {
         for seed in 0..5 {
             let mut random = Random::new(seed);
             let mut cursor = series[0].cursor().unwrap();
-            let (mut front, mut back) = (Vec::new(), Vec::new());
+            let (mut front, mut back): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
             loop {
                 let run = match random.below(2) {
                     0 => cursor.next().map(|run| (true, run)),

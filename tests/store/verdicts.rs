@@ -78,8 +78,9 @@ fn the_first_acknowledged_value_wins_over_one_that_came_after_a_freeze() {
             for time in [100, 200, 300] {
                 put(&metrics, &series, time, 1.0);
             }
+            // While a snapshot keeps the series known, the head remembers its newest value.
+            let _held = metrics.snapshot();
             metrics.freeze().unwrap();
-            // The head remembers the newest value, but not those before it.
             assert_eq!(offer(&metrics, &series, 300, 2.0), Err(Refusal::Conflict));
             put(&metrics, &series, 400, 4.0);
             let _ = offer(&metrics, &series, 200, 2.0);
