@@ -19,6 +19,23 @@ pub enum Durability {
 }
 
 /// Settings of one engine.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chronolith_engine::{Durability, Limits, Options};
+///
+/// let options = Options {
+///     durability: Durability::Interval(Duration::from_millis(100)),
+///     head_bytes_max: 128 << 20,
+///     limits: Limits {
+///         retention: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+///         ..Limits::default()
+///     },
+///     ..Options::default()
+/// };
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// When an append is acknowledged.

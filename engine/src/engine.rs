@@ -33,6 +33,25 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 ///
 /// Dropping it lets go of the directory; [`Engine::close`] also reports what went wrong in doing
 /// so.
+///
+/// ```
+/// use chronolith_engine::{Engine, ErrorKind, Options};
+///
+/// # let directory = std::env::temp_dir().join(format!("chronolith-engine-{}", std::process::id()));
+/// # let _ = std::fs::remove_dir_all(&directory);
+/// let engine = Engine::open(&directory, Options::default())?;
+/// let store = engine.tenant("team-a")?.metrics()?;
+/// assert_eq!(store.stats().head_series, 0);
+///
+/// // One writer at a time; any number of readers beside it.
+/// let second = Engine::open(&directory, Options::default());
+/// assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::Locked));
+/// let reader = Engine::open_read_only(&directory, Options::default())?;
+/// assert_eq!(reader.tenants(), ["team-a"]);
+/// engine.close()?;
+/// # std::fs::remove_dir_all(&directory).ok();
+/// # Ok::<(), chronolith_engine::Error>(())
+/// ```
 pub struct Engine {
     shared: Arc<Shared>,
     tenants: Arc<Tenants>,
@@ -84,13 +103,16 @@ impl Components {
 impl Engine {
     /// Opens a data directory, made if it is not there, and brings back everything acknowledged.
     ///
-    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open.
+    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open. Damage does not
+    /// fail it where the rest can be served: ask [`Engine::damage`] and
+    /// [`Store::damage`](crate::Store::damage).
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_with(directory.as_ref(), options, Components::system())
     }
 
     /// Opens a data directory for reading, also beside the process that writes it: what was
-    /// acknowledged before this call is there, what comes later is not.
+    /// acknowledged before this call is there, what comes later is not. Nothing is written, and every
+    /// write is refused with [`ErrorKind::ReadOnly`].
     pub fn open_read_only(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_read_only_with(directory.as_ref(), options, Components::system())
     }
@@ -205,7 +227,7 @@ impl Engine {
         self.tenants.tenant(name)
     }
 
-    /// The names of the tenants that have data.
+    /// The names of the tenants that have a folder or were asked for, in order.
     pub fn tenants(&self) -> Vec<String> {
         self.tenants
             .open
@@ -248,7 +270,8 @@ impl Engine {
         self.shared.tend()
     }
 
-    /// Makes everything durable and lets go of the directory. Stores still held answer
+    /// Makes everything durable, whatever the [`Durability`](crate::Durability), and lets go of the
+    /// directory. Snapshots still held can be read on; stores still held answer
     /// [`ErrorKind::Closed`] to writes from now on.
     pub fn close(self) -> Result<()> {
         self.shut()

@@ -14,7 +14,8 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::time::{Moment, TickRange, Ticks};
 
-/// A kind of data that the store keeps: [`Samples`](crate::Samples) or [`Lines`](crate::Lines).
+/// A kind of data that the store keeps: [`Samples`](crate::metrics::Samples) or
+/// [`Lines`](crate::logs::Lines).
 pub trait Kind: Parts {}
 
 impl<K: Parts> Kind for K {}

@@ -53,10 +53,6 @@ impl Fs for Busy {
         panic!("a reader syncs nothing");
     }
 
-    fn sync_file(&self, _: &Path) -> io::Result<()> {
-        panic!("a reader syncs nothing");
-    }
-
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
         panic!("a reader takes no lock");
     }
