@@ -1,10 +1,10 @@
 //! A process killed at any instant loses nothing that it acknowledged and invents nothing.
 //!
 //! The parent starts this test binary again as a child. Four threads of the child write metrics and
-//! logs, in batches, under budgets so small that it freezes all the time; after each acknowledgement
-//! the thread notes it in a file opened for appending. The parent kills the child at a random
-//! instant, opens the directory and compares. A kill is no loss of power: the operating system keeps
-//! what was written, so this proves the order of events and recovery, not the syncs.
+//! logs, in batches, under budgets so small that it freezes all the time; after each
+//! acknowledgement the thread notes it in a file opened for appending. The parent kills the child
+//! at a random instant, opens the directory and compares. A kill is no loss of power: the operating
+//! system keeps what was written, so this proves the order of events and recovery, not the syncs.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -169,8 +169,8 @@ fn read_lines(engine: &Engine, selector: &Selector) -> BTreeMap<String, Vec<u64>
     found
 }
 
-/// Everything acknowledged is there, once, and at most the one batch in flight beyond it. Returns how
-/// many batches there are.
+/// Everything acknowledged is there, once, and at most the one batch in flight beyond it. Returns
+/// how many batches there are.
 fn check(numbers: &[u64], acknowledged: u64, what: &str) -> u64 {
     let expected: Vec<u64> = (0..numbers.len() as u64).collect();
     assert!(
@@ -227,8 +227,8 @@ fn child_of_the_kill_test() {
     let seed: u64 = std::env::var(CHILD_SEED).unwrap().parse().unwrap();
     let engine = Engine::open(store(&folder), options()).unwrap();
     let next = check_all(&engine, &folder);
-    // What came through without a note counts as noted from now on. Notes are only appended to: a kill
-    // in between must not take any back.
+    // What came through without a note counts as noted from now on. Notes are only appended to: a
+    // kill in between must not take any back.
     for (thread, counts) in next.iter().enumerate() {
         for (path, count) in notes(&folder, thread).iter().zip(counts) {
             let missing = count - count_notes(path);
@@ -260,7 +260,8 @@ fn start_child(folder: &Path, seed: u64) -> Child {
         .unwrap()
 }
 
-/// Starts a child, lets it write for a while, kills it. A child that ends by itself has found a fault.
+/// Starts a child, lets it write for a while, kills it. A child that ends by itself has found a
+/// fault.
 fn kill_one(folder: &Path, seed: u64, pause: Duration) {
     let mut child = start_child(folder, seed);
     let begun = folder.join(format!("begun-{seed}"));

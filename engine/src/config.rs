@@ -91,9 +91,10 @@ pub struct Limits {
     pub histogram_buckets_max: usize,
     /// How far ahead of the clock an entry may be.
     pub future_max: Duration,
-    /// How far behind a series' newest sample a late one may be (`None`: as far as retention reaches;
-    /// zero: never). Logs take late lines by the same rule, measured from the tenant's newest line
-    /// (zero: from the stream's). A series idle since a freeze or a restart counts as new.
+    /// How far behind a series' newest sample a late one may be (`None`: as far as retention
+    /// reaches; zero: never). Logs take late lines by the same rule, measured from the tenant's
+    /// newest line (zero: from the stream's). A series idle since a freeze or a restart counts as
+    /// new.
     pub late_max: Option<Duration>,
     /// Entries older than this are refused and expire (`None`: kept for ever).
     pub retention: Option<Duration>,

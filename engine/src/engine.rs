@@ -37,7 +37,8 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 /// ```
 /// use chronolith_engine::{Engine, ErrorKind, Options};
 ///
-/// # let directory = std::env::temp_dir().join(format!("chronolith-engine-{}", std::process::id()));
+/// # let name = format!("chronolith-engine-{}", std::process::id());
+/// # let directory = std::env::temp_dir().join(name);
 /// # let _ = std::fs::remove_dir_all(&directory);
 /// let engine = Engine::open(&directory, Options::default())?;
 /// let store = engine.tenant("team-a")?.metrics()?;
@@ -103,16 +104,16 @@ impl Components {
 impl Engine {
     /// Opens a data directory, made if it is not there, and brings back everything acknowledged.
     ///
-    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open. Damage does not
-    /// fail it where the rest can be served: ask [`Engine::damage`] and
+    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open. Damage does
+    /// not fail it where the rest can be served: ask [`Engine::damage`] and
     /// [`Store::damage`](crate::Store::damage).
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_with(directory.as_ref(), options, Components::system())
     }
 
     /// Opens a data directory for reading, also beside the process that writes it: what was
-    /// acknowledged before this call is there, what comes later is not. Nothing is written, and every
-    /// write is refused with [`ErrorKind::ReadOnly`].
+    /// acknowledged before this call is there, what comes later is not. Nothing is written, and
+    /// every write is refused with [`ErrorKind::ReadOnly`].
     pub fn open_read_only(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_read_only_with(directory.as_ref(), options, Components::system())
     }

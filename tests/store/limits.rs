@@ -13,10 +13,12 @@ use super::bed::{
 
 /// The message by which a series is refused.
 fn refused_labels(engine: &Engine, pairs: &[(&str, &str)]) -> String {
-    match offer(&engine.metrics().unwrap(), &set(pairs), 1, 1.0) {
-        Err(Refusal::Labels(text)) => text,
-        other => panic!("{pairs:?}: {other:?}"),
-    }
+    let refusal = offer(&engine.metrics().unwrap(), &set(pairs), 1, 1.0).unwrap_err();
+    assert!(
+        matches!(refusal, Refusal::Labels(_)),
+        "{pairs:?}: {refusal:?}"
+    );
+    refusal.to_string()
 }
 
 #[test]

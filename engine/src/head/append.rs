@@ -81,8 +81,8 @@ impl<K: Kind> Head<K> {
         self.submit(writer, gate, report)
     }
 
-    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record. Returns the
-    /// newest time among them.
+    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record. Returns
+    /// the newest time among them.
     fn keep(
         &self,
         writer: &mut Writer<K>,
@@ -279,8 +279,8 @@ impl<K: Kind> Head<K> {
         self.unbear(emptied, keep);
     }
 
-    /// Takes the newest batch out again, and what its record would have defined: only its own series
-    /// are touched.
+    /// Takes the newest batch out again, and what its record would have defined: only its own
+    /// series are touched.
     fn undo_batch(&self, writer: &mut Writer<K>) {
         let keep = writer.seq - 1;
         let window = std::sync::Arc::clone(&writer.active);
@@ -307,8 +307,8 @@ impl<K: Kind> Head<K> {
         self.forget_unborn(writer);
     }
 
-    /// Forgets the series that the batch at hand has entered and of which nothing was accepted: they
-    /// would take the room of others.
+    /// Forgets the series that the batch at hand has entered and of which nothing was accepted:
+    /// they would take the room of others.
     fn forget_unborn(&self, writer: &mut Writer<K>) {
         for series in std::mem::take(&mut writer.entered) {
             if self.index.read().series[series].born == u64::MAX {

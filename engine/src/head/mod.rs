@@ -188,7 +188,8 @@ impl<K: Kind> Head<K> {
         Some(writer.seq)
     }
 
-    /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come in.
+    /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come
+    /// in.
     pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) {
         let mut writer = self.writer.lock();
         writer.frozen.retain(|frozen| !Arc::ptr_eq(frozen, window));
@@ -219,10 +220,11 @@ impl<K: Kind> Head<K> {
             .min()
     }
 
-    /// Forgets the series that have no entry in a window, unless a snapshot may still look for one in
-    /// a window that went to a block: then it returns `None`, and how many it forgot otherwise.
+    /// Forgets the series that have no entry in a window, unless a snapshot may still look for one
+    /// in a window that went to a block: then it returns `None`, and how many it forgot otherwise.
     pub(crate) fn evict(&self) -> Option<u64> {
-        // Looked for without the lock, and looked at again under it: a series may come back meanwhile.
+        // Looked for without the lock, and looked at again under it: a series may come back
+        // meanwhile.
         let windows = self.writer.lock().windows();
         let live = self.index.read().live().clone();
         let idle: Vec<u32> = live

@@ -83,8 +83,8 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Late {
     Taken,
-    /// As far behind as this many ticks: samples behind the newest of their series, lines behind the
-    /// newest of the store.
+    /// As far behind as this many ticks: samples behind the newest of their series, lines behind
+    /// the newest of the store.
     Within(i64),
     Refused,
 }

@@ -116,7 +116,8 @@ impl<K: Kind> Snapshot<K> {
     /// use chronolith_engine::time::Millis;
     /// use chronolith_engine::{Batch, Engine, Options, Selector};
     ///
-    /// # let directory = std::env::temp_dir().join(format!("chronolith-select-{}", std::process::id()));
+    /// # let name = format!("chronolith-select-{}", std::process::id());
+    /// # let directory = std::env::temp_dir().join(name);
     /// # let _ = std::fs::remove_dir_all(&directory);
     /// let engine = Engine::open(&directory, Options::default())?;
     /// let up = LabelSet::from_pairs([("__name__", "up"), ("job", "node")])?;
