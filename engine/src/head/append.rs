@@ -38,6 +38,16 @@ struct Growth {
     bytes: u64,
 }
 
+impl Growth {
+    const NONE: Growth = Growth {
+        range: TickRange {
+            start: Ticks(i64::MAX),
+            end: Ticks(i64::MIN),
+        },
+        bytes: 0,
+    };
+}
+
 impl<K: Kind> Head<K> {
     /// Judges a batch, keeps what is accepted and hands its record to the log.
     pub(crate) fn append(&self, batch: &Batch<'_, K>, gate: &Gate<'_>) -> Result<Appended> {
@@ -99,13 +109,7 @@ impl<K: Kind> Head<K> {
         let settled = self.snapshots.settled();
         let window = std::sync::Arc::clone(&writer.active);
         let mut pages = PageHold::new(&window);
-        let mut growth = Growth {
-            range: TickRange {
-                start: Ticks(i64::MAX),
-                end: Ticks(i64::MIN),
-            },
-            bytes: 0,
-        };
+        let mut growth = Growth::NONE;
         let mut from = 0usize;
         let mut entries_kept = 0;
         for (place, series) in batch.all_series().iter().enumerate() {

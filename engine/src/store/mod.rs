@@ -24,7 +24,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::config::Limits;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::replay::Numbers;
 use crate::head::window::Window;
@@ -121,7 +121,7 @@ impl<K: Kind> Core<K> {
 
 impl<K: Kind> Store<K> {
     /// Replaces the limits; batches from now on are judged by the new ones.
-    pub fn set_limits(&self, limits: Limits) -> crate::Result<()> {
+    pub fn set_limits(&self, limits: Limits) -> Result<()> {
         limits.check()?;
         *self.core.limits.write() = Arc::new(limits);
         Ok(())
