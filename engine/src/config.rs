@@ -19,6 +19,23 @@ pub enum Durability {
 }
 
 /// Settings of one engine.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chronolith_engine::{Durability, Limits, Options};
+///
+/// let options = Options {
+///     durability: Durability::Interval(Duration::from_millis(100)),
+///     head_bytes_max: 128 << 20,
+///     limits: Limits {
+///         retention: Some(Duration::from_secs(30 * 24 * 60 * 60)),
+///         ..Limits::default()
+///     },
+///     ..Options::default()
+/// };
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// When an append is acknowledged.
@@ -76,7 +93,8 @@ pub struct Limits {
     pub future_max: Duration,
     /// How far behind a series' newest sample a late one may be (`None`: as far as retention
     /// reaches; zero: never). Logs take late lines by the same rule, measured from the tenant's
-    /// newest line.
+    /// newest line (zero: from the stream's). A series idle since a freeze or a restart counts as
+    /// new.
     pub late_max: Option<Duration>,
     /// Entries older than this are refused and expire (`None`: kept for ever).
     pub retention: Option<Duration>,

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::shared::Shared;
 use crate::tenant::{TENANTS, Tenant, check_name};
 use crate::time::{Clock, SystemClock};
-use crate::wal::{Frame, Lsn, Wal, WalOptions};
+use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
 
 /// The tenant of callers that know no tenants.
 pub const DEFAULT_TENANT: &str = "default";
@@ -33,6 +33,26 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 ///
 /// Dropping it lets go of the directory; [`Engine::close`] also reports what went wrong in doing
 /// so.
+///
+/// ```
+/// use chronolith_engine::{Engine, ErrorKind, Options};
+///
+/// # let name = format!("chronolith-engine-{}", std::process::id());
+/// # let directory = std::env::temp_dir().join(name);
+/// # let _ = std::fs::remove_dir_all(&directory);
+/// let engine = Engine::open(&directory, Options::default())?;
+/// let store = engine.tenant("team-a")?.metrics()?;
+/// assert_eq!(store.stats().head_series, 0);
+///
+/// // One writer at a time; any number of readers beside it.
+/// let second = Engine::open(&directory, Options::default());
+/// assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::Locked));
+/// let reader = Engine::open_read_only(&directory, Options::default())?;
+/// assert_eq!(reader.tenants(), ["team-a"]);
+/// engine.close()?;
+/// # std::fs::remove_dir_all(&directory).ok();
+/// # Ok::<(), chronolith_engine::Error>(())
+/// ```
 pub struct Engine {
     shared: Arc<Shared>,
     tenants: Arc<Tenants>,
@@ -84,13 +104,16 @@ impl Components {
 impl Engine {
     /// Opens a data directory, made if it is not there, and brings back everything acknowledged.
     ///
-    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open.
+    /// Fails with [`ErrorKind::Locked`] while another process or handle has it open. Damage does
+    /// not fail it where the rest can be served: ask [`Engine::damage`] and
+    /// [`Store::damage`](crate::Store::damage).
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_with(directory.as_ref(), options, Components::system())
     }
 
     /// Opens a data directory for reading, also beside the process that writes it: what was
-    /// acknowledged before this call is there, what comes later is not.
+    /// acknowledged before this call is there, what comes later is not. Nothing is written, and
+    /// every write is refused with [`ErrorKind::ReadOnly`].
     pub fn open_read_only(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
         Engine::open_read_only_with(directory.as_ref(), options, Components::system())
     }
@@ -117,11 +140,9 @@ impl Engine {
             Arc::clone(&shared.fs),
             &root.join("wal"),
             wal_options,
-            Lsn(tenants.lowest_floor()),
+            tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
-        // What is written from now on stands above every floor.
-        wal.skip_to(Lsn(tenants.highest_floor()));
         damage.extend(report.damages.iter().map(|damage| damage.error()));
         shared
             .stores()
@@ -179,7 +200,7 @@ impl Engine {
         let report = Wal::replay_only(
             &*shared.fs,
             &root.join("wal"),
-            Lsn(tenants.lowest_floor()),
+            tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
         if tenants.sequences()? != before || !tenants.are_current()? {
@@ -207,7 +228,7 @@ impl Engine {
         self.tenants.tenant(name)
     }
 
-    /// The names of the tenants that have data.
+    /// The names of the tenants that have a folder or were asked for, in order.
     pub fn tenants(&self) -> Vec<String> {
         self.tenants
             .open
@@ -256,7 +277,8 @@ impl Engine {
         self.shared.planted.choose(plant);
     }
 
-    /// Makes everything durable and lets go of the directory. Stores still held answer
+    /// Makes everything durable, whatever the [`Durability`](crate::Durability), and lets go of the
+    /// directory. Snapshots still held can be read on; stores still held answer
     /// [`ErrorKind::Closed`] to writes from now on.
     pub fn close(self) -> Result<()> {
         self.shut()
@@ -277,6 +299,10 @@ impl Engine {
             Some(wal) => wal.close(),
             None => Ok(()),
         };
+        // A freeze that a caller began must not name its blocks once another process may write.
+        for store in self.shared.stores() {
+            store.await_freeze();
+        }
         self.shared.dismiss_stores();
         *self.lock.lock() = None;
         closed
@@ -353,14 +379,13 @@ impl Tenants {
         Ok(())
     }
 
-    fn lowest_floor(&self) -> u64 {
+    fn floors(&self) -> Floors {
         let tenants = self.open.read();
-        tenants.values().flat_map(Tenant::floors).min().unwrap_or(0)
-    }
-
-    fn highest_floor(&self) -> u64 {
-        let tenants = self.open.read();
-        tenants.values().flat_map(Tenant::floors).max().unwrap_or(0)
+        let floors: Vec<u64> = tenants.values().flat_map(Tenant::floors).collect();
+        Floors {
+            lowest: Lsn(floors.iter().min().copied().unwrap_or(0)),
+            highest: Lsn(floors.iter().max().copied().unwrap_or(0)),
+        }
     }
 
     fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Metric metadata: type, help and unit of a metric family, beside its series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::error::{Error, Result};
@@ -40,12 +40,10 @@ impl Tenant {
             notes.push((family.as_bytes().to_vec(), value));
         }
         let held = store.core.notes();
-        let fresh = notes
-            .iter()
-            .filter(|(family, _)| !held.contains_key(family))
-            .count();
-        let max = self.limits().metadata_families_max;
-        if held.len() + fresh > max {
+        let names = notes.iter().map(|(family, _)| family);
+        let fresh: BTreeSet<_> = names.filter(|family| !held.contains_key(*family)).collect();
+        let max = store.core.limits().metadata_families_max;
+        if held.len() + fresh.len() > max {
             return Err(Error::limit(format!(
                 "{} metric families have metadata, limits.metadata_families_max is {max}",
                 held.len()

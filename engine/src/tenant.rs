@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::config::Limits;
 use crate::engine::Mode;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kind::Kind;
 use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
@@ -101,10 +101,6 @@ impl Tenant {
         self.parts.open(&self.parts.exemplars)
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.parts.limits
-    }
-
     /// The store of a stream of the log.
     pub(crate) fn store(&self, tag: u8) -> Result<Arc<dyn AnyStore>> {
         match tag {
@@ -163,6 +159,9 @@ impl Parts {
         let mut open = slot.store.lock();
         if let Some(store) = &*open {
             return Ok(store.clone());
+        }
+        if self.shared.is_closed() {
+            return Err(Error::new(ErrorKind::Closed, "the engine is closed"));
         }
         let place = StorePlace {
             tenant: Arc::clone(&self.name),

@@ -59,14 +59,16 @@ impl<K: Kind> Head<K> {
             }
             from = end;
         }
-        if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
+        let is_all_or_nothing = batch.mode() == BatchMode::AllOrNothing;
+        if is_all_or_nothing && !report.refused.is_empty() {
+            self.forget_unborn(&mut writer);
             return Ok(Appended {
                 report,
                 ticket: None,
             });
         }
-        self.keep(&mut writer, batch, gate, &mut report);
-        if batch.mode() == BatchMode::AllOrNothing && !report.refused.is_empty() {
+        let newest = self.keep(&mut writer, batch, gate, &mut report);
+        if is_all_or_nothing && !report.refused.is_empty() {
             self.undo_batch(&mut writer);
             report.accepted = 0;
             return Ok(Appended {
@@ -74,22 +76,30 @@ impl<K: Kind> Head<K> {
                 ticket: None,
             });
         }
+        if writer.entered.len() > writer.newborn.len() {
+            self.forget_unborn(&mut writer);
+        }
+        writer.newest = writer.newest.max(newest);
         self.submit(writer, gate, report)
     }
 
-    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record.
+    /// Fixes the verdict of every entry, keeps the accepted ones, and writes their record. Returns
+    /// the newest time among them.
     fn keep(
         &self,
         writer: &mut Writer<K>,
         batch: &Batch<'_, K>,
         gate: &Gate<'_>,
         report: &mut Report,
-    ) {
+    ) -> Ticks {
         writer.seq += 1;
         writer.record.clear();
+        writer.defined_series.clear();
+        writer.defined_pairs.clear();
         writer.newborn.clear();
         let window = Arc::clone(&writer.active);
-        let bounds = Bounds::new::<K>(gate, window.range().end);
+        let bounds = Bounds::new::<K>(gate);
+        let newest_of_store = writer.newest;
         let mut keeping = Keeping {
             writer,
             index: self.index(),
@@ -100,6 +110,7 @@ impl<K: Kind> Head<K> {
                 settled: self.snapshots.settled(),
                 oldest: bounds.oldest,
                 newest: None,
+                newest_of_store,
                 late: bounds.late,
             },
             bounds,
@@ -135,6 +146,7 @@ impl<K: Kind> Head<K> {
                 index.series[*number].born = writer.seq;
             }
         }
+        range.end
     }
 
     /// Hands the record to the log. On failure the batch is taken out again.
@@ -145,6 +157,8 @@ impl<K: Kind> Head<K> {
         report: Report,
     ) -> Result<Appended> {
         if writer.record.is_empty() {
+            // Nobody has seen this batch: its number is free for the next.
+            writer.seq -= 1;
             // Identical entries may be in a batch that the log does not have yet: wait for that
             // one.
             let ticket = (report.duplicates > 0)
@@ -219,7 +233,8 @@ impl<K: Kind> Head<K> {
         self.unbear(emptied, keep);
     }
 
-    /// Takes the newest batch out again: only its own series are touched.
+    /// Takes the newest batch out again, and what its record would have defined: only its own
+    /// series are touched.
     fn undo_batch(&self, writer: &mut Writer<K>) {
         let keep = writer.seq - 1;
         let mut emptied = Vec::new();
@@ -235,8 +250,25 @@ impl<K: Kind> Head<K> {
         }
         drop(pages);
         self.unbear(emptied, keep);
-        // Its record is thrown away, and with it the definitions that it brought.
-        writer.definitions += 1;
+        for series in std::mem::take(&mut writer.defined_series) {
+            writer.states[series].defined = 0;
+        }
+        for pair in std::mem::take(&mut writer.defined_pairs) {
+            writer.pairs_defined[pair as usize] = 0;
+        }
+        writer.seq = keep;
+        self.forget_unborn(writer);
+    }
+
+    /// Forgets the series that the batch at hand has entered and of which nothing was accepted:
+    /// they would take the room of others.
+    fn forget_unborn(&self, writer: &mut Writer<K>) {
+        for series in std::mem::take(&mut writer.entered) {
+            if self.index.read().series[series].born == u64::MAX {
+                let is_gone = self.forget(writer, series);
+                self.budget.return_series(u64::from(is_gone));
+            }
+        }
     }
 
     /// Hides the series that only undone batches had brought.
@@ -343,6 +375,7 @@ impl<K: Kind> Keeping<'_, '_, K> {
             let defined = &mut writer.pairs_defined[*pair as usize];
             if *defined != definitions {
                 *defined = definitions;
+                writer.defined_pairs.push(*pair);
                 writer.record.define_pair(*pair, index.symbols.bytes(*pair));
             }
         }
@@ -351,6 +384,7 @@ impl<K: Kind> Keeping<'_, '_, K> {
             writer.newborn.push(number);
         }
         writer.states[number].defined = definitions;
+        writer.defined_series.push(number);
     }
 
     #[inline]
@@ -374,24 +408,21 @@ struct Bounds {
 }
 
 impl Bounds {
-    fn new<K: Kind>(gate: &Gate<'_>, newest_held: Ticks) -> Self {
+    fn new<K: Kind>(gate: &Gate<'_>) -> Self {
         let per_second = <K::Time as Moment>::PER_SECOND;
         let ticks = |duration: std::time::Duration| {
             let ticks = duration.as_nanos() * per_second as u128 / 1_000_000_000;
             i64::try_from(ticks).unwrap_or(i64::MAX)
         };
         let limits = gate.limits;
-        let mut oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
+        let oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
             Ticks(gate.now.0.saturating_sub(ticks(retention)))
         });
-        let mut late = Late::Taken;
-        match limits.late_max {
-            Some(window) if window.is_zero() => late = Late::Refused,
-            Some(window) if newest_held.0 != i64::MIN => {
-                oldest = oldest.max(Ticks(newest_held.0.saturating_sub(ticks(window))));
-            }
-            _ => {}
-        }
+        let late = match limits.late_max {
+            None => Late::Taken,
+            Some(window) if window.is_zero() => Late::Refused,
+            Some(window) => Late::Within(ticks(window)),
+        };
         let newest = Ticks(gate.now.0.saturating_add(ticks(limits.future_max)));
         Bounds {
             oldest,

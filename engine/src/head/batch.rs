@@ -7,6 +7,22 @@ use crate::labels::set::Labels;
 ///
 /// Label sets are borrowed in canonical bytes (see [`put_label`](crate::labels::put_label)); they
 /// are checked when a series is first seen, and a known series costs no allocation.
+///
+/// ```
+/// use chronolith_engine::labels::LabelSet;
+/// use chronolith_engine::metrics::{Sample, Samples};
+/// use chronolith_engine::time::Millis;
+/// use chronolith_engine::{Batch, BatchMode};
+///
+/// let up = LabelSet::from_pairs([("__name__", "up"), ("job", "node")])?;
+/// let mut batch = Batch::<Samples>::with_mode(BatchMode::AllOrNothing);
+/// batch.series(up.as_labels().as_bytes());
+/// for step in 0..4 {
+///     batch.entry(Sample::float(Millis(1_700_000_000_000 + step * 15_000), 1.0));
+/// }
+/// assert_eq!(batch.len(), 4);
+/// # Ok::<(), chronolith_engine::Error>(())
+/// ```
 pub struct Batch<'a, K: Kind> {
     series: Vec<BatchSeries<'a>>,
     entries: Vec<<K as Parts>::Entry<'a>>,

@@ -107,7 +107,8 @@ impl SeriesIndex {
                 None => return false,
             }
         }
-        bytes.is_empty()
+        // A free number has no pairs and is nobody, not even the empty set.
+        bytes.is_empty() && !self.series[number].pairs.is_empty()
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -55,12 +55,21 @@ pub(crate) struct Writer<K: Kind> {
     record: RecordWriter,
     /// The newest batch.
     seq: u64,
+    /// The newest time of an entry that this store ever took, as far as is known.
+    newest: Ticks,
+    /// The newest batch when a window was last released to a block.
+    released: u64,
     /// Definitions in the log count from the last cut or log failure: a series or pair whose number
     /// here is older must be defined again before it is used.
     definitions: u32,
     pairs_defined: Vec<u32>,
     /// The log's era when this head last looked: another one means that the log failed in between.
     era: u64,
+    /// What the record at hand defines, to be taken back with it.
+    defined_series: Vec<u32>,
+    defined_pairs: Vec<u32>,
+    /// Series that the batch at hand has entered.
+    entered: Vec<u32>,
     /// Series of the batch at hand, by its series.
     resolved: Vec<u32>,
     /// Series whose first entry ever is in the batch at hand.
@@ -114,8 +123,14 @@ impl SeriesState {
 }
 
 impl<K: Kind> Head<K> {
-    /// An empty head whose first entries will stand at or after `floor` in the log.
-    pub(crate) fn new(floor: Lsn, era: u64, budget: Arc<Budget>) -> (Self, Arc<Window<K>>) {
+    /// An empty head whose first entries will stand at or after `floor` in the log; `newest` is the
+    /// newest time in blocks.
+    pub(crate) fn new(
+        floor: Lsn,
+        newest: Ticks,
+        era: u64,
+        budget: Arc<Budget>,
+    ) -> (Self, Arc<Window<K>>) {
         let active = Arc::new(Window::new(floor.0));
         let writer = Writer {
             active: Arc::clone(&active),
@@ -125,9 +140,14 @@ impl<K: Kind> Head<K> {
             hasher: foldhash::fast::RandomState::default(),
             record: RecordWriter::default(),
             seq: 0,
+            newest,
+            released: 0,
             definitions: 1,
             pairs_defined: Vec::new(),
             era,
+            defined_series: Vec::new(),
+            defined_pairs: Vec::new(),
+            entered: Vec::new(),
             resolved: Vec::new(),
             newborn: Vec::new(),
             last: NO_SERIES,
@@ -191,18 +211,25 @@ impl<K: Kind> Head<K> {
     }
 
     /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come
-    /// in. Returns the newest batch, after which snapshots no longer need the window's series.
-    pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) -> u64 {
+    /// in.
+    pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) {
         let mut writer = self.writer.lock();
         writer.frozen.retain(|frozen| !Arc::ptr_eq(frozen, window));
         forget();
         self.budget.return_bytes(window.bytes());
-        writer.seq
+        writer.released = writer.seq;
     }
 
     /// The newest batch that is still in the log's hands.
     pub(crate) fn newest_pending(&self) -> Option<(u64, Lsn)> {
         self.pending.lock().back().copied()
+    }
+
+    /// A log position before which this head needs nothing, if it has no entry in memory.
+    pub(crate) fn idle_floor(&self, next_lsn: impl FnOnce() -> Lsn) -> Option<u64> {
+        let writer = self.writer.lock();
+        let is_idle = writer.frozen.is_empty() && writer.active.entries() == 0;
+        is_idle.then(|| next_lsn().0)
     }
 
     /// The oldest log position that this head still needs; `None` where it needs none.
@@ -215,13 +242,9 @@ impl<K: Kind> Head<K> {
             .min()
     }
 
-    /// Forgets the series that have no entry in any window, once every snapshot is younger than
-    /// `dropped`, the batch at which their last window went to a block; `None` where one is not. One
-    /// taken at that very batch may still read the window.
-    pub(crate) fn evict(&self, dropped: u64) -> Option<u64> {
-        if self.snapshots.is_held_through(dropped) {
-            return None;
-        }
+    /// Forgets the series that have no entry in a window, unless a snapshot may still look for one
+    /// in a window that went to a block: then it returns `None`, and how many it forgot otherwise.
+    pub(crate) fn evict(&self) -> Option<u64> {
         // Looked for without the lock, and looked at again under it: a series may come back
         // meanwhile.
         let windows = self.writer.lock().windows();
@@ -230,20 +253,24 @@ impl<K: Kind> Head<K> {
             .iter()
             .filter(|series| !held_by(&windows, *series))
             .collect();
-        let mut gone = 0;
         for hold in idle.chunks(EVICTIONS_PER_HOLD) {
             let mut writer = self.writer.lock();
-            let windows = writer.windows();
-            for series in hold.iter().filter(|series| !held_by(&windows, **series)) {
-                self.forget(&mut writer, *series);
-                gone += 1;
+            // A snapshot at the very batch of the release may have been taken before it (I8).
+            if !self.snapshots.are_after(writer.released) {
+                return None;
             }
+            let windows = writer.windows();
+            let mut gone = 0;
+            for series in hold.iter().filter(|series| !held_by(&windows, **series)) {
+                gone += u64::from(self.forget(&mut writer, *series));
+            }
+            self.budget.return_series(gone);
         }
-        self.budget.return_series(gone);
-        Some(gone)
+        Some(idle.len() as u64)
     }
 
-    fn forget(&self, writer: &mut Writer<K>, series: u32) {
+    /// Forgets a series; false if that was done before.
+    fn forget(&self, writer: &mut Writer<K>, series: u32) -> bool {
         let hash = writer.states[series].hash;
         match writer
             .table
@@ -251,7 +278,7 @@ impl<K: Kind> Head<K> {
         {
             Ok(entry) => entry.remove(),
             // Forgotten by an earlier round already.
-            Err(_) => return,
+            Err(_) => return false,
         };
         writer.states[series].next = NO_SERIES;
         if writer.last == series {
@@ -263,6 +290,7 @@ impl<K: Kind> Head<K> {
                 *defined = 0;
             }
         }
+        true
     }
 }
 

@@ -35,6 +35,7 @@ impl<K: Kind> Head<K> {
         limits: &Limits,
     ) -> Vec<Unresolved> {
         writer.resolved.clear();
+        writer.entered.clear();
         {
             let index = self.index.read();
             for block in batch.all_series().chunks(BLOCK) {
@@ -77,6 +78,7 @@ impl<K: Kind> Head<K> {
             return Err(Refusal::SeriesLimit);
         }
         let number = writer.insert(index, hash, labels);
+        writer.entered.push(number);
         if writer.last != NO_SERIES {
             writer.states[writer.last].next = number;
         }

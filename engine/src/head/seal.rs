@@ -37,10 +37,12 @@ pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
         _ => 8 * DAY,
     };
     let length = seconds * per_second;
-    let start = time.0.div_euclid(length).saturating_mul(length);
+    // Wider than a tick: at the ends of time a partition is cut off, not moved.
+    let start = i128::from(time.0.div_euclid(length)) * i128::from(length);
+    let end = start + i128::from(length) - 1;
     TickRange {
-        start: Ticks(start),
-        end: Ticks(start.saturating_add(length - 1)),
+        start: Ticks(i64::try_from(start).unwrap_or(i64::MIN)),
+        end: Ticks(i64::try_from(end).unwrap_or(i64::MAX)),
     }
 }
 

@@ -38,9 +38,11 @@ impl Snapshots {
             .map_or(published, |(oldest, _)| published.min(*oldest))
     }
 
-    /// Whether a snapshot is held at batch `seq` or before it.
-    pub(crate) fn is_held_through(&self, seq: u64) -> bool {
-        self.held.lock().first_key_value().is_some_and(|(oldest, _)| *oldest <= seq)
+    /// Whether every snapshot that is held was taken at a later batch than `seq`.
+    pub(crate) fn are_after(&self, seq: u64) -> bool {
+        let held = self.held.lock();
+        held.first_key_value()
+            .is_none_or(|(oldest, _)| *oldest > seq)
     }
 
     /// Takes a place at the newest published batch.

@@ -14,7 +14,8 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::time::{Moment, TickRange, Ticks};
 
-/// A kind of data that the store keeps: [`Samples`](crate::Samples) or [`Lines`](crate::Lines).
+/// A kind of data that the store keeps: [`Samples`](crate::metrics::Samples) or
+/// [`Lines`](crate::logs::Lines).
 pub trait Kind: Parts {}
 
 impl<K: Parts> Kind for K {}
@@ -69,10 +70,12 @@ pub struct Arrival {
     pub(crate) seq: u64,
     /// Every reader, present and future, sees at least the batches up to this one.
     pub(crate) settled: u64,
-    /// Late entries before this tick are refused.
+    /// Entries before this tick are refused.
     pub(crate) oldest: Ticks,
     /// The newest entry that the series had before this window, with its fingerprint.
     pub(crate) newest: Option<Newest>,
+    /// The newest entry that the whole store had before this batch.
+    pub(crate) newest_of_store: Ticks,
     pub(crate) late: Late,
 }
 
@@ -80,6 +83,9 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Late {
     Taken,
+    /// As far behind as this many ticks: samples behind the newest of their series, lines behind
+    /// the newest of the store.
+    Within(i64),
     Refused,
 }
 

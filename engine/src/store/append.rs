@@ -14,8 +14,8 @@ impl<K: Kind> Store<K> {
     /// Stores a batch and returns what became of each entry.
     ///
     /// When this returns `Ok`, what the report calls accepted is as durable as
-    /// [`Durability`](crate::Durability) says, and every later snapshot sees it. An error means that
-    /// nothing of the batch was acknowledged: it may be sent again.
+    /// [`Durability`](crate::Durability) says, and every later snapshot sees it. An error means
+    /// that nothing of the batch was acknowledged: it may be sent again.
     ///
     /// ```
     /// use chronolith_engine::{Batch, Engine, Options};

@@ -13,7 +13,7 @@ use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
 use crate::kind::{Kind, Parts};
 use crate::manifest::{BlockEntry, Change};
-use crate::store::{Core, LiveBlock, State, Store};
+use crate::store::{Core, Eviction, LiveBlock, State, Store};
 #[cfg(feature = "testing")]
 use crate::store::plant::Plant;
 use crate::time::{Moment, TickRange};
@@ -22,14 +22,16 @@ impl<K: Kind> Store<K> {
     /// Moves everything in memory to sealed blocks.
     pub fn freeze(&self) -> Result<()> {
         self.core.freeze()?;
+        self.core.evict_idle();
         self.core.shared.release_log()
     }
 }
 
 impl<K: Kind> Core<K> {
     pub(crate) fn freeze(&self) -> Result<()> {
-        let wal = self.shared.wal()?;
         let mut orphans = self.freezing.lock();
+        // Asked for under the lock: closing takes the log away and then waits for the lock.
+        let wal = self.shared.wal()?;
         // A window that an earlier freeze could not write goes first: blocks keep the order of the
         // log.
         self.seal_frozen(&mut orphans)?;
@@ -48,7 +50,7 @@ impl<K: Kind> Core<K> {
             self.head.settle_failure(&wal);
         }
         self.seal_frozen(&mut orphans)?;
-        self.commit_notes()
+        self.commit_notes(self.head.idle_floor(|| wal.next_lsn()))
     }
 
     /// Writes all windows behind the cut, oldest first.
@@ -113,10 +115,10 @@ impl<K: Kind> Core<K> {
             }
         };
         self.notes.lock().saved(&saving);
-        let seq = self.head.release(window, || {
+        self.head.release(window, || {
             self.change_state(|state| state.with_blocks(version, opened, window));
         });
-        *self.evictable.lock() = Some(seq);
+        *self.evictable.lock() = Eviction::Due;
         self.remove_blocks(orphans);
         orphans.clear();
         Ok(())
@@ -148,13 +150,11 @@ impl<K: Kind> Core<K> {
             .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
     }
 
-    /// Forgets idle series if every snapshot is younger than the freeze that made them idle.
+    /// Forgets the series that a freeze made idle, once no snapshot looks for them in a window.
     pub(crate) fn evict_idle(&self) {
         let mut evictable = self.evictable.lock();
-        if let Some(seq) = *evictable
-            && self.head.evict(seq).is_some()
-        {
-            *evictable = None;
+        if *evictable == Eviction::Due && self.head.evict().is_some() {
+            *evictable = Eviction::Done;
         }
     }
 }

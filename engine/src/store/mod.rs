@@ -28,7 +28,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::config::Limits;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::replay::Recovery;
 use crate::head::window::Window;
@@ -68,11 +68,18 @@ pub(crate) struct Core<K: Kind> {
     next_block: AtomicU64,
     limits: RwLock<Arc<Limits>>,
     notes: Mutex<Notes>,
-    /// Batches at which windows went to blocks, whose idle series may go once no snapshot is older.
-    evictable: Mutex<Option<u64>>,
+    evictable: Mutex<Eviction>,
     /// What the log's numbers mean, while it is replayed.
     recovery: Mutex<Recovery>,
     damage: Mutex<Vec<Error>>,
+}
+
+/// Whether a freeze has made series idle that the head still knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    #[default]
+    Done,
+    Due,
 }
 
 /// What a snapshot holds on to: sealed blocks and the windows that are not in them.
@@ -118,7 +125,7 @@ impl<K: Kind> Core<K> {
 
 impl<K: Kind> Store<K> {
     /// Replaces the limits; batches from now on are judged by the new ones.
-    pub fn set_limits(&self, limits: Limits) -> crate::Result<()> {
+    pub fn set_limits(&self, limits: Limits) -> Result<()> {
         limits.check()?;
         *self.core.limits.write() = Arc::new(limits);
         Ok(())

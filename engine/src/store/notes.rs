@@ -121,13 +121,15 @@ impl<K: Kind> Core<K> {
         self.notes.lock().floor()
     }
 
-    /// Puts into the manifest what only the log has.
-    pub(crate) fn commit_notes(&self) -> Result<()> {
+    /// Puts into the manifest what only the log has. `floor` is a log position asked for before
+    /// this call, before which the head needs nothing.
+    pub(crate) fn commit_notes(&self, floor: Option<u64>) -> Result<()> {
         let (put_notes, saving) = self.notes.lock().unsaved();
         if put_notes.is_empty() {
             return Ok(());
         }
         let change = Change {
+            wal_floor: floor,
             put_notes,
             ..Change::default()
         };

@@ -18,6 +18,7 @@ use crate::manifest::{Litter, Manifest, Version};
 use crate::store::notes::Notes;
 use crate::store::shared::{AnyStore, Shared};
 use crate::store::{Core, LiveBlock, State, Store};
+use crate::time::Ticks;
 use crate::wal::{Frame, Lsn, Wal};
 
 /// Where a store belongs.
@@ -73,7 +74,9 @@ impl<K: Kind> Core<K> {
         next_block: u64,
     ) -> Self {
         let floor = Lsn(version.wal_floor);
-        let (head, active) = Head::new(floor, 0, Arc::clone(&shared.budget));
+        let ends = version.blocks.iter().map(|block| block.range.end);
+        let newest = ends.max().unwrap_or(Ticks(i64::MIN));
+        let (head, active) = Head::new(floor, newest, 0, Arc::clone(&shared.budget));
         let notes = Notes::recovered(version.notes.clone());
         let mut damage = Vec::new();
         let mut blocks = Vec::with_capacity(version.blocks.len());
@@ -115,7 +118,9 @@ impl<K: Kind> Core<K> {
     }
 
     fn replay_frame(&self, frame: &Frame<'_>) -> Result<()> {
-        if frame.lsn.0 < self.state().version.wal_floor {
+        // Notes are small and the same whenever they are read again; and one that was on its way when
+        // a freeze raised the floor stands below it.
+        if frame.record != NOTES && frame.lsn.0 < self.state().version.wal_floor {
             return Ok(());
         }
         match frame.record {
@@ -183,6 +188,10 @@ impl<K: Kind> AnyStore for Core<K> {
 
     fn evict(&self) {
         self.evict_idle();
+    }
+
+    fn await_freeze(&self) {
+        drop(self.freezing.lock());
     }
 
     fn settle_failure(&self, wal: &Wal) {

@@ -19,6 +19,20 @@ use crate::time::{TickRange, Ticks};
 const SERIES_PER_HOLD: usize = 1024;
 
 /// What to read: which series, when, and for logs which lines at least.
+///
+/// ```
+/// use chronolith_engine::Selector;
+/// use chronolith_engine::labels::{MatchOp, Matcher};
+/// use chronolith_engine::time::Nanos;
+///
+/// let app = Matcher::new(MatchOp::Regex, "app", "check.*")?;
+/// let level = Matcher::new(MatchOp::NotEqual, "level", "debug")?;
+/// let selector = Selector::new(vec![app, level])
+///     .between(Nanos(1_700_000_000_000_000_000), Nanos(1_700_000_060_000_000_000))
+///     .containing("timed out");
+/// # let _ = selector;
+/// # Ok::<(), chronolith_engine::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Selector {
     pub(crate) matchers: Vec<Matcher>,
@@ -36,7 +50,7 @@ impl Selector {
         }
     }
 
-    /// Entries from `start` to `end`, both included.
+    /// Entries from `start` to `end`, both included, in the time of the store that is read.
     pub fn between(mut self, start: impl Into<Ticks>, end: impl Into<Ticks>) -> Self {
         self.range = TickRange::new(start, end);
         self
@@ -95,6 +109,34 @@ impl<K: Kind> Series<K> {
 
 impl<K: Kind> Snapshot<K> {
     /// The series that the selector accepts, in label order.
+    ///
+    /// ```
+    /// use chronolith_engine::labels::{LabelSet, MatchOp, Matcher};
+    /// use chronolith_engine::metrics::{Sample, Samples};
+    /// use chronolith_engine::time::Millis;
+    /// use chronolith_engine::{Batch, Engine, Options, Selector};
+    ///
+    /// # let name = format!("chronolith-select-{}", std::process::id());
+    /// # let directory = std::env::temp_dir().join(name);
+    /// # let _ = std::fs::remove_dir_all(&directory);
+    /// let engine = Engine::open(&directory, Options::default())?;
+    /// let up = LabelSet::from_pairs([("__name__", "up"), ("job", "node")])?;
+    /// let mut batch = Batch::<Samples>::new();
+    /// batch.push(up.as_labels(), Sample::float(Millis(1_700_000_000_000), 1.0));
+    /// batch.push(up.as_labels(), Sample::float(Millis(1_700_000_015_000), 0.0));
+    /// engine.metrics()?.append(&batch)?;
+    ///
+    /// let selector = Selector::new(vec![Matcher::new(MatchOp::Equal, "__name__", "up")?]);
+    /// for series in engine.metrics()?.snapshot().select(&selector)? {
+    ///     assert_eq!(series.labels().value("job"), Some("node"));
+    ///     for run in series.cursor()? {
+    ///         assert_eq!(run?.floats(), Some(&[1.0, 0.0][..]));
+    ///     }
+    /// }
+    /// engine.close()?;
+    /// # std::fs::remove_dir_all(&directory).ok();
+    /// # Ok::<(), chronolith_engine::Error>(())
+    /// ```
     ///
     /// A series may turn out to have no entry in the range: blocks are looked at by chunk, the head
     /// by window.

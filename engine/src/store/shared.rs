@@ -63,6 +63,8 @@ pub(crate) trait AnyStore: Send + Sync {
     fn freeze(&self) -> Result<()>;
     /// Forgets idle series where nobody needs them any more.
     fn evict(&self);
+    /// Returns once no freeze is under way.
+    fn await_freeze(&self);
     /// Takes back what the failed log had not acknowledged.
     fn settle_failure(&self, wal: &Wal);
 }
@@ -107,6 +109,10 @@ impl Shared {
                 false => Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"),
             }
         })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.keeping.lock().is_closing
     }
 
     pub(crate) fn enlist(&self, store: Arc<dyn AnyStore>) {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::commit::Shared;
 use super::options::WalOptions;
-use super::replay::{self, ReplayReport, Sink};
+use super::replay::{self, Floors, ReplayReport, Sink};
 use super::segment::{Segment, segment_path};
 use super::write::{Goal, Writer};
 use super::{Lsn, Wal};
@@ -30,10 +30,10 @@ impl Wal {
         fs: Arc<dyn Fs>,
         dir: &Path,
         options: WalOptions,
-        floor: Lsn,
+        floors: impl Into<Floors>,
         sink: &mut Sink<'_>,
     ) -> Result<(Wal, ReplayReport)> {
-        let report = replay::replay(&*fs, dir, floor, sink)?;
+        let report = replay::replay(&*fs, dir, floors.into(), sink)?;
         let segments = Arc::new(Mutex::new(report.segments.clone()));
         let (last, durable) = (report.last.0, report.durable.0.min(report.last.0));
         let writer = Writer::new(fs.clone(), dir, &options, segments.clone(), last, durable);
@@ -55,10 +55,10 @@ impl Wal {
     pub(crate) fn replay_only(
         fs: &dyn Fs,
         dir: &Path,
-        floor: Lsn,
+        floors: impl Into<Floors>,
         sink: &mut Sink<'_>,
     ) -> Result<ReplayReport> {
-        replay::replay(fs, dir, floor, sink)
+        replay::replay(fs, dir, floors.into(), sink)
     }
 
     /// Unlinks the segments whose frames all lie below `floor`, but never the newest, and says how

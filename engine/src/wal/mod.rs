@@ -31,7 +31,7 @@ use commit::Shared;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use fuzz::fuzz_wal;
 pub(crate) use options::{BODY_BYTES_MAX, TENANT_BYTES_MAX, WalOptions};
-pub(crate) use replay::{Damage, ReplayReport};
+pub(crate) use replay::{Damage, Floors, ReplayReport};
 
 /// A record's place in the log. They rise by one, across reopening too, except where some were
 /// refused or torn. The first is 1; 0 stands for "none".

@@ -23,6 +23,24 @@ const DAMAGES_MAX: usize = 1000;
 /// How often a listing is repeated when a segment in it vanishes before it is opened.
 const LISTINGS_MAX: u32 = 16;
 
+/// From where on the stores of a log need it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floors {
+    /// Replay begins here.
+    pub(crate) lowest: Lsn,
+    /// Whoever froze last needs nothing before this.
+    pub(crate) highest: Lsn,
+}
+
+impl From<Lsn> for Floors {
+    fn from(floor: Lsn) -> Self {
+        Floors {
+            lowest: floor,
+            highest: floor,
+        }
+    }
+}
+
 /// What a replay found.
 #[derive(Debug, Default)]
 pub(crate) struct ReplayReport {
@@ -81,11 +99,11 @@ pub(crate) type Sink<'a> = dyn FnMut(Frame<'_>) -> Result<()> + 'a;
 pub(super) fn replay(
     fs: &dyn Fs,
     dir: &Path,
-    floor: Lsn,
+    floors: Floors,
     sink: &mut Sink<'_>,
 ) -> Result<ReplayReport> {
     let segments = open_segments(fs, dir)?;
-    let mut replay = Replay::new(floor.0.max(1), &segments);
+    let mut replay = Replay::new(floors, &segments);
     let begun = replay.look_ahead(&segments)?;
     for (index, segment) in begun.iter().enumerate() {
         let limit = void_limit(&begun[index + 1..]);
@@ -200,7 +218,11 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(floor: u64, segments: &[OpenSegment]) -> Self {
+    fn new(floors: Floors, segments: &[OpenSegment]) -> Self {
+        // A store without entries holds no log, and its floor stays behind: up to the highest floor
+        // the log may have been released.
+        let begins = segments.first().map_or(0, |segment| segment.first);
+        let floor = floors.lowest.0.max(begins.min(floors.highest.0)).max(1);
         let mut report = ReplayReport::default();
         for segment in segments {
             report.bytes += segment.length;

@@ -43,7 +43,9 @@ impl OpenLines {
             None => arrival.newest.map(|newest| newest.time.0),
         };
         let time = line.time.0;
-        if time < arrival.oldest.0 {
+        let is_behind = |span: i64| time < arrival.newest_of_store.0.saturating_sub(span);
+        let is_too_late = matches!(arrival.late, Late::Within(span) if is_behind(span));
+        if time < arrival.oldest.0 || is_too_late {
             return Verdict::Refused(Refusal::TooOld);
         }
         if arrival.late == Late::Refused && newest.is_some_and(|newest| time < newest) {
@@ -218,6 +220,7 @@ mod tests {
             settled: 0,
             oldest: Ticks(0),
             newest: None,
+            newest_of_store: Ticks(i64::MIN),
             late: Late::Taken,
         }
     }

@@ -104,7 +104,13 @@ impl OpenSamples {
         if arrival.late == Late::Refused {
             return Verdict::Refused(Refusal::OutOfOrder);
         }
-        if sample.time.0 < arrival.oldest.0 {
+        let newest_ever = match arrival.newest {
+            Some(before) => newest.time.max(before.time),
+            None => newest.time,
+        };
+        let is_behind = |span: i64| sample.time.0 < newest_ever.0.saturating_sub(span);
+        let is_too_late = matches!(arrival.late, Late::Within(span) if is_behind(span));
+        if sample.time.0 < arrival.oldest.0 || is_too_late {
             return Verdict::Refused(Refusal::TooOld);
         }
         match self.stored(sample.time.0) {

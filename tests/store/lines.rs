@@ -1,0 +1,189 @@
+//! Lines with and without metadata, of any length and script, byte for byte.
+
+use chronolith_engine::labels::LabelSet;
+use chronolith_engine::logs::Line;
+use chronolith_engine::time::Nanos;
+use chronolith_engine::{Limits, Refusal};
+use chronolith_tests::Random;
+
+use super::bed::{
+    AHEAD_MS, Folder, Logged, MS, PAST_MS, all, append_lines, at_every_stage, logged, offer_line,
+    put_line, set, texts, with_limits,
+};
+
+fn shown(line: &Line<'_>) -> Logged {
+    (line.time.0, line.text.to_owned(), line.metadata.to_string())
+}
+
+fn odd_texts() -> Vec<String> {
+    let mut texts: Vec<String> = [
+        "",
+        " ",
+        "\n",
+        "\0",
+        "plain",
+        "schlüssel 鍵 🔒 \u{202e}umgekehrt",
+        "tab\tand\rreturn\nand newline",
+        "{\"json\": [1, 2, 3]}",
+        "\u{feff}bom",
+        "a",
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut random = Random::new(5);
+    for length in [1, 100, 4_000, 70_000, 200_000, 256 << 10] {
+        texts.push("x".repeat(length));
+        let mixed = (0..length).map(|_| char::from(b' ' + (random.draw() % 95) as u8));
+        texts.push(mixed.collect());
+    }
+    texts
+}
+
+#[test]
+fn lines_of_every_sort_read_back_at_every_stage() {
+    let folder = Folder::new();
+    let texts = odd_texts();
+    let metadata = [
+        LabelSet::default(),
+        set(&[("trace_id", "00f067aa0ba902b7")]),
+        set(&[("größe", "ü"), ("a", "\n"), ("z", &"v".repeat(3000))]),
+    ];
+    let lines: Vec<Line<'_>> = (0..texts.len() * metadata.len())
+        .map(|index| Line {
+            time: Nanos(PAST_MS * MS + index as i64),
+            text: &texts[index % texts.len()],
+            metadata: metadata[index % metadata.len()].as_labels(),
+        })
+        .collect();
+    let expected: Vec<Logged> = lines.iter().map(shown).collect();
+    at_every_stage(
+        &folder,
+        |engine| {
+            let report = append_lines(&engine.logs().unwrap(), &set(&[("app", "x")]), &lines);
+            assert_eq!(
+                (report.accepted, &report.refused[..]),
+                (lines.len() as u64, &[][..])
+            );
+        },
+        |stage, engine| {
+            let found = logged(&engine.logs().unwrap().snapshot(), &all());
+            assert_eq!(found.len(), 1, "{stage}");
+            assert!(found[0].1 == expected, "{stage}");
+        },
+    );
+}
+
+#[test]
+fn many_small_streams_read_back_at_every_stage() {
+    let folder = Folder::new();
+    let streams: Vec<LabelSet> = (0..700)
+        .map(|number| set(&[("stream", &format!("{number:04}"))]))
+        .collect();
+    let text = |stream: usize, line: i64| format!("stream {stream} says {line}");
+    at_every_stage(
+        &folder,
+        |engine| {
+            let logs = engine.logs().unwrap();
+            for line in 0..5 {
+                for (number, stream) in streams.iter().enumerate() {
+                    let time = AHEAD_MS * MS + line;
+                    put_line(&logs, stream, time, &text(number, line));
+                }
+            }
+        },
+        |stage, engine| {
+            let found = logged(&engine.logs().unwrap().snapshot(), &all());
+            assert_eq!(found.len(), streams.len(), "{stage}");
+            for (number, (labels, lines)) in found.iter().enumerate() {
+                assert_eq!(*labels, streams[number].as_labels().to_string());
+                let found: Vec<&str> = lines.iter().map(|(_, text, _)| &**text).collect();
+                let wanted: Vec<String> = (0..5).map(|line| text(number, line)).collect();
+                assert_eq!(found, wanted, "{stage}");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+    let folder = Folder::new();
+    let engine = folder.open_with(with_limits(|limits| limits.line_bytes_max = 1 << 20));
+    let logs = engine.logs().unwrap();
+    let stream = set(&[("app", "x")]);
+    let longest = "y".repeat(1 << 20);
+    assert_eq!(offer_line(&logs, &stream, 1, &longest), Ok(()));
+    let longer = format!("{longest}y");
+    let Err(Refusal::Entry(text)) = offer_line(&logs, &stream, 2, &longer) else {
+        panic!("a line over the limit was taken");
+    };
+    assert_eq!(
+        text,
+        "line has 1048577 bytes, limits.line_bytes_max is 1048576"
+    );
+    logs.freeze().unwrap();
+    assert!(texts(&logs) == [longest]);
+}
+
+#[test]
+fn the_longest_possible_line_and_metadata_read_back() {
+    let folder = Folder::new();
+    let options = with_limits(|limits| {
+        *limits = Limits {
+            line_bytes_max: 16 << 20,
+            metadata_bytes_max: 1 << 20,
+            future_max: limits.future_max,
+            ..Limits::default()
+        }
+    });
+    let metadata = set(&[("m", &"w".repeat((1 << 20) - 8))]);
+    let text = "z".repeat(16 << 20);
+    let line = Line {
+        time: Nanos(7),
+        text: &text,
+        metadata: metadata.as_labels(),
+    };
+    let check = |engine: &chronolith_engine::Engine| {
+        let found = logged(&engine.logs().unwrap().snapshot(), &all());
+        assert!(found[0].1[..] == [shown(&line)]);
+    };
+    let engine = folder.open_with(options.clone());
+    let logs = engine.logs().unwrap();
+    assert_eq!(
+        append_lines(&logs, &set(&[("app", "x")]), &[line]).refused,
+        []
+    );
+    check(&engine);
+    engine.close().unwrap();
+    let engine = folder.open_with(options.clone());
+    check(&engine);
+    engine.logs().unwrap().freeze().unwrap();
+    engine.close().unwrap();
+    check(&folder.open_with(options));
+}
+
+#[test]
+fn metadata_may_be_as_long_as_the_limit_and_no_longer() {
+    let folder = Folder::new();
+    let engine = folder.open_with(with_limits(|limits| limits.metadata_bytes_max = 100));
+    let logs = engine.logs().unwrap();
+    let stream = set(&[("app", "x")]);
+    // Name and value have a length byte each.
+    let (fits, exceeds) = (
+        set(&[("k", &"v".repeat(97))]),
+        set(&[("k", &"v".repeat(98))]),
+    );
+    let line = |time, metadata: &'_ LabelSet| {
+        let line = Line {
+            time: Nanos(time),
+            text: "t",
+            metadata: metadata.as_labels(),
+        };
+        append_lines(&logs, &stream, &[line])
+    };
+    assert_eq!(line(1, &fits).accepted, 1);
+    let refused = line(2, &exceeds).refused;
+    assert_eq!(
+        refused[0].why.to_string(),
+        "metadata has 101 bytes, limits.metadata_bytes_max is 100"
+    );
+}
