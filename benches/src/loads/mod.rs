@@ -125,7 +125,7 @@ pub fn say(line: &str) {
 }
 
 /// Appends one sample to each series and makes sure that all were taken.
-fn append_all(
+pub fn append_all(
     store: &Store<Samples>,
     labels: &LabelBytes,
     time_ms: i64,
