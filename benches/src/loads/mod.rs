@@ -1,4 +1,5 @@
-//! The loads of `engine_load`, one file each; this one reads the arguments and knows the two settings.
+//! The loads of `engine_load`, one file each; this one reads the arguments and knows the two
+//! settings.
 
 mod append;
 mod create;

@@ -1,4 +1,5 @@
-//! Recovery: a child fills an engine and is killed, then the time until everything can be read again.
+//! Recovery: a child fills an engine and is killed, then the time until everything can be read
+//! again.
 //!
 //! The child says what was acknowledged; the parent counts that all of it is there.
 
@@ -129,7 +130,9 @@ fn reopen(load: &Load, path: &Path, acknowledged: u64) -> Outcome {
     );
     let stats = store.stats();
     say(&format!(
-        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, {:.2} s of core time, then one metric of {targets} \
+        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, {:.2} s of core time, then one \
+         metric of \
+         {targets} \
          targets selected and read); {} series; log {} MiB, {} blocks; then select of all series \
          {:.2} s, with reading all {:.2} s; {samples} samples there, {acknowledged} acknowledged; \
          damage reports {}",
