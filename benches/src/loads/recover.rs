@@ -130,8 +130,8 @@ fn reopen(load: &Load, path: &Path, acknowledged: u64) -> Outcome {
     );
     let stats = store.stats();
     say(&format!(
-        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, {:.2} s of core time, then one \
-         metric of \
+        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, {:.2} s of core time, then \
+         one metric of \
          {targets} \
          targets selected and read); {} series; log {} MiB, {} blocks; then select of all series \
          {:.2} s, with reading all {:.2} s; {samples} samples there, {acknowledged} acknowledged; \
