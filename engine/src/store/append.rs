@@ -73,7 +73,10 @@ impl<K: Kind> crate::store::Core<K> {
     pub(crate) fn finish_append(&self, appended: Appended, wal: &Wal) -> Result<Report> {
         if let Some((seq, lsn)) = appended.ticket {
             #[cfg(feature = "testing")]
-            if self.shared.is_planted(crate::store::plant::Plant::EarlyAcknowledgement) {
+            if self
+                .shared
+                .is_planted(crate::store::plant::Plant::EarlyAcknowledgement)
+            {
                 self.head.publish(seq);
                 return Ok(appended.report);
             }

@@ -13,9 +13,9 @@ use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
 use crate::kind::{Kind, Parts};
 use crate::manifest::{BlockEntry, Change};
-use crate::store::{Core, Eviction, LiveBlock, State, Store};
 #[cfg(feature = "testing")]
 use crate::store::plant::Plant;
+use crate::store::{Core, Eviction, LiveBlock, State, Store};
 use crate::time::{Moment, TickRange};
 
 impl<K: Kind> Store<K> {
@@ -78,7 +78,10 @@ impl<K: Kind> Core<K> {
         };
         #[cfg(feature = "testing")]
         if self.shared.is_planted(Plant::FloorTooSoon) {
-            let change = Change { wal_floor: Some(floor), ..Change::default() };
+            let change = Change {
+                wal_floor: Some(floor),
+                ..Change::default()
+            };
             self.manifest()?.lock().commit(&change)?;
         }
         let written = seal(window, self.head.index(), self.now(), &mut files);

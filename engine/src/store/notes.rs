@@ -32,13 +32,21 @@ pub(crate) type Saving = BTreeMap<Vec<u8>, u64>;
 
 impl Notes {
     pub(crate) fn recovered(values: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        let values = values.into_iter().map(|(key, value)| (key, Note { value, lsn: 0 }));
-        Notes { values: values.collect(), ..Notes::default() }
+        let values = values
+            .into_iter()
+            .map(|(key, value)| (key, Note { value, lsn: 0 }));
+        Notes {
+            values: values.collect(),
+            ..Notes::default()
+        }
     }
 
     /// What the manifest lacks, and what to call saved once it has that.
     pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
-        let pairs = self.unsaved.keys().map(|key| (key.clone(), self.values[key].value.clone()));
+        let pairs = self
+            .unsaved
+            .keys()
+            .map(|key| (key.clone(), self.values[key].value.clone()));
         (pairs.collect(), self.unsaved.clone())
     }
 
@@ -96,7 +104,9 @@ impl<K: Kind> Core<K> {
         let mut held = self.notes.lock();
         held.in_flight.remove(&lsn.0);
         outcome?;
-        changed.into_iter().for_each(|(key, value)| held.put(key, value, lsn.0));
+        changed
+            .into_iter()
+            .for_each(|(key, value)| held.put(key, value, lsn.0));
         Ok(())
     }
 
@@ -113,7 +123,11 @@ impl<K: Kind> Core<K> {
 
     pub(crate) fn notes(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let notes = self.notes.lock();
-        notes.values.iter().map(|(key, note)| (key.clone(), note.value.clone())).collect()
+        notes
+            .values
+            .iter()
+            .map(|(key, note)| (key.clone(), note.value.clone()))
+            .collect()
     }
 
     /// The oldest log position that a note still needs.
