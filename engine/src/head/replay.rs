@@ -75,7 +75,9 @@ impl<K: Kind> Head<K> {
             writer.active.grow(now, range, bytes, replayed.entries);
             self.budget.add_bytes(bytes);
         }
-        if outcome.is_err() || (proof == Proof::Open && replayed.lost > 0) {
+        // Whole or not at all, proven or not: a record left out of one recovery counts as proven in the next,
+        // once a later sync has covered its place in the log, and a part of it would come back.
+        if outcome.is_err() || replayed.lost > 0 {
             self.undo_unpublished(&mut writer);
             outcome?;
             return Ok(Replayed { entries: 0, lost: replayed.lost + replayed.entries });
