@@ -22,21 +22,32 @@ pub fn report(report: &Report, judged: &[Allowed], mode: BatchMode) -> Check {
         }
     }
     let refused = report.refused.len() as u64;
-    let must_refuse = judged.iter().filter(|allowed| allowed.must_refuse()).count() as u64;
+    let must_refuse = judged
+        .iter()
+        .filter(|allowed| allowed.must_refuse())
+        .count() as u64;
     if mode == BatchMode::AllOrNothing && (refused > 0 || must_refuse > 0) {
         return match refused > 0 && report.accepted == 0 {
             true => Ok(()),
             false => fail("part of an all-or-nothing batch was taken"),
         };
     }
-    if judged.iter().enumerate().any(|(at, a)| a.must_refuse() && report.refusal(at).is_none()) {
+    if judged
+        .iter()
+        .enumerate()
+        .any(|(at, a)| a.must_refuse() && report.refusal(at).is_none())
+    {
         return fail("an entry that must be refused was taken");
     }
     if report.accepted + report.duplicates + refused != judged.len() as u64 {
         return fail("the report does not add up");
     }
     let only = |accept: bool, duplicate: bool| {
-        let wanted = Allowed { accept, duplicate, ..Allowed::default() };
+        let wanted = Allowed {
+            accept,
+            duplicate,
+            ..Allowed::default()
+        };
         judged.iter().filter(|allowed| **allowed == wanted).count() as u64
     };
     if report.accepted < only(true, false) || report.duplicates < only(false, true) {
@@ -52,8 +63,10 @@ pub fn same(what: &str, read: &Content, expected: &Content) -> Check {
     }
     let empty = Vec::new();
     for series in read.keys().chain(expected.keys()) {
-        let (is, should) =
-            (read.get(series).unwrap_or(&empty), expected.get(series).unwrap_or(&empty));
+        let (is, should) = (
+            read.get(series).unwrap_or(&empty),
+            expected.get(series).unwrap_or(&empty),
+        );
         if is == should {
             continue;
         }

@@ -43,7 +43,11 @@ pub fn entries(dice: &mut Random, shelf: &Shelf, now_ms: i64) -> Vec<Entry> {
     let mut entries = Vec::new();
     for _ in 0..1 + dice.below(3) {
         let is_invalid = dice.below(60) == 0;
-        let series = if is_invalid { INVALID } else { dice.below(SERIES) };
+        let series = if is_invalid {
+            INVALID
+        } else {
+            dice.below(SERIES)
+        };
         for _ in 0..1 + dice.below(4) {
             let entry = entry(dice, shelf, &entries, series, now_ms);
             entries.push(entry);
@@ -52,13 +56,7 @@ pub fn entries(dice: &mut Random, shelf: &Shelf, now_ms: i64) -> Vec<Entry> {
     entries
 }
 
-fn entry(
-    dice: &mut Random,
-    shelf: &Shelf,
-    before: &[Entry],
-    series: usize,
-    now_ms: i64,
-) -> Entry {
+fn entry(dice: &mut Random, shelf: &Shelf, before: &[Entry], series: usize, now_ms: i64) -> Entry {
     let known: Vec<&Entry> = shelf
         .sent
         .iter()
@@ -79,14 +77,24 @@ fn entry(
                 0 => value(dice, shelf.shape, again.time),
                 _ => again.value.clone(),
             };
-            return Entry { series, time: again.time, value, is_repeat: false };
+            return Entry {
+                series,
+                time: again.time,
+                value,
+                is_repeat: false,
+            };
         }
         90..95 => now_ms - PARTITION * (1 + dice.below(40) as i64),
         95..97 => now_ms + FUTURE + SECOND + step(dice, 100),
         _ => now_ms,
     };
     let time = time * unit + if unit > 1 { dice.below(2) as i64 } else { 0 };
-    Entry { series, time, value: value(dice, shelf.shape, time), is_repeat: false }
+    Entry {
+        series,
+        time,
+        value: value(dice, shelf.shape, time),
+        is_repeat: false,
+    }
 }
 
 fn value(dice: &mut Random, shape: Shape, time: i64) -> Value {
@@ -111,7 +119,15 @@ fn value(dice: &mut Random, shape: Shape, time: i64) -> Value {
 }
 
 fn float(dice: &mut Random) -> u64 {
-    let odd = [-0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e300, 5e-324];
+    let odd = [
+        -0.0,
+        0.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        1e300,
+        5e-324,
+    ];
     match dice.below(10) {
         0 => STALE_NAN_BITS,
         1 => odd[dice.below(odd.len())].to_bits(),

@@ -27,7 +27,10 @@ const TRACE_LINES: usize = 40;
 const LINE_CHARS: usize = 600;
 
 fn number_from(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(variable)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 /// The seeds to run: CHRONOLITH_SEEDS of them, from CHRONOLITH_SEED on.
@@ -41,7 +44,11 @@ fn setup(seed: u64) -> Setup {
         seed,
         steps: STEPS,
         durability: Durability::Always,
-        death: if seed.is_multiple_of(4) { Death::Kill } else { Death::Power },
+        death: if seed.is_multiple_of(4) {
+            Death::Kill
+        } else {
+            Death::Power
+        },
         bug: None,
         strike: None,
     }
@@ -84,7 +91,11 @@ fn run_seeds(setups: impl Iterator<Item = Setup>) {
         }
     }
     if let Some(story) = first {
-        panic!("{} seeds failed\n{}\nthe first: {story}", failed.len(), failed.join("\n"));
+        panic!(
+            "{} seeds failed\n{}\nthe first: {story}",
+            failed.len(),
+            failed.join("\n")
+        );
     }
     assert!(deaths > 0, "no run died: nothing was tested");
 }
@@ -96,9 +107,16 @@ fn whatever_was_acknowledged_survives_and_nothing_is_invented() {
 
 /// A tenth of the seeds under the settings that sync late or never.
 fn run_lazily(death: Death) {
-    let lazy = [Durability::Never, Durability::Interval(Duration::from_secs(3600))];
+    let lazy = [
+        Durability::Never,
+        Durability::Interval(Duration::from_secs(3600)),
+    ];
     run_seeds(seeds().step_by(10).flat_map(|seed| {
-        lazy.map(|durability| Setup { durability, death, ..setup(seed) })
+        lazy.map(|durability| Setup {
+            durability,
+            death,
+            ..setup(seed)
+        })
     }));
 }
 
@@ -123,8 +141,14 @@ fn strike_everywhere(seed: u64, faults: &[Fault]) {
     let calls = run(quiet).longest;
     for operation in 0..calls {
         for fault in faults {
-            let strike = Strike { operation, fault: *fault };
-            run(Setup { strike: Some(Some(strike)), ..quiet });
+            let strike = Strike {
+                operation,
+                fault: *fault,
+            };
+            run(Setup {
+                strike: Some(Some(strike)),
+                ..quiet
+            });
         }
     }
 }
@@ -146,7 +170,11 @@ fn an_error_at_any_disk_call_loses_nothing() {
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..10 {
-        assert_eq!(run(setup(seed)).trace, run(setup(seed)).trace, "seed {seed}");
+        assert_eq!(
+            run(setup(seed)).trace,
+            run(setup(seed)).trace,
+            "seed {seed}"
+        );
     }
 }
 
@@ -161,8 +189,17 @@ fn every_planted_bug_is_noticed() {
     ];
     for bug in bugs {
         let is_noticed = |seed: u64| {
-            attempt(Setup { bug: Some(bug), death: Death::Power, ..setup(seed) }).1.is_err()
+            attempt(Setup {
+                bug: Some(bug),
+                death: Death::Power,
+                ..setup(seed)
+            })
+            .1
+            .is_err()
         };
-        assert!((0..SEEDS).any(is_noticed), "nobody noticed {bug:?} in {SEEDS} seeds");
+        assert!(
+            (0..SEEDS).any(is_noticed),
+            "nobody noticed {bug:?} in {SEEDS} seeds"
+        );
     }
 }

@@ -25,7 +25,9 @@ pub const SHAPES: [Shape; 4] = [Shape::Samples, Shape::Lines, Shape::Exemplars, 
 pub enum Fate {
     Acknowledged,
     /// Whether this engine shows it; only a crash can still tell.
-    Doubt { is_seen: bool },
+    Doubt {
+        is_seen: bool,
+    },
     Void,
 }
 
@@ -80,7 +82,12 @@ pub struct Shelf {
 
 impl Shelf {
     pub fn new(shape: Shape) -> Self {
-        Shelf { shape, sent: Vec::new(), certain: BTreeMap::new(), group: usize::MAX }
+        Shelf {
+            shape,
+            sent: Vec::new(),
+            certain: BTreeMap::new(),
+            group: usize::MAX,
+        }
     }
 
     /// What a reader sees if exactly these batches are there.
@@ -102,7 +109,9 @@ impl Shelf {
             }
         }
         // Stable: lines of one timestamp stay in order of arrival.
-        content.values_mut().for_each(|series| series.sort_by_key(|(time, _)| *time));
+        content
+            .values_mut()
+            .for_each(|series| series.sort_by_key(|(time, _)| *time));
         content
     }
 
@@ -114,7 +123,12 @@ impl Shelf {
     /// Batches whose fate is open.
     pub fn doubts(&self) -> Vec<usize> {
         let is_doubt = |(_, sent): &(usize, &Sent)| matches!(sent.fate, Fate::Doubt { .. });
-        self.sent.iter().enumerate().filter(is_doubt).map(|(number, _)| number).collect()
+        self.sent
+            .iter()
+            .enumerate()
+            .filter(is_doubt)
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// The sets of doubtful batches that explain what was read: the first one found.
@@ -141,7 +155,6 @@ impl Shelf {
         let has = |entry: &Entry, is_exact: bool| {
             let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
             match self.shape {
-                Shape::Notes => !series.is_empty(),
                 Shape::Samples if !is_exact => series.iter().any(|(time, _)| *time == entry.time),
                 _ => series.contains(&(entry.time, entry.value.show())),
             }
@@ -149,18 +162,35 @@ impl Shelf {
         let mut left = self.clone();
         for sent in &mut left.sent {
             // A repetition was not written again: it went with the first one, or is there with it.
-            sent.entries.retain(|entry| !entry.is_repeat || has(entry, true));
+            sent.entries
+                .retain(|entry| !entry.is_repeat || has(entry, true));
             let is_whole = sent.fate != Fate::Void && sent.entries.iter().all(|e| has(e, false));
-            sent.fate = if is_whole { Fate::Acknowledged } else { Fate::Void };
+            sent.fate = if is_whole {
+                Fate::Acknowledged
+            } else {
+                Fate::Void
+            };
         }
-        // A later note that was lost leaves the earlier one.
-        let last_there = |left: &Shelf| {
-            let is_there = |sent: &Sent| sent.fate == Fate::Acknowledged;
-            left.sent.iter().rposition(is_there).filter(|_| self.shape == Shape::Notes)
-        };
-        while left.now() != *read {
-            let last = last_there(&left)?;
-            left.sent[last].fate = Fate::Void;
+        if self.shape == Shape::Notes {
+            return self.surviving_notes(read);
+        }
+        (left.now() == *read).then_some(left)
+    }
+
+    /// Of notes any later one may be lost, and the one before it is then what counts: each that is there must
+    /// have been sent.
+    fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
+        let mut left = Shelf::new(self.shape);
+        for (series, found) in read {
+            let was_sent = |entry: &&Entry| {
+                entry.series == *series && found[..] == [(entry.time, entry.value.show())]
+            };
+            let mut entries = self.sent.iter().flat_map(|sent| &sent.entries);
+            let entry = entries.find(was_sent)?.clone();
+            left.sent.push(Sent {
+                fate: Fate::Acknowledged,
+                entries: vec![entry],
+            });
         }
         Some(left)
     }
@@ -169,7 +199,11 @@ impl Shelf {
     pub fn settle(&mut self, there: &BTreeSet<usize>, fate: Fate) {
         for (number, sent) in self.sent.iter_mut().enumerate() {
             if matches!(sent.fate, Fate::Doubt { .. }) {
-                sent.fate = if there.contains(&number) { fate } else { Fate::Void };
+                sent.fate = if there.contains(&number) {
+                    fate
+                } else {
+                    Fate::Void
+                };
             }
         }
     }
@@ -198,7 +232,11 @@ impl Shelf {
 
     /// Whether a batch of this group that failed had an entry of this place: it was judged before that.
     fn was_in_flight(&self, entry: &Entry) -> bool {
-        let group = self.sent.iter().skip(self.group).filter(|sent| !is_visible(sent));
+        let group = self
+            .sent
+            .iter()
+            .skip(self.group)
+            .filter(|sent| !is_visible(sent));
         let mut entries = group.flat_map(|sent| &sent.entries);
         entries.any(|other| (other.series, other.time) == (entry.series, entry.time))
     }
@@ -206,13 +244,22 @@ impl Shelf {
     /// What may become of each entry of a batch.
     pub fn judge(&self, entries: &[Entry], newest: i64) -> Vec<Allowed> {
         let mut certain = self.certain.clone();
-        let mut offered: Vec<&Entry> =
-            self.sent.iter().filter(|sent| is_visible(sent)).flat_map(|sent| &sent.entries).collect();
+        let mut offered: Vec<&Entry> = self
+            .sent
+            .iter()
+            .filter(|sent| is_visible(sent))
+            .flat_map(|sent| &sent.entries)
+            .collect();
         let mut judged = Vec::with_capacity(entries.len());
         for entry in entries {
             let allowed = self.judge_one(entry, newest, &certain, &offered);
             let place = (entry.series, entry.time);
-            if allowed == (Allowed { accept: true, ..Allowed::default() }) {
+            if allowed
+                == (Allowed {
+                    accept: true,
+                    ..Allowed::default()
+                })
+            {
                 certain.insert(place, entry.value.key());
             }
             if !allowed.must_refuse() {
@@ -232,22 +279,40 @@ impl Shelf {
     ) -> Allowed {
         let none = Allowed::default();
         if entry.time > newest || entry.series == INVALID {
-            return Allowed { invalid: true, ..none };
+            return Allowed {
+                invalid: true,
+                ..none
+            };
         }
         let key = entry.value.key();
-        let mut here =
-            offered.iter().filter(|other| (other.series, other.time) == (entry.series, entry.time));
+        let mut here = offered
+            .iter()
+            .filter(|other| (other.series, other.time) == (entry.series, entry.time));
         if self.shape != Shape::Samples {
             let is_known = here.any(|other| other.value.key() == key);
-            return Allowed { accept: true, duplicate: is_known, ..none };
+            return Allowed {
+                accept: true,
+                duplicate: is_known,
+                ..none
+            };
         }
         if let Some(held) = certain.get(&(entry.series, entry.time)) {
             return match *held == key {
-                true => Allowed { duplicate: true, ..none },
-                false => Allowed { conflict: true, ..none },
+                true => Allowed {
+                    duplicate: true,
+                    ..none
+                },
+                false => Allowed {
+                    conflict: true,
+                    ..none
+                },
             };
         }
-        let mut allowed = Allowed { accept: true, conflict: self.was_in_flight(entry), ..none };
+        let mut allowed = Allowed {
+            accept: true,
+            conflict: self.was_in_flight(entry),
+            ..none
+        };
         for other in here {
             match other.value.key() == key {
                 true => allowed.duplicate = true,
@@ -261,8 +326,14 @@ impl Shelf {
     pub fn add(&mut self, fate: Fate, entries: Vec<Entry>, judged: &[Allowed]) {
         if fate == Fate::Acknowledged && self.shape == Shape::Samples {
             for (entry, allowed) in entries.iter().zip(judged) {
-                if *allowed == (Allowed { accept: true, ..Allowed::default() }) {
-                    self.certain.insert((entry.series, entry.time), entry.value.key());
+                if *allowed
+                    == (Allowed {
+                        accept: true,
+                        ..Allowed::default()
+                    })
+                {
+                    self.certain
+                        .insert((entry.series, entry.time), entry.value.key());
                 }
             }
         }
@@ -271,5 +342,8 @@ impl Shelf {
 }
 
 fn is_visible(sent: &Sent) -> bool {
-    matches!(sent.fate, Fate::Acknowledged | Fate::Doubt { is_seen: true })
+    matches!(
+        sent.fate,
+        Fate::Acknowledged | Fate::Doubt { is_seen: true }
+    )
 }

@@ -38,7 +38,9 @@ pub fn family(series: usize) -> String {
 
 fn number_of(shape: Shape, found: Labels<'_>) -> usize {
     // Labels that nobody sent get a number that no series has.
-    (0..SERIES).find(|series| labels(shape, *series).as_labels() == found).unwrap_or(usize::MAX)
+    (0..SERIES)
+        .find(|series| labels(shape, *series).as_labels() == found)
+        .unwrap_or(usize::MAX)
 }
 
 /// All that a store of a tenant answers.
@@ -61,9 +63,15 @@ pub fn read(engine: &Engine, tenant: usize, shape: Shape) -> Result<Content> {
         }
         Shape::Notes => {
             let families = tenant.metadata()?;
-            let number = |name: &str| (0..SERIES).find(|n| family(*n) == name).unwrap_or(usize::MAX);
+            let number = |name: &str| {
+                (0..SERIES)
+                    .find(|n| family(*n) == name)
+                    .unwrap_or(usize::MAX)
+            };
             let shown = families.into_iter();
-            Ok(shown.map(|(name, note)| (number(&name), vec![(0, note.help)])).collect())
+            Ok(shown
+                .map(|(name, note)| (number(&name), vec![(0, note.help)]))
+                .collect())
         }
     }
 }
@@ -85,7 +93,10 @@ pub fn samples(snapshot: &Snapshot<Samples>) -> Result<Content> {
             }
         }
         if !shown.is_empty() {
-            content.entry(number_of(Shape::Samples, series.labels())).or_default().extend(shown);
+            content
+                .entry(number_of(Shape::Samples, series.labels()))
+                .or_default()
+                .extend(shown);
         }
     }
     Ok(content)
@@ -104,7 +115,10 @@ pub fn lines(snapshot: &Snapshot<Lines>) -> Result<Content> {
             }
         }
         if !shown.is_empty() {
-            content.entry(number_of(Shape::Lines, series.labels())).or_default().extend(shown);
+            content
+                .entry(number_of(Shape::Lines, series.labels()))
+                .or_default()
+                .extend(shown);
         }
     }
     Ok(content)
@@ -117,11 +131,17 @@ pub fn names(engine: &Engine, tenant: usize, shape: Shape) -> Result<(Vec<String
     match shape {
         Shape::Samples => {
             let snapshot = tenant.metrics()?.snapshot();
-            Ok((snapshot.label_names(&all, 100)?, snapshot.label_values("host", &all, 100)?))
+            Ok((
+                snapshot.label_names(&all, 100)?,
+                snapshot.label_values("host", &all, 100)?,
+            ))
         }
         _ => {
             let snapshot = tenant.logs()?.snapshot();
-            Ok((snapshot.label_names(&all, 100)?, snapshot.label_values("host", &all, 100)?))
+            Ok((
+                snapshot.label_names(&all, 100)?,
+                snapshot.label_values("host", &all, 100)?,
+            ))
         }
     }
 }
@@ -144,10 +164,12 @@ pub fn names_of(shape: Shape, content: &Content) -> (Vec<String>, Vec<String>) {
 /// What the engine says is lost, for whoever reads a failure.
 pub fn damage(engine: &Engine, tenant: usize, shape: Shape) -> Vec<String> {
     let mut damage: Vec<String> = engine.damage().iter().map(ToString::to_string).collect();
-    let store = engine.tenant(TENANTS[tenant]).and_then(|tenant| match shape {
-        Shape::Samples => Ok(tenant.metrics()?.damage()),
-        _ => Ok(tenant.logs()?.damage()),
-    });
+    let store = engine
+        .tenant(TENANTS[tenant])
+        .and_then(|tenant| match shape {
+            Shape::Samples => Ok(tenant.metrics()?.damage()),
+            _ => Ok(tenant.logs()?.damage()),
+        });
     damage.extend(store.unwrap_or_default().iter().map(ToString::to_string));
     damage
 }

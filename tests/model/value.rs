@@ -53,10 +53,17 @@ pub fn histogram(number: u64) -> Histogram {
     let count = positive.iter().sum::<u64>() + 2;
     Histogram {
         schema: (number % 4) as i8,
-        reset_hint: if number.is_multiple_of(2) { ResetHint::Unknown } else { ResetHint::Gauge },
+        reset_hint: if number.is_multiple_of(2) {
+            ResetHint::Unknown
+        } else {
+            ResetHint::Gauge
+        },
         zero_threshold: 0.001,
         sum: number as f64 * 0.5,
-        positive_spans: vec![Span { offset: -1, length: 2 }],
+        positive_spans: vec![Span {
+            offset: -1,
+            length: 2,
+        }],
         counts: Counts::Integer(BucketCounts {
             count,
             zero_count: 2,

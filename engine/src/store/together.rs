@@ -13,7 +13,13 @@ impl<K: Kind> Store<K> {
             Ok(wal) => wal,
             Err(error) => return batches.iter().map(|_| Err(error.clone())).collect(),
         };
-        let begun: Vec<_> = batches.iter().map(|batch| core.begin_append(batch, &wal)).collect();
-        begun.into_iter().map(|begun| core.finish_append(begun?, &wal)).collect()
+        let begun: Vec<_> = batches
+            .iter()
+            .map(|batch| core.begin_append(batch, &wal))
+            .collect();
+        begun
+            .into_iter()
+            .map(|begun| core.finish_append(begun?, &wal))
+            .collect()
     }
 }

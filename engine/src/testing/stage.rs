@@ -52,17 +52,23 @@ pub struct Stage {
 impl SimDisk {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
-        SimDisk { disk: sim::SimDisk::new(seed) }
+        SimDisk {
+            disk: sim::SimDisk::new(seed),
+        }
     }
 
     /// Cuts the power: what the next boot finds, a seeded part of the unsynced included.
     pub fn crash(&self, seed: u64) -> SimDisk {
-        SimDisk { disk: self.disk.crash(seed) }
+        SimDisk {
+            disk: self.disk.crash(seed),
+        }
     }
 
     /// As [`SimDisk::crash`], with nothing left that was not synced.
     pub fn crash_to_synced(&self) -> SimDisk {
-        SimDisk { disk: self.disk.crash_to_synced() }
+        SimDisk {
+            disk: self.disk.crash_to_synced(),
+        }
     }
 
     /// Starts the next process after one that died: what was not synced still is not.
@@ -130,7 +136,9 @@ impl Fault {
 impl ManualClock {
     /// A clock that stands at `nanos` since the Unix epoch.
     pub fn new(nanos: i64) -> Self {
-        ManualClock { nanos: Arc::new(AtomicI64::new(nanos)) }
+        ManualClock {
+            nanos: Arc::new(AtomicI64::new(nanos)),
+        }
     }
 
     /// Moves the clock.
@@ -184,9 +192,6 @@ pub fn plant(engine: &Engine, plant: Plant) {
 }
 
 /// Appends several batches as one group of the log.
-pub fn append_together<K: Kind>(
-    store: &Store<K>,
-    batches: &[Batch<'_, K>],
-) -> Vec<Result<Report>> {
+pub fn append_together<K: Kind>(store: &Store<K>, batches: &[Batch<'_, K>]) -> Vec<Result<Report>> {
     store.append_together(batches)
 }
