@@ -25,15 +25,6 @@ pub(crate) struct Numbers {
     labels: Vec<u8>,
 }
 
-/// Whether a record is known to have been acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
-    /// Later frames say so: keep what can be kept.
-    Acknowledged,
-    /// It may be a survivor of a torn group: all of it or nothing.
-    Open,
-}
-
 /// What a record brought back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Replayed {
@@ -47,7 +38,6 @@ impl<K: Kind> Head<K> {
     pub(crate) fn replay(
         &self,
         body: &[u8],
-        proof: Proof,
         now: Ticks,
         numbers: &mut Numbers,
     ) -> Result<Replayed> {

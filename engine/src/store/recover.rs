@@ -12,7 +12,7 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
-use crate::head::replay::{Numbers, Proof};
+use crate::head::replay::Numbers;
 use crate::kind::Kind;
 use crate::manifest::{Litter, Manifest, Version};
 use crate::store::notes::Notes;
@@ -100,10 +100,9 @@ impl<K: Kind> Core<K> {
         }
         match frame.record {
             ENTRIES => {
-                let proof = if frame.proven { Proof::Acknowledged } else { Proof::Open };
                 let mut numbers = self.replay_numbers.lock();
                 let now = self.now();
-                let replayed = self.head.replay(frame.body, proof, now, &mut numbers)?;
+                let replayed = self.head.replay(frame.body, now, &mut numbers)?;
                 if replayed.lost > 0 && frame.proven {
                     self.report_damage(Error::corrupt(format!(
                         "log record {}: {} entries are lost, the definitions of their series are \
