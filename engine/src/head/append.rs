@@ -5,17 +5,23 @@
 //! the log fails, what was not acknowledged is taken out again before anything else is taken in
 //! (I7).
 
-use parking_lot::MutexGuard;
+use std::sync::Arc;
+
+use parking_lot::{MutexGuard, RwLock};
 
 use crate::config::Limits;
 use crate::error::Result;
 use crate::head::batch::{Batch, BatchMode, Refused, Report};
+use crate::head::index::SeriesIndex;
 use crate::head::record::ENTRIES;
-use crate::head::window::{PageHold, slot};
+use crate::head::window::Pages;
 use crate::head::{Head, NO_SERIES, NO_TIME, SeriesState, Writer};
 use crate::kind::{Arrival, Kind, Late, Newest, Refusal, Verdict};
 use crate::time::{Moment, TickRange, Ticks};
 use crate::wal::{Lsn, Wal};
+
+/// Series whose entries are kept under one hold of the window's lock.
+const SERIES_PER_HOLD: usize = 64;
 
 /// What the door checks a batch against.
 pub(crate) struct Gate<'a> {
@@ -30,22 +36,6 @@ pub(crate) struct Gate<'a> {
 pub(crate) struct Appended {
     pub(crate) report: Report,
     pub(crate) ticket: Option<(u64, Lsn)>,
-}
-
-/// What a batch added to the window.
-struct Growth {
-    range: TickRange,
-    bytes: u64,
-}
-
-impl Growth {
-    const NONE: Growth = Growth {
-        range: TickRange {
-            start: Ticks(i64::MAX),
-            end: Ticks(i64::MIN),
-        },
-        bytes: 0,
-    };
 }
 
 impl<K: Kind> Head<K> {
@@ -102,101 +92,58 @@ impl<K: Kind> Head<K> {
     ) -> Ticks {
         writer.seq += 1;
         writer.record.clear();
+        writer.newborn.clear();
         writer.defined_series.clear();
         writer.defined_pairs.clear();
+        let window = Arc::clone(&writer.active);
         let bounds = Bounds::new::<K>(gate);
-        let newest_of_store = writer.newest;
-        let settled = self.snapshots.settled();
-        let window = std::sync::Arc::clone(&writer.active);
-        let mut pages = PageHold::new(&window);
-        let mut growth = Growth::NONE;
-        let mut from = 0usize;
-        let mut entries_kept = 0;
-        for (place, series) in batch.all_series().iter().enumerate() {
-            let (start, end) = (from, series.end as usize);
-            from = end;
-            let number = writer.resolved[place];
-            if number == NO_SERIES {
-                continue;
-            }
-            let mut page = pages.lock(number);
-            let open = &mut page[slot(number)];
-            let before = K::heap_bytes(open);
-            for at in start..end {
-                let entry = &batch.entries()[at];
-                let arrival = Arrival {
-                    seq: writer.seq,
-                    settled,
-                    oldest: bounds.oldest,
-                    newest: writer.states[number].newest(),
-                    newest_of_store,
-                    late: bounds.late,
-                };
-                let verdict = match bounds.admits::<K>(entry, gate.limits) {
-                    Ok(()) => K::offer(open, entry, &arrival),
-                    Err(why) => Verdict::Refused(why),
-                };
-                match verdict {
-                    Verdict::Accepted => {
-                        entries_kept += 1;
-                        self.define(writer, number);
-                        writer.record.entry::<K>(number, entry);
-                        writer.note_newest(number, entry, &mut growth.range);
-                    }
-                    Verdict::Duplicate => report.duplicates += 1,
-                    Verdict::Refused(why) => {
-                        report.refused.push(Refused {
-                            series: place,
-                            entry: at,
-                            why,
-                        });
-                    }
-                }
-            }
-            growth.bytes += K::heap_bytes(open).saturating_sub(before) as u64;
-        }
-        report.accepted = entries_kept;
-        report.refused.sort_by_key(|refused| refused.entry);
-        if entries_kept > 0 {
-            window.grow(gate.now, growth.range, growth.bytes, entries_kept);
-            self.budget.add_bytes(growth.bytes);
-        }
-        growth.range.end
-    }
-
-    /// Defines a series, and its pairs, in the record unless the log holds the definition already.
-    #[inline]
-    fn define(&self, writer: &mut Writer<K>, number: u32) {
-        if writer.states[number].defined != writer.definitions {
-            self.define_anew(writer, number);
-        }
-    }
-
-    #[cold]
-    fn define_anew(&self, writer: &mut Writer<K>, number: u32) {
-        let definitions = writer.definitions;
-        let is_newborn = {
-            let index = self.index.read();
-            if writer.pairs_defined.len() < index.symbols.pair_slots() {
-                writer.pairs_defined.resize(index.symbols.pair_slots(), 0);
-            }
-            let labels = &index.series[number];
-            for pair in &labels.pairs {
-                let defined = &mut writer.pairs_defined[*pair as usize];
-                if *defined != definitions {
-                    *defined = definitions;
-                    writer.defined_pairs.push(*pair);
-                    writer.record.define_pair(*pair, index.symbols.bytes(*pair));
-                }
-            }
-            writer.record.define_series(number, &labels.pairs);
-            labels.born == u64::MAX
+        let (seq, newest_of_store) = (writer.seq, writer.newest);
+        let mut keeping = Keeping {
+            writer,
+            index: self.index(),
+            batch,
+            limits: gate.limits,
+            arrival: Arrival {
+                seq,
+                settled: self.snapshots.settled(),
+                oldest: bounds.oldest,
+                newest: None,
+                newest_of_store,
+                late: bounds.late,
+            },
+            bounds,
+            range: TickRange {
+                start: Ticks(i64::MAX),
+                end: Ticks(i64::MIN),
+            },
+            bytes: 0,
+            report,
         };
-        writer.states[number].defined = definitions;
-        writer.defined_series.push(number);
-        if is_newborn {
-            self.index.write().series[number].born = writer.seq;
+        let (mut place, mut from) = (0, 0);
+        while place < batch.all_series().len() {
+            let until = batch.all_series().len().min(place + SERIES_PER_HOLD);
+            let mut pages = window.write();
+            keeping.fetch(&mut pages, place..until);
+            for place in place..until {
+                let end = batch.all_series()[place].end as usize;
+                keeping.series(&mut pages, place, from..end);
+                from = end;
+            }
+            place = until;
         }
+        let (range, bytes) = (keeping.range, keeping.bytes);
+        report.refused.sort_by_key(|refused| refused.entry);
+        if report.accepted > 0 {
+            window.grow(gate.now, range, bytes, report.accepted);
+            self.budget.add_bytes(bytes);
+        }
+        if !writer.newborn.is_empty() {
+            let mut index = self.index.write();
+            for number in &writer.newborn {
+                index.series[*number].born = writer.seq;
+            }
+        }
+        range.end
     }
 
     /// Hands the record to the log. On failure the batch is taken out again.
@@ -269,12 +216,12 @@ impl<K: Kind> Head<K> {
     }
 
     /// Takes every batch that readers do not see out of every window.
-    pub(crate) fn undo_unpublished(&self, writer: &mut Writer<K>) {
+    fn undo_unpublished(&self, writer: &mut Writer<K>) {
         let keep = self.snapshots.published();
         let mut emptied = Vec::new();
         let states = &mut writer.states;
         for window in writer.frozen.iter().chain([&writer.active]) {
-            window.each_open(|series, open| {
+            window.change_each_open(|series, open| {
                 let newest = K::rollback(open, keep);
                 states[series].set_newest(newest);
                 emptied.extend(newest.is_none().then_some(series));
@@ -287,17 +234,16 @@ impl<K: Kind> Head<K> {
     /// series are touched.
     fn undo_batch(&self, writer: &mut Writer<K>) {
         let keep = writer.seq - 1;
-        let window = std::sync::Arc::clone(&writer.active);
-        let mut pages = PageHold::new(&window);
         let mut emptied = Vec::new();
-        for place in 0..writer.resolved.len() {
-            let number = writer.resolved[place];
-            if number == NO_SERIES {
-                continue;
-            }
-            let newest = K::rollback(&mut pages.lock(number)[slot(number)], keep);
-            writer.states[number].set_newest(newest);
-            emptied.extend(newest.is_none().then_some(number));
+        let mut pages = writer.active.write();
+        for number in writer
+            .resolved
+            .iter()
+            .filter(|number| **number != NO_SERIES)
+        {
+            let newest = K::rollback(pages.slot_for(*number), keep);
+            writer.states[*number].set_newest(newest);
+            emptied.extend(newest.is_none().then_some(*number));
         }
         drop(pages);
         self.unbear(emptied, keep);
@@ -336,19 +282,114 @@ impl<K: Kind> Head<K> {
 impl SeriesState {
     /// After a rollback. Without an entry left in the window, what came before it is not known any
     /// more: the next entry is judged as if the series were new, which at worst lets a late one in.
-    fn set_newest(&mut self, newest: Option<Newest>) {
+    pub(crate) fn set_newest(&mut self, newest: Option<Newest>) {
         self.newest_time = newest.map_or(NO_TIME, |newest| newest.time.0);
         self.newest_value = newest.map_or(0, |newest| newest.value);
     }
 }
 
-impl<K: Kind> Writer<K> {
+/// One batch on its way into the window.
+struct Keeping<'a, 'b, K: Kind> {
+    writer: &'a mut Writer<K>,
+    index: &'a RwLock<SeriesIndex>,
+    batch: &'a Batch<'b, K>,
+    limits: &'a Limits,
+    bounds: Bounds,
+    arrival: Arrival,
+    /// What the batch adds to the window.
+    range: TickRange,
+    bytes: u64,
+    report: &'a mut Report,
+}
+
+impl<K: Kind> Keeping<'_, '_, K> {
+    /// Asks for the memory of a block of series before any of it is needed, with loads that do not
+    /// depend on each other: the misses overlap.
+    fn fetch(&mut self, pages: &mut Pages<K>, places: std::ops::Range<usize>) {
+        let mut touched = 0u64;
+        for number in &self.writer.resolved[places.clone()] {
+            if *number != NO_SERIES {
+                touched ^= self.writer.states[*number].newest_value;
+                touched ^= K::heap_bytes(pages.slot_for(*number)) as u64;
+            }
+        }
+        for number in &self.writer.resolved[places] {
+            if *number != NO_SERIES {
+                touched ^= K::touch(pages.slot_for(*number));
+            }
+        }
+        std::hint::black_box(touched);
+    }
+
+    /// The entries of one series.
+    fn series(&mut self, pages: &mut Pages<K>, place: usize, entries: std::ops::Range<usize>) {
+        let number = self.writer.resolved[place];
+        if number == NO_SERIES {
+            return;
+        }
+        let open = pages.slot_for(number);
+        let before = K::heap_bytes(open);
+        for at in entries {
+            let entry = &self.batch.entries()[at];
+            self.arrival.newest = self.writer.states[number].newest();
+            let verdict = match self.bounds.admits::<K>(entry, self.limits) {
+                Ok(()) => K::offer(open, entry, &self.arrival),
+                Err(why) => Verdict::Refused(why),
+            };
+            match verdict {
+                Verdict::Accepted => {
+                    self.report.accepted += 1;
+                    if self.writer.states[number].defined != self.writer.definitions {
+                        self.define(number);
+                    }
+                    self.writer.record.entry::<K>(number, entry);
+                    self.note_newest(number, entry);
+                }
+                Verdict::Duplicate => self.report.duplicates += 1,
+                Verdict::Refused(why) => {
+                    self.report.refused.push(Refused {
+                        series: place,
+                        entry: at,
+                        why,
+                    });
+                }
+            }
+        }
+        self.bytes += K::heap_bytes(open).saturating_sub(before) as u64;
+    }
+
+    /// Defines a series, and its pairs, in the record: the log does not hold the definition yet.
+    #[cold]
+    fn define(&mut self, number: u32) {
+        let writer = &mut *self.writer;
+        let definitions = writer.definitions;
+        let index = self.index.read();
+        if writer.pairs_defined.len() < index.symbols.pair_slots() {
+            writer.pairs_defined.resize(index.symbols.pair_slots(), 0);
+        }
+        let labels = &index.series[number];
+        for pair in &labels.pairs {
+            let defined = &mut writer.pairs_defined[*pair as usize];
+            if *defined != definitions {
+                *defined = definitions;
+                writer.defined_pairs.push(*pair);
+                writer.record.define_pair(*pair, index.symbols.bytes(*pair));
+            }
+        }
+        writer.record.define_series(number, &labels.pairs);
+        if labels.born == u64::MAX {
+            writer.newborn.push(number);
+        }
+        writer.states[number].defined = definitions;
+        writer.defined_series.push(number);
+    }
+
     #[inline]
-    pub(crate) fn note_newest(&mut self, number: u32, entry: &K::Entry<'_>, range: &mut TickRange) {
+    fn note_newest(&mut self, number: u32, entry: &K::Entry<'_>) {
         let time = K::time(entry);
-        range.start = range.start.min(time);
-        range.end = range.end.max(time);
-        let state = &mut self.states[number];
+        self.range.start = self.range.start.min(time);
+        self.range.end = self.range.end.max(time);
+        let state = &mut self.writer.states[number];
         if time.0 > state.newest_time {
             state.newest_time = time.0;
             state.newest_value = K::fingerprint(entry);

@@ -12,7 +12,7 @@ use crate::head::slots::Slots;
 use crate::head::symbols::{PairId, Symbols};
 use crate::index::select::IndexView;
 use crate::labels::matcher::Matcher;
-use crate::labels::set::{Labels, SeriesId};
+use crate::labels::set::Labels;
 
 /// Label values looked at under one hold of the read lock.
 const VALUES_PER_HOLD: usize = 4096;
@@ -21,7 +21,6 @@ const VALUES_PER_HOLD: usize = 4096;
 pub(crate) struct SeriesLabels {
     /// Interned pairs in label order; empty where the number is free.
     pub(crate) pairs: Box<[PairId]>,
-    pub(crate) id: SeriesId,
     /// The batch that first had an entry of it accepted; `u64::MAX` before.
     pub(crate) born: u64,
 }
@@ -33,35 +32,45 @@ pub(crate) struct SeriesIndex {
     pub(crate) series: Slots<SeriesLabels>,
     free: Vec<u32>,
     live: RoaringBitmap,
+    live_count: u64,
+    /// Pairs of the series entered last: the next one shares most of them.
+    last_pairs: Vec<PairId>,
 }
 
 impl SeriesIndex {
     /// Enters a series; the caller knows that it is not there yet.
     pub(crate) fn insert(&mut self, labels: Labels<'_>) -> u32 {
-        let number = self
-            .free
-            .last()
-            .copied()
-            .unwrap_or(self.series.len() as u32);
-        let mut pairs = Vec::with_capacity(16);
+        let number = self.free.pop().unwrap_or(self.series.len() as u32);
+        let mut last_pairs = std::mem::take(&mut self.last_pairs);
         let mut cursor = Cursor::new(labels.as_bytes());
+        let mut count = 0;
         while !cursor.is_empty() {
             let start = cursor.position();
-            let name = cursor.text().expect("labels are canonical");
+            let name = cursor.prefixed().expect("labels are canonical");
             cursor.prefixed().expect("labels are canonical");
             let bytes = &labels.as_bytes()[start..cursor.position()];
-            pairs.push(self.symbols.intern(name, bytes, number));
+            let hint = last_pairs.get(count).copied();
+            let pair = self.symbols.intern(name, bytes, number, hint);
+            match last_pairs.get_mut(count) {
+                Some(place) => *place = pair,
+                None => last_pairs.push(pair),
+            }
+            count += 1;
         }
+        last_pairs.truncate(count);
         let entry = SeriesLabels {
-            pairs: pairs.into(),
-            id: labels.id(),
+            pairs: last_pairs.as_slice().into(),
             born: u64::MAX,
         };
-        match self.free.pop() {
-            Some(number) => self.series[number] = entry,
-            None => self.series.push(entry),
+        self.last_pairs = last_pairs;
+        match (number as usize) < self.series.len() {
+            true => self.series[number] = entry,
+            false => self.series.push(entry),
         }
-        self.live.insert(number);
+        if self.live.try_push(number).is_err() {
+            self.live.insert(number);
+        }
+        self.live_count += 1;
         number
     }
 
@@ -75,7 +84,10 @@ impl SeriesIndex {
         let gone = gone.collect();
         self.series[number].born = u64::MAX;
         self.live.remove(number);
+        self.live_count -= 1;
         self.free.push(number);
+        // A number of a forgotten pair must not be taken for a hint.
+        self.last_pairs.clear();
         gone
     }
 
@@ -100,7 +112,7 @@ impl SeriesIndex {
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.live.len()
+        self.live_count
     }
 
     pub(crate) fn live(&self) -> &RoaringBitmap {

@@ -50,7 +50,7 @@ pub(crate) struct Writer<K: Kind> {
     /// Windows behind a cut whose entries are not in a block yet, oldest first.
     frozen: Vec<Arc<Window<K>>>,
     states: Slots<SeriesState>,
-    table: HashTable<u32>,
+    table: HashTable<Bucket>,
     hasher: foldhash::fast::RandomState,
     record: RecordWriter,
     /// The newest batch.
@@ -72,10 +72,26 @@ pub(crate) struct Writer<K: Kind> {
     entered: Vec<u32>,
     /// Series of the batch at hand, by its series.
     resolved: Vec<u32>,
+    /// Series whose first entry ever is in the batch at hand.
+    newborn: Vec<u32>,
     /// The series looked up last: what followed it last time is the first guess for the next.
     last: u32,
-    /// How often guesses were right lately: below zero they are not worth their cost.
-    guess_score: i8,
+}
+
+/// A series in the table of hashes, with enough of its hash to pass over others without a look.
+#[derive(Clone, Copy)]
+struct Bucket {
+    series: u32,
+    hash_high: u32,
+}
+
+impl Bucket {
+    fn new(series: u32, hash: u64) -> Self {
+        Bucket {
+            series,
+            hash_high: (hash >> 32) as u32,
+        }
+    }
 }
 
 /// What the writer knows of a series beside its labels and entries.
@@ -133,8 +149,8 @@ impl<K: Kind> Head<K> {
             defined_pairs: Vec::new(),
             entered: Vec::new(),
             resolved: Vec::new(),
+            newborn: Vec::new(),
             last: NO_SERIES,
-            guess_score: 0,
         };
         let head = Head {
             writer: Mutex::new(writer),
@@ -252,7 +268,7 @@ impl<K: Kind> Head<K> {
         let hash = writer.states[series].hash;
         match writer
             .table
-            .find_entry(hash, |candidate| *candidate == series)
+            .find_entry(hash, |bucket| bucket.series == series)
         {
             Ok(entry) => entry.remove(),
             // Forgotten by an earlier round already.

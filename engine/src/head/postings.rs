@@ -32,8 +32,14 @@ impl HeadPostings {
                 *self = HeadPostings::Few(few);
             }
             HeadPostings::Few(few) => {
-                if let Err(place) = few.binary_search(&series) {
-                    few.insert(place, series);
+                // New series mostly have the highest number yet.
+                match few.last() {
+                    Some(last) if *last < series => few.push(series),
+                    _ => {
+                        if let Err(place) = few.binary_search(&series) {
+                            few.insert(place, series);
+                        }
+                    }
                 }
                 if few.len() > FEW_MAX {
                     let many = few.iter().copied().collect();
@@ -41,7 +47,9 @@ impl HeadPostings {
                 }
             }
             HeadPostings::Many(many) => {
-                many.insert(series);
+                if many.try_push(series).is_err() {
+                    many.insert(series);
+                }
             }
         }
     }

@@ -1,13 +1,17 @@
-//! Recovery: a log record back into the head.
+//! Recovery: log records back into the head.
 //!
 //! Numbers in the log are those of the process that wrote it; definitions tie them to this head's
-//! own.
+//! own. Plain entries are gathered by neighbourhood first and kept a neighbourhood at a time: the log
+//! visits a million series in turn, and each visit to cold memory would cost more than the entry.
+
+use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
+use crate::codec::bytes::Cursor;
 use crate::error::{Error, Result};
 use crate::head::record::{self, RecordReader};
-use crate::head::window::slot;
+use crate::head::window::PAGES_PER_PART;
 use crate::head::{Head, NO_SERIES, Writer};
 use crate::kind::{Arrival, Kind, Late, Verdict};
 use crate::labels::set::Labels;
@@ -16,14 +20,31 @@ use crate::time::{TickRange, Ticks};
 /// Numbers that a log may use at most: a damaged or hostile one must not size an allocation.
 const NUMBER_MAX: u32 = 1 << 28;
 
-/// What the log's numbers mean, kept from record to record.
+/// Entries gathered before they are kept: 24 bytes each.
+const GATHERED_MAX: usize = 4 << 20;
+
+/// Neighbourhoods below which a second thread is not worth its start.
+const PARTS_PER_THREAD_MIN: usize = 16;
+
+/// What the log's numbers mean, and what was read and is not kept yet.
 #[derive(Default)]
-pub(crate) struct Numbers {
+pub(crate) struct Recovery {
     /// Canonical bytes of all pairs, and where each number's stand.
     bytes: Vec<u8>,
     pairs: Vec<(u32, u32)>,
     series: Vec<u32>,
     labels: Vec<u8>,
+    /// Plain entries by neighbourhood, in the order of the log.
+    parts: Vec<Vec<Gathered>>,
+    gathered: usize,
+}
+
+/// A plain entry on its way to its series.
+#[derive(Clone, Copy)]
+struct Gathered {
+    series: u32,
+    time: i64,
+    word: u64,
 }
 
 /// Whether a record is known to have been acknowledged.
@@ -35,89 +56,179 @@ pub(crate) enum Proof {
     Open,
 }
 
-/// What a record brought back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Replayed {
-    pub(crate) entries: u64,
-    /// Entries of series whose definition is lost.
-    pub(crate) lost: u64,
+/// What keeping entries did to the window.
+struct Kept {
+    range: TickRange,
+    bytes: u64,
+    entries: u64,
+}
+
+impl Kept {
+    fn nothing() -> Self {
+        let range = TickRange {
+            start: Ticks(i64::MAX),
+            end: Ticks(i64::MIN),
+        };
+        Kept {
+            range,
+            bytes: 0,
+            entries: 0,
+        }
+    }
+
+    fn add(&mut self, time: Ticks, bytes: usize) {
+        self.range.start = self.range.start.min(time);
+        self.range.end = self.range.end.max(time);
+        self.bytes += bytes as u64;
+        self.entries += 1;
+    }
+
+    fn join(mut self, other: Kept) -> Self {
+        self.range.start = self.range.start.min(other.range.start);
+        self.range.end = self.range.end.max(other.range.end);
+        self.bytes += other.bytes;
+        self.entries += other.entries;
+        self
+    }
 }
 
 impl<K: Kind> Head<K> {
-    /// Brings one record back. Readers see it at once.
+    /// Brings one record back; returns how many of its entries are lost, because the definition of
+    /// their series is.
     pub(crate) fn replay(
         &self,
         body: &[u8],
         proof: Proof,
         now: Ticks,
-        numbers: &mut Numbers,
-    ) -> Result<Replayed> {
+        recovery: &mut Recovery,
+    ) -> Result<u64> {
+        if proof == Proof::Open {
+            let lost = missing::<K>(body, recovery)?;
+            if lost > 0 {
+                return Ok(lost);
+            }
+        }
         let mut writer = self.writer.lock();
         writer.seq += 1;
-        let (seq, settled) = (writer.seq, self.snapshots.settled());
         let mut replay = Replay {
             head: self,
             writer: &mut writer,
-            numbers,
-            arrival: Arrival {
-                seq,
-                settled,
-                oldest: Ticks(i64::MIN),
-                newest: None,
-                newest_of_store: Ticks(i64::MIN),
-                late: Late::Taken,
-            },
-            range: TickRange {
-                start: Ticks(i64::MAX),
-                end: Ticks(i64::MIN),
-            },
-            bytes: 0,
-            replayed: Replayed::default(),
+            recovery,
+            kept: Kept::nothing(),
+            lost: 0,
         };
         let outcome = record::read::<K>(body, &mut replay);
-        let (range, bytes, replayed) = (replay.range, replay.bytes, replay.replayed);
-        if replayed.entries > 0 {
-            writer.newest = writer.newest.max(range.end);
-            writer.active.grow(now, range, bytes, replayed.entries);
-            self.budget.add_bytes(bytes);
+        let (kept, lost) = (replay.kept, replay.lost);
+        self.count(&mut writer, now, &kept);
+        if recovery.gathered >= GATHERED_MAX {
+            self.keep_gathered(&mut writer, now, recovery);
         }
-        if outcome.is_err() || (proof == Proof::Open && replayed.lost > 0) {
-            self.undo_unpublished(&mut writer);
-            outcome?;
-            return Ok(Replayed {
-                entries: 0,
-                lost: replayed.lost + replayed.entries,
-            });
-        }
-        self.snapshots.publish(seq);
-        Ok(replayed)
+        outcome.map(|()| lost)
     }
 
-    /// After recovery: what the log defined stays valid for reading it again, but this process will
-    /// use its own numbers, and so defines everything anew.
-    pub(crate) fn finish_replay(&self) {
-        self.writer.lock().definitions += 1;
+    /// Ends recovery: readers see everything, and the writer knows the newest entry of each series.
+    ///
+    /// What the log defined stays valid for reading it again, but this process uses its own numbers
+    /// from now on, and so defines everything anew.
+    pub(crate) fn finish_replay(&self, now: Ticks, recovery: &mut Recovery) {
+        let mut writer = self.writer.lock();
+        self.keep_gathered(&mut writer, now, recovery);
+        *recovery = Recovery::default();
+        let window = Arc::clone(&writer.active);
+        let states = &mut writer.states;
+        window.each_open(|series, open| states[series].set_newest(K::newest(open)));
+        writer.definitions += 1;
+        self.snapshots.publish(writer.seq);
     }
+
+    fn count(&self, writer: &mut Writer<K>, now: Ticks, kept: &Kept) {
+        if kept.entries > 0 {
+            writer.newest = writer.newest.max(kept.range.end);
+            writer
+                .active
+                .grow(now, kept.range, kept.bytes, kept.entries);
+            self.budget.add_bytes(kept.bytes);
+        }
+    }
+
+    /// Keeps what was gathered, two neighbourhoods at a time where there are two cores.
+    fn keep_gathered(&self, writer: &mut Writer<K>, now: Ticks, recovery: &mut Recovery) {
+        if recovery.gathered == 0 {
+            return;
+        }
+        recovery.gathered = 0;
+        let arrival = replayed(writer.seq);
+        let window = Arc::clone(&writer.active);
+        let mut pages = window.write();
+        let parts = &mut recovery.parts;
+        let mut slots = pages.parts(parts.len());
+        let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(4));
+        let share = parts.len().div_ceil(threads).max(PARTS_PER_THREAD_MIN);
+        let kept = std::thread::scope(|scope| {
+            let shares = slots.chunks_mut(share).zip(parts.chunks_mut(share));
+            let workers: Vec<_> = shares
+                .map(|(slots, parts)| scope.spawn(move || keep_parts::<K>(slots, parts, arrival)))
+                .collect();
+            let kept = workers.into_iter().map(|worker| match worker.join() {
+                Ok(kept) => kept,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            kept.fold(Kept::nothing(), Kept::join)
+        });
+        drop(pages);
+        self.count(writer, now, &kept);
+    }
+}
+
+/// How entries of the log arrive: everything that was accepted once is accepted again.
+fn replayed(seq: u64) -> Arrival {
+    Arrival {
+        seq,
+        settled: 0,
+        oldest: Ticks(i64::MIN),
+        newest: None,
+        newest_of_store: Ticks(i64::MIN),
+        late: Late::Taken,
+    }
+}
+
+/// Keeps the gathered entries of some neighbourhoods, each in the order of the log.
+fn keep_parts<K: Kind>(
+    slots: &mut [&mut [Option<Box<[K::Open]>>]],
+    parts: &mut [Vec<Gathered>],
+    arrival: Arrival,
+) -> Kept {
+    let mut kept = Kept::nothing();
+    for (slots, part) in slots.iter_mut().zip(parts) {
+        for gathered in part.drain(..) {
+            let open = crate::head::window::slot_in::<K>(slots, gathered.series);
+            let before = K::heap_bytes(open);
+            let time = Ticks(gathered.time);
+            let entry = K::unpack(time, gathered.word);
+            if K::offer(open, &entry, &arrival) == Verdict::Accepted {
+                kept.add(time, K::heap_bytes(open).saturating_sub(before));
+            }
+        }
+    }
+    kept
 }
 
 struct Replay<'a, 'g, K: Kind> {
     head: &'a Head<K>,
     writer: &'a mut MutexGuard<'g, Writer<K>>,
-    numbers: &'a mut Numbers,
-    arrival: Arrival,
-    range: TickRange,
-    bytes: u64,
-    replayed: Replayed,
+    recovery: &'a mut Recovery,
+    kept: Kept,
+    lost: u64,
 }
 
 impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
     fn pair(&mut self, pair: u32, bytes: &[u8]) -> Result<()> {
-        Labels::from_bytes(bytes).map_err(|error| error.context("a pair in the log"))?;
-        let start = u32::try_from(self.numbers.bytes.len())
+        check_pair(bytes)?;
+        let start = u32::try_from(self.recovery.bytes.len())
             .map_err(|_| Error::corrupt("label pairs in the log exceed 4 GiB"))?;
-        self.numbers.bytes.extend_from_slice(bytes);
+        self.recovery.bytes.extend_from_slice(bytes);
         put_at(
-            &mut self.numbers.pairs,
+            &mut self.recovery.pairs,
             pair,
             (start, bytes.len() as u32),
             (0, 0),
@@ -125,61 +236,173 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
     }
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
-        let numbers = &mut *self.numbers;
-        numbers.labels.clear();
+        let recovery = &mut *self.recovery;
+        recovery.labels.clear();
         for pair in pairs {
-            let (start, length) = numbers.pairs.get(*pair as usize).copied().unwrap_or((0, 0));
+            let (start, length) = recovery
+                .pairs
+                .get(*pair as usize)
+                .copied()
+                .unwrap_or((0, 0));
             if length == 0 {
                 // The pair's definition is lost with a damaged frame, and so is this series.
-                return put_at(&mut numbers.series, series, NO_SERIES, NO_SERIES);
+                return put_at(&mut recovery.series, series, NO_SERIES, NO_SERIES);
             }
             let range = start as usize..(start + length) as usize;
-            numbers.labels.extend_from_slice(&numbers.bytes[range]);
+            recovery.labels.extend_from_slice(&recovery.bytes[range]);
         }
-        let labels = Labels::from_bytes(&numbers.labels)
-            .map_err(|error| error.context("a series in the log"))?;
+        check_order(&recovery.labels)?;
+        let labels = Labels::trusted(&recovery.labels);
         let hash = self.writer.hash(labels.as_bytes());
-        let found = self
-            .writer
-            .find_hashed(&self.head.index.read(), hash, labels.as_bytes());
-        let number = match found {
+        let mut index = self.head.index.write();
+        let number = match self.writer.find_hashed(&index, hash, labels.as_bytes()) {
             Some(number) => number,
             None => {
                 self.head.budget.recovered_series();
-                self.head.insert(self.writer, hash, labels)
+                let number = self.writer.insert(&mut index, hash, labels);
+                index.series[number].born = self.writer.seq;
+                number
             }
         };
-        put_at(&mut numbers.series, series, number, NO_SERIES)
+        put_at(&mut recovery.series, series, number, NO_SERIES)
     }
 
+    #[inline]
     fn entry(&mut self, series: u32, entry: &K::Entry<'_>) -> Result<()> {
         let number = self
-            .numbers
+            .recovery
             .series
             .get(series as usize)
             .copied()
             .unwrap_or(NO_SERIES);
         if number == NO_SERIES {
-            self.replayed.lost += 1;
+            self.lost += 1;
             return Ok(());
         }
-        let page = self.writer.active.page_for(number);
-        let mut page = page.lock();
-        let open = &mut page[slot(number)];
-        let before = K::heap_bytes(open);
-        self.arrival.newest = self.writer.states[number].newest();
-        let was_empty = K::is_empty(open);
-        if K::offer(open, entry, &self.arrival) == Verdict::Accepted {
-            self.bytes += K::heap_bytes(open).saturating_sub(before) as u64;
-            self.replayed.entries += 1;
-            self.writer.note_newest(number, entry, &mut self.range);
-            if was_empty {
-                let series = &mut self.head.index.write().series[number];
-                series.born = series.born.min(self.arrival.seq);
+        if let Some(word) = K::pack(entry) {
+            let part = number as usize / (PAGES_PER_PART * crate::head::window::PAGE_SERIES);
+            if self.recovery.parts.len() <= part {
+                self.recovery.parts.resize_with(part + 1, Vec::new);
             }
+            let gathered = Gathered {
+                series: number,
+                time: K::time(entry).0,
+                word,
+            };
+            self.recovery.parts[part].push(gathered);
+            self.recovery.gathered += 1;
+            return Ok(());
+        }
+        self.entry_apart(number, entry)
+    }
+}
+
+impl<K: Kind> Replay<'_, '_, K> {
+    /// Keeps an entry that cannot be gathered, behind what was gathered of its series.
+    fn entry_apart(&mut self, number: u32, entry: &K::Entry<'_>) -> Result<()> {
+        let part = number as usize / (PAGES_PER_PART * crate::head::window::PAGE_SERIES);
+        let arrival = replayed(self.writer.seq);
+        let window = Arc::clone(&self.writer.active);
+        let mut pages = window.write();
+        if let Some(part_entries) = self.recovery.parts.get_mut(part)
+            && !part_entries.is_empty()
+        {
+            self.recovery.gathered -= part_entries.len();
+            let mut slots = pages.parts(part + 1);
+            let (slots, entries) = (&mut slots[part..], &mut self.recovery.parts[part..=part]);
+            let kept = keep_parts::<K>(slots, entries, arrival);
+            self.kept = std::mem::replace(&mut self.kept, Kept::nothing()).join(kept);
+        }
+        let open = pages.slot_for(number);
+        let before = K::heap_bytes(open);
+        if K::offer(open, entry, &arrival) == Verdict::Accepted {
+            self.kept
+                .add(K::time(entry), K::heap_bytes(open).saturating_sub(before));
         }
         Ok(())
     }
+}
+
+/// How many entries of a record belong to series that neither it nor an earlier one defines.
+fn missing<K: Kind>(body: &[u8], recovery: &Recovery) -> Result<u64> {
+    let mut check = Check {
+        recovery,
+        pairs: Numbers::default(),
+        series: Numbers::default(),
+        missing: 0,
+    };
+    record::read::<K>(body, &mut check)?;
+    Ok(check.missing)
+}
+
+/// Numbers that a record defines itself.
+type Numbers = hashbrown::HashSet<u32, foldhash::fast::RandomState>;
+
+/// Reads a record without keeping anything of it.
+struct Check<'a> {
+    recovery: &'a Recovery,
+    pairs: Numbers,
+    series: Numbers,
+    missing: u64,
+}
+
+impl<K: Kind> RecordReader<K> for Check<'_> {
+    fn pair(&mut self, pair: u32, bytes: &[u8]) -> Result<()> {
+        self.pairs.insert(pair);
+        check_pair(bytes)
+    }
+
+    fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
+        let is_known = |pair: &u32| {
+            let earlier = self.recovery.pairs.get(*pair as usize);
+            self.pairs.contains(pair) || earlier.is_some_and(|(_, bytes)| *bytes > 0)
+        };
+        if pairs.iter().all(is_known) {
+            self.series.insert(series);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, series: u32, _: &K::Entry<'_>) -> Result<()> {
+        let earlier = self
+            .recovery
+            .series
+            .get(series as usize)
+            .copied()
+            .unwrap_or(NO_SERIES);
+        if !self.series.contains(&series) && earlier == NO_SERIES {
+            self.missing += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Whether bytes are one label in canonical form.
+fn check_pair(bytes: &[u8]) -> Result<()> {
+    let labels = Labels::from_bytes(bytes).map_err(|error| error.context("a pair in the log"))?;
+    match labels.iter().count() {
+        1 => Ok(()),
+        count => Err(Error::corrupt(format!(
+            "a pair in the log has {count} labels"
+        ))),
+    }
+}
+
+/// Whether label bytes put together from checked pairs have their names in order.
+fn check_order(bytes: &[u8]) -> Result<()> {
+    let mut cursor = Cursor::new(bytes);
+    let mut previous: &[u8] = &[];
+    while !cursor.is_empty() {
+        let name = cursor.prefixed()?;
+        cursor.prefixed()?;
+        if name <= previous {
+            return Err(Error::corrupt(
+                "the labels of a series in the log are out of order",
+            ));
+        }
+        previous = name;
+    }
+    Ok(())
 }
 
 fn put_at<T: Clone>(table: &mut Vec<T>, number: u32, value: T, absent: T) -> Result<()> {

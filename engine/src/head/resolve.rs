@@ -2,20 +2,22 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashTable;
-
+use crate::codec::bytes::Cursor;
 use crate::config::Limits;
 use crate::head::batch::{Batch, BatchSeries};
 use crate::head::index::SeriesIndex;
-use crate::head::{Head, NO_SERIES, NO_TIME, SeriesState, Writer};
+use crate::head::{Bucket, Head, NO_SERIES, NO_TIME, SeriesState, Writer};
 use crate::kind::{Kind, Refusal};
 use crate::labels::set::Labels;
 
-/// Guesses are tried while their score is at least this.
-const GUESS_SCORE_MIN: i8 = 0;
-const GUESS_SCORE_MAX: i8 = 8;
-/// With a bad score, one in this many series is tried all the same.
-const GUESS_RETRY: usize = 64;
+/// Series looked up together, so that the processor fetches the memory of many at once.
+const BLOCK: usize = 64;
+
+/// Series entered under one hold of the index lock.
+const ENTRIES_PER_HOLD: usize = 64;
+
+/// Guesses in a row that must fail before a block is looked up by hash.
+const MISSES_MAX: u32 = 2;
 
 /// Why a batch's series got no number.
 pub(crate) struct Unresolved {
@@ -32,23 +34,27 @@ impl<K: Kind> Head<K> {
         batch: &Batch<'_, K>,
         limits: &Limits,
     ) -> Vec<Unresolved> {
-        let mut unknown = Vec::new();
+        writer.resolved.clear();
         {
             let index = self.index.read();
-            writer.resolved.clear();
-            for (place, series) in batch.all_series().iter().enumerate() {
-                let number = writer.find(&index, series.labels, place);
-                if number == NO_SERIES {
-                    unknown.push(place);
-                }
-                writer.resolved.push(number);
+            for block in batch.all_series().chunks(BLOCK) {
+                writer.find_block(&index, block);
             }
         }
+        let is_unknown = |place: &usize| writer.resolved[*place] == NO_SERIES;
+        let unknown: Vec<usize> = (0..writer.resolved.len()).filter(is_unknown).collect();
         let mut unresolved = Vec::new();
-        for place in unknown {
-            match self.enter(writer, batch.all_series()[place], limits) {
-                Ok(number) => writer.resolved[place] = number,
-                Err(why) => unresolved.push(Unresolved { series: place, why }),
+        for hold in unknown.chunks(ENTRIES_PER_HOLD) {
+            let mut index = self.index.write();
+            for place in hold {
+                let labels = batch.all_series()[*place].labels;
+                match self.enter(writer, &mut index, labels, limits) {
+                    Ok(number) => writer.resolved[*place] = number,
+                    Err(why) => unresolved.push(Unresolved {
+                        series: *place,
+                        why,
+                    }),
+                }
             }
         }
         unresolved
@@ -58,47 +64,25 @@ impl<K: Kind> Head<K> {
     fn enter(
         &self,
         writer: &mut Writer<K>,
-        series: BatchSeries<'_>,
+        index: &mut SeriesIndex,
+        labels: &[u8],
         limits: &Limits,
     ) -> Result<u32, Refusal> {
-        let hash = writer.hash(series.labels);
-        if let Some(number) = writer.find_hashed(&self.index.read(), hash, series.labels) {
+        let hash = writer.hash(labels);
+        if let Some(number) = writer.find_hashed(index, hash, labels) {
             return Ok(number);
         }
-        let labels = Labels::from_bytes(series.labels)
-            .map_err(|error| Refusal::Labels(error.to_string()))?;
-        check_labels(labels, limits)?;
-        if self.series_count() >= limits.series_max || !self.budget.take_series() {
+        let labels = check_labels(labels, limits)?;
+        if index.len() >= limits.series_max || !self.budget.take_series() {
             return Err(Refusal::SeriesLimit);
         }
-        let number = self.insert(writer, hash, labels);
+        let number = writer.insert(index, hash, labels);
         writer.entered.push(number);
         if writer.last != NO_SERIES {
             writer.states[writer.last].next = number;
         }
         writer.last = number;
         Ok(number)
-    }
-
-    /// Enters a series that is known to be absent.
-    pub(crate) fn insert(&self, writer: &mut Writer<K>, hash: u64, labels: Labels<'_>) -> u32 {
-        let number = self.index.write().insert(labels);
-        let state = SeriesState {
-            hash,
-            newest_time: NO_TIME,
-            newest_value: 0,
-            next: NO_SERIES,
-            defined: 0,
-        };
-        match (number as usize) < writer.states.len() {
-            true => writer.states[number] = state,
-            false => writer.states.push(state),
-        }
-        let states = &writer.states;
-        writer
-            .table
-            .insert_unique(hash, number, |series| states[*series].hash);
-        number
     }
 }
 
@@ -111,46 +95,128 @@ impl<K: Kind> Writer<K> {
         hasher.finish()
     }
 
-    /// The number of a known series, or `NO_SERIES`.
-    #[inline]
-    fn find(&mut self, index: &SeriesIndex, labels: &[u8], place: usize) -> u32 {
-        let is_worth_a_guess =
-            self.guess_score >= GUESS_SCORE_MIN || place.is_multiple_of(GUESS_RETRY);
-        let last = self.last;
-        if is_worth_a_guess && last != NO_SERIES {
-            let guess = self.states[last].next;
-            if guess != NO_SERIES && index.is(guess, labels) {
-                self.guess_score = (self.guess_score + 1).min(GUESS_SCORE_MAX);
-                self.last = guess;
-                return guess;
-            }
-            self.guess_score = (self.guess_score - 1).max(GUESS_SCORE_MIN - 1);
-        }
-        let hash = self.hash(labels);
-        let Some(found) = self.find_hashed(index, hash, labels) else {
-            return NO_SERIES;
+    /// Enters a series that is known to be absent.
+    pub(crate) fn insert(&mut self, index: &mut SeriesIndex, hash: u64, labels: Labels<'_>) -> u32 {
+        let number = index.insert(labels);
+        let state = SeriesState {
+            hash,
+            newest_time: NO_TIME,
+            newest_value: 0,
+            next: NO_SERIES,
+            defined: 0,
         };
-        if is_worth_a_guess && last != NO_SERIES {
-            self.states[last].next = found;
+        match (number as usize) < self.states.len() {
+            true => self.states[number] = state,
+            false => self.states.push(state),
+        }
+        let states = &self.states;
+        let bucket = Bucket::new(number, hash);
+        self.table
+            .insert_unique(hash, bucket, |bucket| states[bucket.series].hash);
+        number
+    }
+
+    /// Appends the numbers of a block's series to `resolved`, `NO_SERIES` for the unknown.
+    fn find_block(&mut self, index: &SeriesIndex, block: &[BatchSeries<'_>]) {
+        let mut misses = 0;
+        for (place, series) in block.iter().enumerate() {
+            if misses == MISSES_MAX {
+                return self.find_by_hash(index, &block[place..]);
+            }
+            let guess = self.guess();
+            if guess != NO_SERIES && index.is(guess, series.labels) {
+                self.last = guess;
+                self.resolved.push(guess);
+                misses = 0;
+                continue;
+            }
+            misses += 1;
+            let hash = self.hash(series.labels);
+            let found = self
+                .find_hashed(index, hash, series.labels)
+                .unwrap_or(NO_SERIES);
+            self.learn(found);
+            self.resolved.push(found);
+        }
+    }
+
+    /// What followed the last series last time.
+    #[inline]
+    fn guess(&self) -> u32 {
+        match self.last {
+            NO_SERIES => NO_SERIES,
+            last => self.states[last].next,
+        }
+    }
+
+    fn learn(&mut self, found: u32) {
+        if found == NO_SERIES {
+            return;
+        }
+        if self.last != NO_SERIES {
+            self.states[self.last].next = found;
         }
         self.last = found;
-        found
+    }
+
+    /// Looks up series of which none says where the next one is. Each step goes over the whole block
+    /// with loads that do not depend on each other: the misses overlap.
+    fn find_by_hash(&mut self, index: &SeriesIndex, block: &[BatchSeries<'_>]) {
+        let mut hashes = [0u64; BLOCK];
+        let mut candidates = [NO_SERIES; BLOCK];
+        for (hash, series) in hashes.iter_mut().zip(block) {
+            *hash = self.hash(series.labels);
+        }
+        for (candidate, hash) in candidates.iter_mut().zip(&hashes[..block.len()]) {
+            let high = (*hash >> 32) as u32;
+            let found = self.table.find(*hash, |bucket| bucket.hash_high == high);
+            *candidate = found.map_or(NO_SERIES, |bucket| bucket.series);
+        }
+        let known = || {
+            candidates[..block.len()]
+                .iter()
+                .filter(|series| **series != NO_SERIES)
+        };
+        let mut touched = 0usize;
+        known().for_each(|series| touched ^= index.series[*series].pairs.len());
+        known().for_each(|series| {
+            touched ^= index.series[*series]
+                .pairs
+                .first()
+                .map_or(0, |pair| *pair as usize);
+        });
+        std::hint::black_box(touched);
+        for (place, series) in block.iter().enumerate() {
+            let candidate = candidates[place];
+            let found = match candidate != NO_SERIES && index.is(candidate, series.labels) {
+                true => candidate,
+                // Another series with the same half of a hash, or none.
+                false => self
+                    .find_hashed(index, hashes[place], series.labels)
+                    .unwrap_or(NO_SERIES),
+            };
+            self.resolved.push(found);
+            if found != NO_SERIES {
+                self.last = found;
+            }
+        }
     }
 
     pub(crate) fn find_hashed(&self, index: &SeriesIndex, hash: u64, labels: &[u8]) -> Option<u32> {
-        find_in(&self.table, hash, |series| index.is(series, labels))
+        let high = (hash >> 32) as u32;
+        let is = |bucket: &Bucket| bucket.hash_high == high && index.is(bucket.series, labels);
+        self.table.find(hash, is).map(|bucket| bucket.series)
     }
 }
 
-#[inline]
-fn find_in(table: &HashTable<u32>, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-    table.find(hash, |series| is(*series)).copied()
-}
-
-fn check_labels(labels: Labels<'_>, limits: &Limits) -> Result<(), Refusal> {
+/// Checks the labels of a series that was never seen: canonical, not empty, within the limits.
+fn check_labels<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Labels<'a>, Refusal> {
+    let labels = Labels::from_bytes(bytes).map_err(|error| Refusal::Labels(error.to_string()))?;
     let refuse = |text: String| Err(Refusal::Labels(text));
     let mut count = 0usize;
-    for (name, value) in labels.iter() {
+    let mut cursor = Cursor::new(bytes);
+    while let Ok(name) = cursor.prefixed() {
+        let Ok(value) = cursor.prefixed() else { break };
         count += 1;
         if name.len() > limits.label_name_bytes_max {
             let (length, max) = (name.len(), limits.label_name_bytes_max);
@@ -160,6 +226,7 @@ fn check_labels(labels: Labels<'_>, limits: &Limits) -> Result<(), Refusal> {
         }
         if value.len() > limits.label_value_bytes_max {
             let (length, max) = (value.len(), limits.label_value_bytes_max);
+            let name = String::from_utf8_lossy(name);
             return refuse(format!(
                 "label {name:?} has {length} bytes, limits.label_value_bytes_max is {max}"
             ));
@@ -171,6 +238,6 @@ fn check_labels(labels: Labels<'_>, limits: &Limits) -> Result<(), Refusal> {
             "{count} labels, limits.labels_max is {}",
             limits.labels_max
         )),
-        _ => Ok(()),
+        _ => Ok(labels),
     }
 }

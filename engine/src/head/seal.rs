@@ -58,7 +58,6 @@ pub(crate) trait BlockSink<'f> {
 struct Catalogue {
     /// Series numbers in label order.
     order: Vec<u32>,
-    ids: Vec<SeriesId>,
     /// Ranks of each series' pairs, one series behind the other.
     ranks: Vec<u32>,
     ends: Vec<u32>,
@@ -153,7 +152,8 @@ fn seal_group<'f, K: Kind>(
         };
         let runs = K::decode(view)?;
         catalogue.labels(place, &mut labels);
-        let series = (catalogue.ids[place], Labels::trusted(&labels));
+        let series = Labels::trusted(&labels);
+        let series = (series.id(), series);
         for (slot, partition) in group.iter().enumerate() {
             let overlaps = |run: &K::Run| {
                 let ticks = run.ticks();
@@ -209,28 +209,25 @@ fn write_series<K: Kind>(
 
 impl Catalogue {
     fn new(numbers: &[u32], index: &RwLock<SeriesIndex>) -> Self {
-        let mut ids = Vec::with_capacity(numbers.len());
         let mut pairs: Vec<u32> = Vec::new();
         let mut ends = Vec::with_capacity(numbers.len());
         for hold in numbers.chunks(SERIES_PER_HOLD) {
             let index = index.read();
             for number in hold {
                 let labels = &index.series[*number];
-                ids.push(labels.id);
                 pairs.extend_from_slice(&labels.pairs);
                 ends.push(pairs.len() as u32);
             }
         }
         let mut catalogue = Catalogue {
             order: Vec::new(),
-            ids: Vec::new(),
             ranks: pairs,
             ends: Vec::new(),
             pair_bytes: Vec::new(),
             pair_ends: Vec::new(),
         };
         catalogue.rank_pairs(index);
-        catalogue.sort(numbers, ids, ends);
+        catalogue.sort(numbers, ends);
         catalogue
     }
 
@@ -261,7 +258,7 @@ impl Catalogue {
         }
     }
 
-    fn sort(&mut self, numbers: &[u32], ids: Vec<SeriesId>, ends: Vec<u32>) {
+    fn sort(&mut self, numbers: &[u32], ends: Vec<u32>) {
         let ranks_of = |place: usize| {
             let start = if place == 0 {
                 0
@@ -280,7 +277,6 @@ impl Catalogue {
             ranks.extend_from_slice(ranks_of(place));
             self.ends.push(ranks.len() as u32);
             self.order.push(numbers[place]);
-            self.ids.push(ids[place]);
         }
         self.ranks = ranks;
     }

@@ -75,11 +75,21 @@ impl Symbols {
         self.pairs.len()
     }
 
-    /// Interns a pair and enters `series` into its postings.
-    pub(crate) fn intern(&mut self, name: &str, bytes: &[u8], series: u32) -> PairId {
-        let id = match self.find(bytes) {
+    /// Interns a pair and enters `series` into its postings. `hint` is a live pair that may well be
+    /// the one.
+    pub(crate) fn intern(
+        &mut self,
+        name: &[u8],
+        bytes: &[u8],
+        series: u32,
+        hint: Option<PairId>,
+    ) -> PairId {
+        let id = match hint.filter(|hint| self.bytes(*hint) == bytes) {
             Some(id) => id,
-            None => self.insert(name, bytes),
+            None => match self.find(bytes) {
+                Some(id) => id,
+                None => self.insert(name, bytes),
+            },
         };
         self.pairs[id].postings.insert(series);
         id
@@ -120,8 +130,9 @@ impl Symbols {
         pieces + self.pairs.len() * size_of::<Pair>() + self.table.capacity() * 5
     }
 
-    fn insert(&mut self, name: &str, bytes: &[u8]) -> PairId {
+    fn insert(&mut self, name: &[u8], bytes: &[u8]) -> PairId {
         let hash = self.hash(bytes);
+        let name = std::str::from_utf8(name).expect("labels are checked before they are interned");
         let number = self.name_number(name);
         let (piece, offset) = self.store(bytes);
         let length = u32::try_from(bytes.len()).expect("limits keep a label below 4 GiB");

@@ -1,26 +1,29 @@
 //! One window of a head: the entries of every series since the last cut.
 //!
-//! The table is in pages of neighbouring series, each behind its own small lock: a writer holds a
-//! page for the series at hand, a reader to copy one series out. After the cut nothing is appended
-//! any more, and snapshots that hold the window go on reading it until they are dropped.
+//! The slots of all series are behind one lock, which a writer holds for a few dozen series at a time
+//! and a reader to copy one series out: neither waits long, and between two entries of a block the
+//! writer needs no lock, so that the processor can fetch the next series' memory meanwhile. After the
+//! cut nothing is appended any more, and snapshots that hold the window go on reading it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::kind::Parts;
 use crate::time::{TickRange, Ticks};
 
-/// Series of one page.
-const PAGE_SERIES: usize = 64;
+/// Series of one page: memory is taken for neighbours together.
+pub(crate) const PAGE_SERIES: usize = 64;
 
-/// A page of neighbouring series.
-type Page<K> = Mutex<Box<[<K as Parts>::Open]>>;
+/// Pages of a neighbourhood: what recovery works on at a time stays near the core.
+pub(crate) const PAGES_PER_PART: usize = 16;
+
+/// Pages gone through under one hold of the lock.
+const PAGES_PER_HOLD: usize = 4;
 
 /// The entries of one head since its last cut.
 pub(crate) struct Window<K: Parts> {
-    pages: RwLock<Vec<Option<Arc<Page<K>>>>>,
+    pages: RwLock<Pages<K>>,
     /// The first log sequence number that may have entries here.
     pub(crate) floor: u64,
     start: AtomicI64,
@@ -31,10 +34,56 @@ pub(crate) struct Window<K: Parts> {
     begun: AtomicI64,
 }
 
+/// The slots of all series, by page.
+pub(crate) struct Pages<K: Parts> {
+    pages: Vec<Option<Box<[K::Open]>>>,
+}
+
+impl<K: Parts> Pages<K> {
+    /// The slot of a series; `None` where neither it nor a neighbour has an entry.
+    #[inline]
+    pub(crate) fn slot(&self, series: u32) -> Option<&K::Open> {
+        let page = self.pages.get(series as usize / PAGE_SERIES)?.as_ref()?;
+        page.get(series as usize % PAGE_SERIES)
+    }
+
+    /// The slot of a series, made if it is not there.
+    #[inline]
+    pub(crate) fn slot_for(&mut self, series: u32) -> &mut K::Open {
+        let number = series as usize / PAGE_SERIES;
+        if number >= self.pages.len() {
+            self.pages.resize_with(number + 1, || None);
+        }
+        let page = self.pages[number].get_or_insert_with(fresh_page::<K>);
+        &mut page[series as usize % PAGE_SERIES]
+    }
+
+    /// The pages of the first `count` neighbourhoods, to be worked on apart.
+    pub(crate) fn parts(&mut self, count: usize) -> Vec<&mut [Option<Box<[K::Open]>>]> {
+        let pages = count * PAGES_PER_PART;
+        if pages > self.pages.len() {
+            self.pages.resize_with(pages, || None);
+        }
+        self.pages[..pages].chunks_mut(PAGES_PER_PART).collect()
+    }
+}
+
+#[cold]
+fn fresh_page<K: Parts>() -> Box<[K::Open]> {
+    (0..PAGE_SERIES).map(|_| K::Open::default()).collect()
+}
+
+/// The slot of a series in the pages of its neighbourhood, made if it is not there.
+#[inline]
+pub(crate) fn slot_in<K: Parts>(part: &mut [Option<Box<[K::Open]>>], series: u32) -> &mut K::Open {
+    let page = &mut part[series as usize / PAGE_SERIES % PAGES_PER_PART];
+    &mut page.get_or_insert_with(fresh_page::<K>)[series as usize % PAGE_SERIES]
+}
+
 impl<K: Parts> Window<K> {
     pub(crate) fn new(floor: u64) -> Self {
         Window {
-            pages: RwLock::new(Vec::new()),
+            pages: RwLock::new(Pages { pages: Vec::new() }),
             floor,
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
@@ -44,45 +93,41 @@ impl<K: Parts> Window<K> {
         }
     }
 
-    /// The page of a series, for reading; `None` where no neighbour has an entry.
-    pub(crate) fn page(&self, series: u32) -> Option<Arc<Page<K>>> {
-        self.pages
-            .read()
-            .get(series as usize / PAGE_SERIES)?
-            .clone()
-    }
-
-    /// The page of a series, made if it is not there.
-    pub(crate) fn page_for(&self, series: u32) -> Arc<Page<K>> {
-        let number = series as usize / PAGE_SERIES;
-        if let Some(Some(page)) = self.pages.read().get(number) {
-            return Arc::clone(page);
-        }
-        let mut pages = self.pages.write();
-        if pages.len() <= number {
-            pages.resize_with(number + 1, || None);
-        }
-        let fresh = || {
-            let slots: Vec<K::Open> = (0..PAGE_SERIES).map(|_| K::Open::default()).collect();
-            Arc::new(Mutex::new(slots.into_boxed_slice()))
-        };
-        Arc::clone(pages[number].get_or_insert_with(fresh))
+    /// All slots, for a writer that lets go soon.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Pages<K>> {
+        self.pages.write()
     }
 
     /// Copies what a reader at batch `seq` sees of a series.
     pub(crate) fn view(&self, series: u32, seq: u64) -> Option<K::View> {
-        let page = self.page(series)?;
-        let page = page.lock();
-        K::view(&page[slot(series)], seq)
+        K::view(self.pages.read().slot(series)?, seq)
     }
 
-    /// Visits every slot that holds entries, page by page.
-    pub(crate) fn each_open(&self, mut each: impl FnMut(u32, &mut K::Open)) {
-        let count = self.pages.read().len();
-        for number in 0..count {
-            let page = self.pages.read()[number].clone();
-            let Some(page) = page else { continue };
-            for (index, open) in page.lock().iter_mut().enumerate() {
+    /// Visits every slot that holds entries.
+    pub(crate) fn each_open(&self, mut each: impl FnMut(u32, &K::Open)) {
+        let mut next = 0;
+        loop {
+            let pages = self.pages.read();
+            if next >= pages.pages.len() {
+                return;
+            }
+            let until = pages.pages.len().min(next + PAGES_PER_HOLD);
+            for number in next..until {
+                for (index, open) in pages.pages[number].iter().flatten().enumerate() {
+                    if !K::is_empty(open) {
+                        each((number * PAGE_SERIES + index) as u32, open);
+                    }
+                }
+            }
+            next = until;
+        }
+    }
+
+    /// Visits every slot that holds entries, to change it. Readers wait meanwhile.
+    pub(crate) fn change_each_open(&self, mut each: impl FnMut(u32, &mut K::Open)) {
+        let mut pages = self.pages.write();
+        for (number, page) in pages.pages.iter_mut().enumerate() {
+            for (index, open) in page.iter_mut().flatten().enumerate() {
                 if !K::is_empty(open) {
                     each((number * PAGE_SERIES + index) as u32, open);
                 }
@@ -92,8 +137,10 @@ impl<K: Parts> Window<K> {
 
     /// Whether a series has entries here.
     pub(crate) fn holds(&self, series: u32) -> bool {
-        self.page(series)
-            .is_some_and(|page| !K::is_empty(&page.lock()[slot(series)]))
+        self.pages
+            .read()
+            .slot(series)
+            .is_some_and(|open| !K::is_empty(open))
     }
 
     /// Notes entries that a batch added. Called under the head's writer lock only.
@@ -125,39 +172,5 @@ impl<K: Parts> Window<K> {
     /// Entries ever accepted here, rolled-back ones included: zero means that nothing was.
     pub(crate) fn entries(&self) -> u64 {
         self.entries.load(Ordering::Acquire)
-    }
-}
-
-/// The place of a series in its page.
-#[inline]
-pub(crate) fn slot(series: u32) -> usize {
-    series as usize % PAGE_SERIES
-}
-
-/// A writer's hold of the page it is at: neighbouring series follow each other in most batches.
-pub(crate) struct PageHold<'a, K: Parts> {
-    window: &'a Window<K>,
-    number: usize,
-    page: Option<Arc<Page<K>>>,
-}
-
-impl<'a, K: Parts> PageHold<'a, K> {
-    pub(crate) fn new(window: &'a Window<K>) -> Self {
-        PageHold {
-            window,
-            number: usize::MAX,
-            page: None,
-        }
-    }
-
-    /// Locks the page of a series.
-    #[inline]
-    pub(crate) fn lock(&mut self, series: u32) -> MutexGuard<'_, Box<[K::Open]>> {
-        let number = series as usize / PAGE_SERIES;
-        if number != self.number || self.page.is_none() {
-            self.page = Some(self.window.page_for(series));
-            self.number = number;
-        }
-        self.page.as_ref().expect("set just above").lock()
     }
 }

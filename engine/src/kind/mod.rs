@@ -152,7 +152,7 @@ pub trait Parts: Sized + Send + Sync + 'static {
     /// The columns that a reader gets.
     type Run: Columns;
     /// What a series holds in a head window.
-    type Open: Default + Send;
+    type Open: Default + Send + Sync;
     /// What a reader copies out of `Open` under a lock, to decode without one.
     type View: Send;
 
@@ -167,6 +167,14 @@ pub trait Parts: Sized + Send + Sync + 'static {
     /// Drops the entries of batches after `keep`; what remains newest, if anything.
     fn rollback(open: &mut Self::Open, keep: u64) -> Option<Newest>;
     fn heap_bytes(open: &Self::Open) -> usize;
+    /// The newest entry in order.
+    fn newest(open: &Self::Open) -> Option<Newest>;
+    /// Reads a byte where the next entry will be written, so that the memory is near when it is.
+    fn touch(open: &Self::Open) -> u64;
+    /// The entry as a time and a word, if that says all of it: recovery then keeps many at once.
+    fn pack(entry: &Self::Entry<'_>) -> Option<u64>;
+    /// Undoes [`Parts::pack`].
+    fn unpack(time: Ticks, word: u64) -> Self::Entry<'static>;
     fn is_empty(open: &Self::Open) -> bool;
     /// Copies what a reader at `seq` sees; `None` where it sees nothing.
     fn view(open: &Self::Open, seq: u64) -> Option<Self::View>;

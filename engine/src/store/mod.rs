@@ -26,7 +26,7 @@ use crate::block::BlockReader;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::head::Head;
-use crate::head::replay::Numbers;
+use crate::head::replay::Recovery;
 use crate::head::window::Window;
 use crate::kind::Kind;
 use crate::manifest::{BlockEntry, Manifest, Version};
@@ -66,7 +66,7 @@ pub(crate) struct Core<K: Kind> {
     notes: Mutex<Notes>,
     evictable: Mutex<Eviction>,
     /// What the log's numbers mean, while it is replayed.
-    replay_numbers: Mutex<Numbers>,
+    recovery: Mutex<Recovery>,
     damage: Mutex<Vec<Error>>,
 }
 

@@ -12,7 +12,7 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
-use crate::head::replay::{Numbers, Proof};
+use crate::head::replay::{Proof, Recovery};
 use crate::kind::Kind;
 use crate::manifest::{Litter, Manifest, Version};
 use crate::store::notes::Notes;
@@ -112,7 +112,7 @@ impl<K: Kind> Core<K> {
             limits: RwLock::new(Arc::new(place.limits)),
             notes: Mutex::new(notes),
             evictable: Mutex::default(),
-            replay_numbers: Mutex::default(),
+            recovery: Mutex::default(),
             damage: Mutex::new(damage),
         }
     }
@@ -128,14 +128,14 @@ impl<K: Kind> Core<K> {
                 } else {
                     Proof::Open
                 };
-                let mut numbers = self.replay_numbers.lock();
+                let mut recovery = self.recovery.lock();
                 let now = self.now();
-                let replayed = self.head.replay(frame.body, proof, now, &mut numbers)?;
-                if replayed.lost > 0 && frame.proven {
+                let lost = self.head.replay(frame.body, proof, now, &mut recovery)?;
+                if lost > 0 && frame.proven {
                     self.report_damage(Error::corrupt(format!(
-                        "log record {}: {} entries are lost, the definitions of their series are \
-                         damaged",
-                        frame.lsn.0, replayed.lost
+                        "log record {}: {lost} entries are lost, the definitions of their series \
+                         are damaged",
+                        frame.lsn.0
                     )));
                 }
                 Ok(())
@@ -153,8 +153,8 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn finish_replay(&self) {
-        *self.replay_numbers.lock() = Numbers::default();
-        self.head.finish_replay();
+        self.head
+            .finish_replay(self.now(), &mut self.recovery.lock());
     }
 
     fn log_floor(&self) -> Option<u64> {

@@ -215,11 +215,12 @@ impl<K: Kind> Snapshot<K> {
                 if !self.view.state.windows.iter().any(holds) {
                     continue;
                 }
-                if !found.add(series.id, Place::Head(*number)) {
-                    labels.clear();
-                    index.labels(*number, &mut labels);
-                    let labels = Labels::trusted(&labels).to_set();
-                    found.insert(series.id, labels, Place::Head(*number));
+                labels.clear();
+                index.labels(*number, &mut labels);
+                let (labels, place) = (Labels::trusted(&labels), Place::Head(*number));
+                let id = labels.id();
+                if !found.add(id, place) {
+                    found.insert(id, labels.to_set(), place);
                 }
             }
         }

@@ -92,6 +92,23 @@ impl Parts for Lines {
         open.heap_bytes()
     }
 
+    fn newest(open: &OpenLines) -> Option<Newest> {
+        open.newest()
+    }
+
+    /// A line takes long enough by itself.
+    fn touch(_: &OpenLines) -> u64 {
+        0
+    }
+
+    fn pack(_: &Line<'_>) -> Option<u64> {
+        None
+    }
+
+    fn unpack(time: Ticks, _: u64) -> Line<'static> {
+        Line::new(time.into(), "")
+    }
+
     fn is_empty(open: &OpenLines) -> bool {
         open.is_empty()
     }

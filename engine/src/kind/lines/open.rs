@@ -57,16 +57,18 @@ impl OpenLines {
     pub(crate) fn rollback(&mut self, keep: u64) -> Option<Newest> {
         let pages = self.pages.as_mut()?;
         pages.rollback(keep);
-        match pages.count() {
-            0 => {
-                self.pages = None;
-                None
-            }
-            _ => Some(Newest {
-                time: Ticks(pages.newest),
-                value: 0,
-            }),
+        if pages.count() == 0 {
+            self.pages = None;
         }
+        self.newest()
+    }
+
+    pub(crate) fn newest(&self) -> Option<Newest> {
+        let pages = self.pages.as_ref()?;
+        Some(Newest {
+            time: Ticks(pages.newest),
+            value: 0,
+        })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -106,6 +106,28 @@ impl Parts for Samples {
         open.heap_bytes()
     }
 
+    fn newest(open: &OpenSamples) -> Option<Newest> {
+        open.newest()
+    }
+
+    #[inline]
+    fn touch(open: &OpenSamples) -> u64 {
+        open.touch()
+    }
+
+    #[inline]
+    fn pack(entry: &Sample<'_>) -> Option<u64> {
+        match entry.value {
+            SampleValue::Float(value) if entry.start.is_none() => Some(value.to_bits()),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn unpack(time: Ticks, word: u64) -> Sample<'static> {
+        Sample::float(time.into(), f64::from_bits(word))
+    }
+
     fn is_empty(open: &OpenSamples) -> bool {
         open.is_empty()
     }

@@ -183,7 +183,7 @@ impl OpenSamples {
 
     /// The newest sample in order in this window.
     #[inline]
-    fn newest(&self) -> Option<Newest> {
+    pub(crate) fn newest(&self) -> Option<Newest> {
         if let Some(extra) = &self.extra
             && let Some(time) = extra.rich.times.last()
         {
@@ -220,6 +220,14 @@ impl OpenSamples {
             rich.times.capacity() * 8 + rich.ends.capacity() * 4 + rich.bytes.capacity() + late
         });
         self.stream.heap_bytes() + self.marks.heap_bytes() + extra
+    }
+
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        self.stream
+            .as_bytes()
+            .last()
+            .map_or(0, |byte| u64::from(*byte))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

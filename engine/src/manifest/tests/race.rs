@@ -52,7 +52,6 @@ impl Fs for Busy {
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         panic!("a reader syncs nothing");
     }
-
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
         panic!("a reader takes no lock");
     }
