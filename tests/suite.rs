@@ -4,4 +4,5 @@
 mod floors;
 mod kill;
 mod licences;
+mod model;
 mod store;

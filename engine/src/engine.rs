@@ -143,6 +143,8 @@ impl Engine {
             tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
+        // What is written from now on stands above every floor.
+        wal.skip_to(tenants.floors().highest);
         damage.extend(report.damages.iter().map(|damage| damage.error()));
         shared
             .stores()
@@ -269,6 +271,12 @@ impl Engine {
     /// One round of housekeeping, for tests without the thread.
     pub(crate) fn tend(&self) -> Result<bool> {
         self.shared.tend()
+    }
+
+    /// Lets this engine make a mistake from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn plant(&self, plant: crate::store::plant::Plant) {
+        self.shared.planted.choose(plant);
     }
 
     /// Makes everything durable, whatever the [`Durability`](crate::Durability), and lets go of the

@@ -8,6 +8,10 @@ use crate::error::Result;
 use crate::labels::set::{LabelSet, Labels};
 
 pub mod codec;
+mod stage;
+
+pub use crate::store::plant::Plant;
+pub use stage::{Fault, ManualClock, SimDisk, Stage, append_together, plant, tend};
 
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
 

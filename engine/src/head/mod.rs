@@ -204,6 +204,12 @@ impl<K: Kind> Head<K> {
         Some(writer.seq)
     }
 
+    /// A planted bug: what the log defined before the last cut counts as defined behind it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forget_cut(&self) {
+        self.writer.lock().definitions -= 1;
+    }
+
     /// Lets go of a window whose entries are in a block now. `forget` runs while no batch can come
     /// in.
     pub(crate) fn release(&self, window: &Arc<Window<K>>, forget: impl FnOnce()) {

@@ -6,103 +6,151 @@ use roaring::RoaringBitmap;
 const FEW_MAX: usize = 64;
 
 /// A growing set of series numbers.
-#[derive(Debug)]
-pub(crate) enum HeadPostings {
-    /// At most one, which is what a value of a high-cardinality label has.
-    One(Option<u32>),
+///
+/// Neighbouring series share most of their pairs, so a set mostly grows by the number behind its last
+/// one: that run is kept apart and costs an addition.
+#[derive(Debug, Default)]
+pub(crate) struct HeadPostings {
+    /// The newest run, `run_start` included, `run_end` not.
+    run_start: u32,
+    run_end: u32,
+    rest: Rest,
+}
+
+/// The numbers outside of the run.
+#[derive(Debug, Default)]
+enum Rest {
+    #[default]
+    None,
     /// Sorted.
     Few(Vec<u32>),
     Many(Box<RoaringBitmap>),
 }
 
-impl Default for HeadPostings {
-    fn default() -> Self {
-        HeadPostings::One(None)
-    }
-}
-
 impl HeadPostings {
+    /// Adds a number that is not in the set.
+    #[inline]
     pub(crate) fn insert(&mut self, series: u32) {
-        match self {
-            HeadPostings::One(None) => *self = HeadPostings::One(Some(series)),
-            HeadPostings::One(Some(first)) if *first == series => {}
-            HeadPostings::One(Some(first)) => {
-                let mut few = Vec::with_capacity(4);
-                few.extend([(*first).min(series), (*first).max(series)]);
-                *self = HeadPostings::Few(few);
+        if series == self.run_end && self.run_start < self.run_end {
+            self.run_end += 1;
+        } else {
+            self.flush();
+            // Series numbers stay below `u32::MAX`.
+            (self.run_start, self.run_end) = (series, series + 1);
+        }
+    }
+
+    /// Moves the run to the rest.
+    fn flush(&mut self) {
+        let run = self.run_start..self.run_end;
+        (self.run_start, self.run_end) = (0, 0);
+        if run.is_empty() {
+            return;
+        }
+        if matches!(self.rest, Rest::None) {
+            self.rest = Rest::Few(Vec::with_capacity(run.len().min(4)));
+        }
+        match &mut self.rest {
+            Rest::Few(few) if few.len() + run.len() <= FEW_MAX => {
+                let place = few.partition_point(|number| *number < run.start);
+                few.splice(place..place, run);
             }
-            HeadPostings::Few(few) => {
-                // New series mostly have the highest number yet.
-                match few.last() {
-                    Some(last) if *last < series => few.push(series),
-                    _ => {
-                        if let Err(place) = few.binary_search(&series) {
-                            few.insert(place, series);
-                        }
-                    }
-                }
-                if few.len() > FEW_MAX {
-                    let many = few.iter().copied().collect();
-                    *self = HeadPostings::Many(Box::new(many));
+            Rest::Few(few) => {
+                let mut many: RoaringBitmap = few.iter().copied().collect();
+                many.insert_range(run);
+                self.rest = Rest::Many(Box::new(many));
+            }
+            Rest::Many(many) => {
+                if run.len() > 1 || many.try_push(run.start).is_err() {
+                    many.insert_range(run);
                 }
             }
-            HeadPostings::Many(many) => {
-                if many.try_push(series).is_err() {
-                    many.insert(series);
-                }
-            }
+            Rest::None => unreachable!("made just above"),
         }
     }
 
     pub(crate) fn remove(&mut self, series: u32) {
-        match self {
-            HeadPostings::One(one) => {
-                if *one == Some(series) {
-                    *one = None;
-                }
-            }
-            HeadPostings::Few(few) => {
+        self.flush();
+        match &mut self.rest {
+            Rest::None => {}
+            Rest::Few(few) => {
                 if let Ok(place) = few.binary_search(&series) {
                     few.remove(place);
                 }
             }
-            HeadPostings::Many(many) => {
+            Rest::Many(many) => {
                 many.remove(series);
             }
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            HeadPostings::One(one) => one.is_none(),
-            HeadPostings::Few(few) => few.is_empty(),
-            HeadPostings::Many(many) => many.is_empty(),
-        }
+        let is_rest_empty = match &self.rest {
+            Rest::None => true,
+            Rest::Few(few) => few.is_empty(),
+            Rest::Many(many) => many.is_empty(),
+        };
+        is_rest_empty && self.run_start == self.run_end
     }
 
     pub(crate) fn to_bitmap(&self) -> RoaringBitmap {
-        match self {
-            HeadPostings::One(one) => one.iter().copied().collect(),
-            HeadPostings::Few(few) => few.iter().copied().collect(),
-            HeadPostings::Many(many) => RoaringBitmap::clone(many),
-        }
+        let mut bitmap = match &self.rest {
+            Rest::None => RoaringBitmap::new(),
+            Rest::Few(few) => few.iter().copied().collect(),
+            Rest::Many(many) => RoaringBitmap::clone(many),
+        };
+        bitmap.insert_range(self.run_start..self.run_end);
+        bitmap
     }
 
     /// Adds this set to `union`.
     pub(crate) fn add_to(&self, union: &mut RoaringBitmap) {
-        match self {
-            HeadPostings::One(one) => union.extend(one.iter().copied()),
-            HeadPostings::Few(few) => union.extend(few.iter().copied()),
-            HeadPostings::Many(many) => *union |= &**many,
+        match &self.rest {
+            Rest::None => {}
+            Rest::Few(few) => union.extend(few.iter().copied()),
+            Rest::Many(many) => *union |= &**many,
         }
+        union.insert_range(self.run_start..self.run_end);
     }
 
     /// Whether this set and `other` share a number.
     pub(crate) fn meets(&self, other: &RoaringBitmap) -> bool {
-        match self {
-            HeadPostings::One(one) => one.is_some_and(|number| other.contains(number)),
-            HeadPostings::Few(few) => few.iter().any(|number| other.contains(*number)),
-            HeadPostings::Many(many) => !many.is_disjoint(other),
+        let in_run = other.range_cardinality(self.run_start..self.run_end) > 0;
+        in_run
+            || match &self.rest {
+                Rest::None => false,
+                Rest::Few(few) => few.iter().any(|number| other.contains(*number)),
+                Rest::Many(many) => !many.is_disjoint(other),
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_set_of_any_history_holds_what_a_bitmap_holds(
+            steps in prop::collection::vec((0u32..300, 0u32..20, any::<bool>()), 1..60)
+        ) {
+            let (mut postings, mut expected) = (HeadPostings::default(), RoaringBitmap::new());
+            for (start, length, remove) in steps {
+                for number in start..start + length {
+                    match remove {
+                        true => { postings.remove(number); expected.remove(number); }
+                        false => if expected.insert(number) { postings.insert(number); }
+                    }
+                }
+                prop_assert_eq!(postings.to_bitmap(), expected.clone());
+                prop_assert_eq!(postings.is_empty(), expected.is_empty());
+                let mut union = RoaringBitmap::new();
+                postings.add_to(&mut union);
+                prop_assert_eq!(union, expected.clone());
+                let probe: RoaringBitmap = [start, start + 150].into_iter().collect();
+                prop_assert_eq!(postings.meets(&probe), !expected.is_disjoint(&probe));
+            }
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Append: judged and kept by the head, made durable by the log, then seen.
 
+use std::sync::Arc;
+
 use crate::error::Result;
-use crate::head::append::Gate;
+use crate::head::append::{Appended, Gate};
 use crate::head::batch::{Batch, Report};
 use crate::kind::{Kind, Parts};
 use crate::store::Store;
 use crate::time::{Moment, Ticks};
+use crate::wal::Wal;
 
 impl<K: Kind> Store<K> {
     /// Stores a batch and returns what became of each entry.
@@ -35,36 +38,60 @@ impl<K: Kind> Store<K> {
     /// ```
     pub fn append(&self, batch: &Batch<'_, K>) -> Result<Report> {
         let core = &*self.core;
-        core.shared.wait_for_room()?;
-        let wal = core.shared.wal()?;
-        if wal.health().is_some() {
-            core.shared.revive_log()?;
-        }
-        wal.admit(&core.tenant, 0)?;
-        let limits = core.limits();
-        let gate = Gate {
-            limits: &limits,
-            now: core.now(),
-            wal: &wal,
-            tenant: &core.tenant,
-            tag: core.tag,
-        };
-        let appended = core.head.append(batch, &gate)?;
-        if let Some((seq, lsn)) = appended.ticket {
-            match wal.wait(lsn) {
-                Ok(()) => core.head.publish(seq),
-                Err(error) => {
-                    core.head.settle_failure(&wal);
-                    return Err(error.context("the batch was not stored"));
-                }
-            }
-        }
-        core.shared.call_keeper_if_needed(&wal);
-        Ok(appended.report)
+        let wal = core.log_for_writing()?;
+        let appended = core.begin_append(batch, &wal)?;
+        core.finish_append(appended, &wal)
     }
 }
 
 impl<K: Kind> crate::store::Core<K> {
+    /// The log, revived if it had failed, once there is room for more.
+    pub(crate) fn log_for_writing(&self) -> Result<Arc<Wal>> {
+        self.shared.wait_for_room()?;
+        let wal = self.shared.wal()?;
+        if wal.health().is_some() {
+            self.shared.revive_log()?;
+        }
+        wal.admit(&self.tenant, 0)?;
+        Ok(wal)
+    }
+
+    /// Judges a batch, keeps it in the head and hands its record to the log.
+    pub(crate) fn begin_append(&self, batch: &Batch<'_, K>, wal: &Wal) -> Result<Appended> {
+        let limits = self.limits();
+        let gate = Gate {
+            limits: &limits,
+            now: self.now(),
+            wal,
+            tenant: &self.tenant,
+            tag: self.tag,
+        };
+        self.head.append(batch, &gate)
+    }
+
+    /// Waits until the log has the batch, then lets readers see it.
+    pub(crate) fn finish_append(&self, appended: Appended, wal: &Wal) -> Result<Report> {
+        if let Some((seq, lsn)) = appended.ticket {
+            #[cfg(feature = "testing")]
+            if self
+                .shared
+                .is_planted(crate::store::plant::Plant::EarlyAcknowledgement)
+            {
+                self.head.publish(seq);
+                return Ok(appended.report);
+            }
+            match wal.wait(lsn) {
+                Ok(()) => self.head.publish(seq),
+                Err(error) => {
+                    self.head.settle_failure(wal);
+                    return Err(error.context("the batch was not stored"));
+                }
+            }
+        }
+        self.shared.call_keeper_if_needed(wal);
+        Ok(appended.report)
+    }
+
     /// The clock in ticks of this kind.
     pub(crate) fn now(&self) -> Ticks {
         let nanos_per_tick = 1_000_000_000 / <<K as Parts>::Time as Moment>::PER_SECOND;

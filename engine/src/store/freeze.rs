@@ -13,6 +13,8 @@ use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
 use crate::kind::{Kind, Parts};
 use crate::manifest::{BlockEntry, Change};
+#[cfg(feature = "testing")]
+use crate::store::plant::Plant;
 use crate::store::{Core, Eviction, LiveBlock, State, Store};
 use crate::time::{Moment, TickRange};
 
@@ -37,6 +39,10 @@ impl<K: Kind> Core<K> {
             || wal.next_lsn(),
             |fresh| self.change_state(|state| state.with_window(fresh)),
         );
+        #[cfg(feature = "testing")]
+        if cut.is_some() && self.shared.is_planted(Plant::DefinitionLost) {
+            self.head.forget_cut();
+        }
         if cut.is_some()
             && let Some((_, lsn)) = self.head.newest_pending()
             && wal.wait(lsn).is_err()
@@ -70,6 +76,14 @@ impl<K: Kind> Core<K> {
             done: Vec::new(),
             begun: Vec::new(),
         };
+        #[cfg(feature = "testing")]
+        if self.shared.is_planted(Plant::FloorTooSoon) {
+            let change = Change {
+                wal_floor: Some(floor),
+                ..Change::default()
+            };
+            self.manifest()?.lock().commit(&change)?;
+        }
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
         if let Err(error) = written {
@@ -87,7 +101,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("reading a block just written"));
             }
         };
-        let (put_notes, through) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.notes.lock().unsaved();
         let change = Change {
             add_blocks: done,
             wal_floor: Some(floor),
@@ -103,7 +117,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("naming the blocks of a freeze"));
             }
         };
-        self.notes.lock().saved(through);
+        self.notes.lock().saved(&saving);
         self.head.release(window, || {
             self.change_state(|state| state.with_blocks(version, opened, window));
         });

@@ -10,11 +10,15 @@ pub(crate) mod cursor;
 pub(crate) mod freeze;
 pub(crate) mod names;
 pub(crate) mod notes;
+#[cfg(feature = "testing")]
+pub(crate) mod plant;
 pub(crate) mod pressure;
 pub(crate) mod recover;
 pub(crate) mod select;
 pub(crate) mod shared;
 pub(crate) mod snapshot;
+#[cfg(feature = "testing")]
+pub(crate) mod together;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Small durable facts beside the series, by key: metric metadata. The log has them first, the
 //! manifest for good; the log's floor does not pass a note that the manifest lacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::error::Result;
@@ -14,59 +14,61 @@ use crate::wal::Lsn;
 /// A store's notes.
 #[derive(Default)]
 pub(crate) struct Notes {
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+    values: BTreeMap<Vec<u8>, Note>,
     /// Keys that the manifest does not have yet, with the log position of the newest change.
     unsaved: BTreeMap<Vec<u8>, u64>,
+    /// Log positions of changes that the log has not acknowledged.
+    in_flight: BTreeSet<u64>,
 }
+
+/// A value and the log position that it came with, 0 where the manifest had it.
+struct Note {
+    value: Vec<u8>,
+    lsn: u64,
+}
+
+/// Keys that a change of the manifest saves, with the log position of each.
+pub(crate) type Saving = BTreeMap<Vec<u8>, u64>;
 
 impl Notes {
     pub(crate) fn recovered(values: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let values = values
+            .into_iter()
+            .map(|(key, value)| (key, Note { value, lsn: 0 }));
         Notes {
-            values,
-            unsaved: BTreeMap::new(),
+            values: values.collect(),
+            ..Notes::default()
         }
     }
 
-    /// What the manifest lacks, and the log position up to which that is.
-    pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, u64) {
+    /// What the manifest lacks, and what to call saved once it has that.
+    pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
         let pairs = self
             .unsaved
             .keys()
-            .map(|key| (key.clone(), self.values[key].clone()));
-        (
-            pairs.collect(),
-            self.unsaved.values().max().copied().unwrap_or(0),
-        )
+            .map(|key| (key.clone(), self.values[key].value.clone()));
+        (pairs.collect(), self.unsaved.clone())
     }
 
-    /// The manifest has every change up to a log position.
-    pub(crate) fn saved(&mut self, through: u64) {
-        self.unsaved.retain(|_, lsn| *lsn > through);
+    /// The manifest has these; a change that came meanwhile it has not.
+    pub(crate) fn saved(&mut self, saving: &Saving) {
+        self.unsaved.retain(|key, lsn| saving.get(key) != Some(lsn));
     }
 
     fn floor(&self) -> Option<u64> {
-        self.unsaved.values().min().copied()
+        self.unsaved.values().chain(&self.in_flight).min().copied()
     }
 
+    fn holds(&self, key: &[u8], value: &[u8]) -> bool {
+        self.values.get(key).is_some_and(|note| note.value == value)
+    }
+
+    /// Takes what the log has acknowledged. Of two changes the one later in the log stays.
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>, lsn: u64) {
-        self.unsaved.insert(key.clone(), lsn);
-        self.values.insert(key, value);
-    }
-
-    /// Takes back what the log refused at this position: sent again, it is news again.
-    fn forget(&mut self, lsn: u64) {
-        let values = &mut self.values;
-        self.unsaved.retain(|key, at| {
-            let is_kept = *at != lsn;
-            if !is_kept {
-                values.remove(key);
-            }
-            is_kept
-        });
-    }
-
-    pub(crate) fn values(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
-        &self.values
+        if self.values.get(&key).is_none_or(|note| note.lsn <= lsn) {
+            self.unsaved.insert(key.clone(), lsn);
+            self.values.insert(key, Note { value, lsn });
+        }
     }
 }
 
@@ -77,11 +79,12 @@ impl<K: Kind> Core<K> {
         if wal.health().is_some() {
             self.shared.revive_log()?;
         }
-        let mut changed: Vec<(Vec<u8>, Vec<u8>)> = {
+        // Of a key given twice the last value counts.
+        let mut changed: BTreeMap<Vec<u8>, Vec<u8>> = notes.iter().cloned().collect();
+        {
             let held = self.notes.lock();
-            let is_new = |(key, value): &&(Vec<u8>, Vec<u8>)| held.values.get(key) != Some(value);
-            notes.iter().filter(is_new).cloned().collect()
-        };
+            changed.retain(|key, value| !held.holds(key, value));
+        }
         if changed.is_empty() {
             return Ok(());
         }
@@ -90,18 +93,21 @@ impl<K: Kind> Core<K> {
             put_prefixed(&mut body, key);
             put_prefixed(&mut body, value);
         }
-        // Entered before the log has them, at a position not after theirs: the floor cannot pass
-        // them.
+        // In flight from the moment that the log may have them: the floor cannot pass them.
         let lsn = {
             let mut held = self.notes.lock();
             let lsn = wal.submit(wal.era(), &self.tenant, self.tag, NOTES, &body)?;
-            changed
-                .drain(..)
-                .for_each(|(key, value)| held.put(key, value, lsn.0));
+            held.in_flight.insert(lsn.0);
             lsn
         };
-        wal.wait(lsn)
-            .inspect_err(|_| self.notes.lock().forget(lsn.0))
+        let outcome = wal.wait(lsn);
+        let mut held = self.notes.lock();
+        held.in_flight.remove(&lsn.0);
+        outcome?;
+        changed
+            .into_iter()
+            .for_each(|(key, value)| held.put(key, value, lsn.0));
+        Ok(())
     }
 
     /// Takes the notes of a log record.
@@ -116,7 +122,12 @@ impl<K: Kind> Core<K> {
     }
 
     pub(crate) fn notes(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.notes.lock().values().clone()
+        let notes = self.notes.lock();
+        notes
+            .values
+            .iter()
+            .map(|(key, note)| (key.clone(), note.value.clone()))
+            .collect()
     }
 
     /// The oldest log position that a note still needs.
@@ -127,7 +138,7 @@ impl<K: Kind> Core<K> {
     /// Puts into the manifest what only the log has. `floor` is a log position asked for before
     /// this call, before which the head needs nothing.
     pub(crate) fn commit_notes(&self, floor: Option<u64>) -> Result<()> {
-        let (put_notes, through) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.notes.lock().unsaved();
         if put_notes.is_empty() {
             return Ok(());
         }
@@ -137,7 +148,7 @@ impl<K: Kind> Core<K> {
             ..Change::default()
         };
         let version = self.manifest()?.lock().commit(&change)?;
-        self.notes.lock().saved(through);
+        self.notes.lock().saved(&saving);
         self.change_state(|state| crate::store::State {
             version,
             blocks: state.blocks.clone(),

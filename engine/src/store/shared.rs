@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) work: Condvar,
     /// Wakes writers that wait for the keeper.
     pub(crate) relief: Condvar,
+    #[cfg(feature = "testing")]
+    pub(crate) planted: crate::store::plant::Planted,
 }
 
 /// State that the keeper and the writers share.
@@ -80,7 +82,14 @@ impl Shared {
             keeping: Mutex::default(),
             work: Condvar::new(),
             relief: Condvar::new(),
+            #[cfg(feature = "testing")]
+            planted: crate::store::plant::Planted::default(),
         })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_planted(&self, plant: crate::store::plant::Plant) -> bool {
+        self.planted.is(plant)
     }
 
     pub(crate) fn install_wal(&self, wal: Arc<Wal>) {

@@ -152,9 +152,13 @@ impl Writer {
     /// Makes everything written durable.
     fn sync(&mut self) -> Result<()> {
         if let Some(tail) = &self.tail {
-            self.fs
-                .sync_file(tail)
-                .map_err(|error| Error::io(error, "cannot sync the log", tail))?;
+            match self.fs.sync_file(tail) {
+                // Released before the first sync: all of it is in blocks.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                outcome => {
+                    outcome.map_err(|error| Error::io(error, "cannot sync the log", tail))?;
+                }
+            }
         }
         self.tail = None;
         if let Some(open) = &mut self.open {

@@ -60,6 +60,11 @@ impl Plan {
         self.dead = true;
     }
 
+    pub(super) fn restart(&mut self) {
+        self.forget();
+        self.dead = false;
+    }
+
     /// Fails where the disk's machine has crashed.
     pub(super) fn alive(&self) -> io::Result<()> {
         if self.dead {

@@ -98,6 +98,15 @@ impl SimDisk {
         SimDisk::with_root(root, dice)
     }
 
+    /// Starts the next process after one that died: what was written is there, and what was not synced still
+    /// is not.
+    pub(crate) fn restart(&self) {
+        let mut state = self.state.lock();
+        state.plan.restart();
+        // A dead process holds no lock, not even one that it died in taking.
+        state.locks.clear();
+    }
+
     /// How many calls have changed the disk or tried to: what [`SimDisk::fail_at`] counts by.
     pub(crate) fn operations(&self) -> u64 {
         self.state.lock().plan.operations()

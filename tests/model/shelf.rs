@@ -1,0 +1,341 @@
+//! One store as the model knows it: every batch ever sent, and what must come of it.
+//!
+//! Knows no engine. A batch is acknowledged, void (refused, or failed and superseded) or in doubt: its append
+//! returned an error, or the crash came first. One in doubt is there whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::show::INVALID;
+use super::value::Value;
+
+/// Which store of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shape {
+    Samples,
+    Lines,
+    Exemplars,
+    Notes,
+}
+
+/// All of them.
+pub const SHAPES: [Shape; 4] = [Shape::Samples, Shape::Lines, Shape::Exemplars, Shape::Notes];
+
+/// What is known about a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Acknowledged,
+    /// Whether this engine shows it; only a crash can still tell.
+    Doubt {
+        is_seen: bool,
+    },
+    Void,
+}
+
+/// One entry: the series by its number in the pool.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub series: usize,
+    pub time: i64,
+    pub value: Value,
+    /// The store may have had it already, and then has not written it again.
+    pub is_repeat: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub fate: Fate,
+    pub entries: Vec<Entry>,
+}
+
+/// What a reader sees: by series, in order.
+pub type Content = BTreeMap<usize, Vec<(i64, String)>>;
+
+/// What may become of an offered entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    pub accept: bool,
+    pub duplicate: bool,
+    pub conflict: bool,
+    pub invalid: bool,
+}
+
+impl Allowed {
+    pub fn refuses(self) -> bool {
+        self.conflict || self.invalid
+    }
+
+    pub fn must_refuse(self) -> bool {
+        self.refuses() && !self.accept && !self.duplicate
+    }
+}
+
+/// One store of one tenant.
+#[derive(Clone)]
+pub struct Shelf {
+    pub shape: Shape,
+    pub sent: Vec<Sent>,
+    /// Samples known to be in the window being written: verdicts on their timestamps are certain.
+    certain: BTreeMap<(usize, i64), String>,
+    /// From here on batches are of the group at hand: each was judged with those before it in flight.
+    group: usize,
+}
+
+impl Shelf {
+    pub fn new(shape: Shape) -> Self {
+        Shelf {
+            shape,
+            sent: Vec::new(),
+            certain: BTreeMap::new(),
+            group: usize::MAX,
+        }
+    }
+
+    /// What a reader sees if exactly these batches are there.
+    pub fn content(&self, is_there: impl Fn(usize, &Sent) -> bool) -> Content {
+        let mut content = Content::new();
+        for (number, sent) in self.sent.iter().enumerate() {
+            if !is_there(number, sent) {
+                continue;
+            }
+            for entry in &sent.entries {
+                let shown = (entry.time, entry.value.show());
+                let series = content.entry(entry.series).or_default();
+                match self.shape {
+                    Shape::Notes => *series = vec![shown],
+                    Shape::Samples if series.iter().any(|(time, _)| *time == entry.time) => {}
+                    _ if series.contains(&shown) => {}
+                    _ => series.push(shown),
+                }
+            }
+        }
+        // Stable: lines of one timestamp stay in order of arrival.
+        content
+            .values_mut()
+            .for_each(|series| series.sort_by_key(|(time, _)| *time));
+        content
+    }
+
+    /// What a reader of the running engine sees.
+    pub fn now(&self) -> Content {
+        self.content(|_, sent| is_visible(sent))
+    }
+
+    /// Batches whose fate is open.
+    pub fn doubts(&self) -> Vec<usize> {
+        let is_doubt = |(_, sent): &(usize, &Sent)| matches!(sent.fate, Fate::Doubt { .. });
+        self.sent
+            .iter()
+            .enumerate()
+            .filter(is_doubt)
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The sets of doubtful batches that explain what was read: the first one found.
+    pub fn explain(&self, read: &Content) -> Option<BTreeSet<usize>> {
+        let doubts = self.doubts();
+        (0..1u32 << doubts.len()).find_map(|choice| {
+            let bit = |place: usize| choice >> place & 1 == 1;
+            let chosen: BTreeSet<usize> = doubts
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| bit(*place))
+                .map(|(_, number)| *number)
+                .collect();
+            let is_there = |number: usize, sent: &Sent| {
+                sent.fate == Fate::Acknowledged || chosen.contains(&number)
+            };
+            (self.content(is_there) == *read).then_some(chosen)
+        })
+    }
+
+    /// After a loss that durability allows: what is left of the batches, or nothing where one is torn or
+    /// something was invented.
+    pub fn survivors(&self, read: &Content) -> Option<Shelf> {
+        let has = |entry: &Entry, is_exact: bool| {
+            let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
+            match self.shape {
+                Shape::Notes => !series.is_empty(),
+                Shape::Samples if !is_exact => series.iter().any(|(time, _)| *time == entry.time),
+                _ => series.contains(&(entry.time, entry.value.show())),
+            }
+        };
+        let mut left = self.clone();
+        for sent in &mut left.sent {
+            // A repetition was not written again: it went with the first one, or is there with it.
+            sent.entries
+                .retain(|entry| !entry.is_repeat || has(entry, true));
+            let is_whole = sent.fate != Fate::Void && sent.entries.iter().all(|e| has(e, false));
+            sent.fate = if is_whole {
+                Fate::Acknowledged
+            } else {
+                Fate::Void
+            };
+        }
+        // A later note that was lost leaves the earlier one.
+        let last_there = |left: &Shelf| {
+            let is_there = |sent: &Sent| sent.fate == Fate::Acknowledged;
+            left.sent
+                .iter()
+                .rposition(is_there)
+                .filter(|_| self.shape == Shape::Notes)
+        };
+        while left.now() != *read {
+            let last = last_there(&left)?;
+            left.sent[last].fate = Fate::Void;
+        }
+        Some(left)
+    }
+
+    /// Settles every batch after what was found.
+    pub fn settle(&mut self, there: &BTreeSet<usize>, fate: Fate) {
+        for (number, sent) in self.sent.iter_mut().enumerate() {
+            if matches!(sent.fate, Fate::Doubt { .. }) {
+                sent.fate = if there.contains(&number) {
+                    fate
+                } else {
+                    Fate::Void
+                };
+            }
+        }
+    }
+
+    /// What cannot be seen now can never come back, once the log goes on.
+    pub fn void_unseen(&mut self) {
+        for sent in &mut self.sent {
+            if sent.fate == (Fate::Doubt { is_seen: false }) {
+                sent.fate = Fate::Void;
+            }
+        }
+    }
+
+    /// The window may have been cut, or the engine reopened: verdicts become less certain.
+    pub fn forget_window(&mut self) {
+        self.certain.clear();
+    }
+
+    pub fn begin_group(&mut self) {
+        self.group = self.sent.len();
+    }
+
+    pub fn end_group(&mut self) {
+        self.group = usize::MAX;
+    }
+
+    /// Whether a batch of this group that failed had an entry of this place: it was judged before that.
+    fn was_in_flight(&self, entry: &Entry) -> bool {
+        let group = self
+            .sent
+            .iter()
+            .skip(self.group)
+            .filter(|sent| !is_visible(sent));
+        let mut entries = group.flat_map(|sent| &sent.entries);
+        entries.any(|other| (other.series, other.time) == (entry.series, entry.time))
+    }
+
+    /// What may become of each entry of a batch.
+    pub fn judge(&self, entries: &[Entry], newest: i64) -> Vec<Allowed> {
+        let mut certain = self.certain.clone();
+        let mut offered: Vec<&Entry> = self
+            .sent
+            .iter()
+            .filter(|sent| is_visible(sent))
+            .flat_map(|sent| &sent.entries)
+            .collect();
+        let mut judged = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let allowed = self.judge_one(entry, newest, &certain, &offered);
+            let place = (entry.series, entry.time);
+            if allowed
+                == (Allowed {
+                    accept: true,
+                    ..Allowed::default()
+                })
+            {
+                certain.insert(place, entry.value.key());
+            }
+            if !allowed.must_refuse() {
+                offered.push(entry);
+            }
+            judged.push(allowed);
+        }
+        judged
+    }
+
+    fn judge_one(
+        &self,
+        entry: &Entry,
+        newest: i64,
+        certain: &BTreeMap<(usize, i64), String>,
+        offered: &[&Entry],
+    ) -> Allowed {
+        let none = Allowed::default();
+        if entry.time > newest || entry.series == INVALID {
+            return Allowed {
+                invalid: true,
+                ..none
+            };
+        }
+        let key = entry.value.key();
+        let mut here = offered
+            .iter()
+            .filter(|other| (other.series, other.time) == (entry.series, entry.time));
+        if self.shape != Shape::Samples {
+            let is_known = here.any(|other| other.value.key() == key);
+            return Allowed {
+                accept: true,
+                duplicate: is_known,
+                ..none
+            };
+        }
+        if let Some(held) = certain.get(&(entry.series, entry.time)) {
+            return match *held == key {
+                true => Allowed {
+                    duplicate: true,
+                    ..none
+                },
+                false => Allowed {
+                    conflict: true,
+                    ..none
+                },
+            };
+        }
+        let mut allowed = Allowed {
+            accept: true,
+            conflict: self.was_in_flight(entry),
+            ..none
+        };
+        for other in here {
+            match other.value.key() == key {
+                true => allowed.duplicate = true,
+                false => allowed.conflict = true,
+            }
+        }
+        allowed
+    }
+
+    /// Notes a batch. `judged` says which of its entries are certain to be in the window now.
+    pub fn add(&mut self, fate: Fate, entries: Vec<Entry>, judged: &[Allowed]) {
+        if fate == Fate::Acknowledged && self.shape == Shape::Samples {
+            for (entry, allowed) in entries.iter().zip(judged) {
+                if *allowed
+                    == (Allowed {
+                        accept: true,
+                        ..Allowed::default()
+                    })
+                {
+                    self.certain
+                        .insert((entry.series, entry.time), entry.value.key());
+                }
+            }
+        }
+        self.sent.push(Sent { fate, entries });
+    }
+}
+
+fn is_visible(sent: &Sent) -> bool {
+    matches!(
+        sent.fate,
+        Fate::Acknowledged | Fate::Doubt { is_seen: true }
+    )
+}
