@@ -1,4 +1,5 @@
-//! Reads recorded OpenMetrics text: lines of `name{label="value",...} value seconds`, sorted by series.
+//! Reads recorded OpenMetrics text: lines of `name{label="value",...} value seconds`, sorted by
+//! series.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! A fleet of scraped targets: its series by label bytes, and the values that its exporters would show.
+//! A fleet of scraped targets: its series by label bytes, and the values that its exporters would
+//! show.
 //!
 //! Everything follows from the number of a series and a step, so that no run differs from another.
 
@@ -175,8 +176,8 @@ impl Values {
 
     /// Moves on by one scrape.
     ///
-    /// Of ten series, three are counters of events, of which one is mostly still; one is a counter of
-    /// seconds; two are gauges of bytes; one is a ratio; three never change.
+    /// Of ten series, three are counters of events, of which one is mostly still; one is a counter
+    /// of seconds; two are gauges of bytes; one is a ratio; three never change.
     pub fn advance(&mut self) {
         self.step += 1;
         for (number, value) in self.now.iter_mut().enumerate() {

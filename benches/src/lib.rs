@@ -1,6 +1,7 @@
-//! What the benchmarks share: seeded data that looks like real fleets, and what a process knows of itself.
+//! What the benchmarks share: seeded data that looks like real fleets, the loads, and what a
+//! process knows of itself.
 //!
-//! Nothing here measures; the binaries and benches do.
+//! `engine_load` runs the loads; `docs/benchmarks.md` says how to read what they print.
 
 pub mod exposition;
 pub mod fleet;

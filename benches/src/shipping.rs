@@ -1,4 +1,5 @@
-//! Log lines as services write them and a shipper sends them: about 300 bytes, many alike, none the same.
+//! Log lines as services write them and a shipper sends them: about 300 bytes, many alike, none
+//! the same.
 
 use chronolith_engine::labels::put_label;
 
@@ -49,7 +50,8 @@ pub fn line(number: u64) -> String {
     if text.len() < 300 {
         let rest = 300 - text.len();
         let tail = format!(
-            " upstream=checkout-api-{:08x}-{:05x} span_id={:016x} attempt={} cache=miss pool=default",
+            " upstream=checkout-api-{:08x}-{:05x} span_id={:016x} attempt={} cache=miss \
+             pool=default",
             mix(number % 40, 14) as u32,
             three & 0xf_ffff,
             mix(number, 15),

@@ -143,8 +143,6 @@ impl Engine {
             tenants.floors(),
             &mut |frame| tenants.replay(&frame, &mut damage),
         )?;
-        // What is written from now on stands above every floor.
-        wal.skip_to(tenants.floors().highest);
         damage.extend(report.damages.iter().map(|damage| damage.error()));
         shared
             .stores()

@@ -47,3 +47,23 @@ pub fn label_set_bytes(pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
     let set = LabelSet::from_pairs(pairs.iter().copied())?;
     Ok(set.as_labels().as_bytes().to_vec())
 }
+
+/// The bytes of a sealed chunk of floats: what the benchmark of the codec decodes.
+pub fn float_chunk_bytes(times: &[i64], values: &[f64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    crate::codec::float_chunk::encode(times, None, values, &mut bytes);
+    bytes
+}
+
+/// Decodes a sealed chunk of `count` floats without start times into columns, which are emptied
+/// first.
+pub fn read_float_chunk(
+    bytes: &[u8],
+    count: usize,
+    times: &mut Vec<i64>,
+    values: &mut Vec<f64>,
+) -> Result<()> {
+    times.clear();
+    values.clear();
+    crate::codec::float_chunk::decode(bytes, count, times, &mut None, values)
+}

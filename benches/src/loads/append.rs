@@ -62,7 +62,8 @@ pub fn run(load: &Load, order: Order) -> Outcome {
     engine.close()?;
     say(&describe(load, order, &rounds, whole));
     say(&format!(
-        "  {label_bytes} label bytes a series; log now {} MiB; {} blocks with {} of {} samples, {:.2} bytes a sample",
+        "  {label_bytes} label bytes a series; log now {} MiB; {} blocks with {} of {} samples, \
+         {:.2} bytes a sample",
         wal_bytes >> 20,
         stats.blocks,
         stats.block_entries,
@@ -133,7 +134,8 @@ fn describe(load: &Load, order: Order, rounds: &[Round], whole: Duration) -> Str
     let (cpu, _, cpu_most) = spread(&mut cpus);
     format!(
         "append {order:?}, {:?}: {median:.2} M samples/s (median of {} rounds of {millions} M; \
-         {least:.2} to {most:.2}); without building the batch {append:.2}, at best {append_most:.2}; \
+         {least:.2} to {most:.2}); without building the batch {append:.2}, at best \
+         {append_most:.2}; \
          by this thread's core time {cpu:.2}, at best {cpu_most:.2}; all rounds together {:.2}",
         load.settings,
         rounds.len(),
@@ -152,8 +154,8 @@ pub fn compare_durability(load: &Load) -> Outcome {
         let (relaxed, strict) = (first.max(last), always.max(again));
         say(&format!(
             "append with {} writers, {settings:?}: always {strict:.2} M samples/s, interval \
-             {relaxed:.2}: {:.0} % (better of two runs each: always {always:.2} {again:.2}, interval \
-             {first:.2} {last:.2})",
+             {relaxed:.2}: {:.0} % (better of two runs each: always {always:.2} {again:.2}, \
+             interval {first:.2} {last:.2})",
             load.writers,
             100.0 * strict / relaxed,
         ));

@@ -68,8 +68,10 @@ pub fn run(load: &Load) -> Outcome {
     engine.close()?;
     let (median, least, most) = spread(&mut rates);
     say(&format!(
-        "logs, {:?}: {median:.0} MB/s (median of {} parts of 100 MB; {least:.0} to {most:.0}); whole \
-         run {:.0}; by this thread's core time {:.0}; building batches took {:.1} % of it; {} bytes a \
+        "logs, {:?}: {median:.0} MB/s (median of {} parts of 100 MB; {least:.0} to {most:.0}); \
+         whole \
+         run {:.0}; by this thread's core time {:.0}; building batches took {:.1} % of it; \
+         {} bytes a \
          line; {} blocks, text to block bytes {:.1} : 1",
         load.settings,
         rates.len(),

@@ -42,7 +42,8 @@ pub fn run(load: &Load) -> Outcome {
     let values_bytes = load.series as u64 * 8;
     say(&format!(
         "memory: {} bytes a series (VmHWM {} MiB, {} series x {SAMPLES} samples; before opening {} \
-         MiB; {} MiB of it are the load's own values); engine counts {} bytes a series for entries; \
+         MiB; {} MiB of it are the load's own values); engine counts {} bytes a series for \
+         entries; \
          VmRSS at the end {} MiB; by samples: {}",
         peak / load.series as u64,
         peak >> 20,

@@ -1,4 +1,5 @@
-//! The loads of `engine_load`, one file each; this one reads the arguments and knows the two settings.
+//! The loads of `engine_load`, one file each; this one reads the arguments and knows the two
+//! settings.
 
 mod append;
 mod create;
@@ -125,7 +126,7 @@ pub fn say(line: &str) {
 }
 
 /// Appends one sample to each series and makes sure that all were taken.
-fn append_all(
+pub fn append_all(
     store: &Store<Samples>,
     labels: &LabelBytes,
     time_ms: i64,

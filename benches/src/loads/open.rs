@@ -29,7 +29,8 @@ pub fn run(load: &Load) -> Outcome {
         (spread(&mut fresh), spread(&mut again));
     say(&format!(
         "open: {fresh:.2} ms fresh, {again:.2} ms again, with both stores (medians of {}; at best \
-         {fresh_least:.2} and {again_least:.2}); idle VmRSS {:.1} MiB, before the first open {:.1} MiB",
+         {fresh_least:.2} and {again_least:.2}); idle VmRSS {:.1} MiB, before \
+         the first open {:.1} MiB",
         load.rounds * 3,
         idle as f64 / f64::from(1 << 20),
         before as f64 / f64::from(1 << 20),

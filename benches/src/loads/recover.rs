@@ -1,4 +1,5 @@
-//! Recovery: a child fills an engine and is killed, then the time until everything can be read again.
+//! Recovery: a child fills an engine and is killed, then the time until everything can be read
+//! again.
 //!
 //! The child says what was acknowledged; the parent counts that all of it is there.
 
@@ -12,7 +13,7 @@ use chronolith_engine::{Engine, Options, Selector};
 
 use crate::fleet::{LabelBytes, Values};
 use crate::loads::{BATCH, Load, Outcome, Settings, append_all, interval, say};
-use crate::process::{RunDirectory, directory_bytes};
+use crate::process::{RunDirectory, directory_bytes, thread_cpu_ns};
 
 /// Rounds over all series that the child at default settings writes at least: several freezes.
 const ROUNDS_MIN: usize = 40;
@@ -91,9 +92,10 @@ pub fn fill(load: &Load) -> Outcome {
 
 fn reopen(load: &Load, path: &Path, acknowledged: u64) -> Outcome {
     let wal_bytes = directory_bytes(&path.join("wal"));
-    let begun = Instant::now();
+    let (cpu, begun) = (thread_cpu_ns().unwrap_or(0), Instant::now());
     let engine = Engine::open(path, Options::default())?;
     let opened = begun.elapsed();
+    let opening_core_ns = thread_cpu_ns().unwrap_or(0) - cpu;
     let store = engine.metrics()?;
     let one = Matcher::new(
         MatchOp::Equal,
@@ -128,13 +130,16 @@ fn reopen(load: &Load, path: &Path, acknowledged: u64) -> Outcome {
     );
     let stats = store.stats();
     say(&format!(
-        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, then one metric of {targets} \
+        "recover, {:?}: readable after {:.2} s (opened after {:.2} s, {:.2} s of core time, then \
+         one metric of \
+         {targets} \
          targets selected and read); {} series; log {} MiB, {} blocks; then select of all series \
          {:.2} s, with reading all {:.2} s; {samples} samples there, {acknowledged} acknowledged; \
          damage reports {}",
         load.settings,
         first.as_secs_f64(),
         opened.as_secs_f64(),
+        opening_core_ns as f64 / 1e9,
         all.len(),
         wal_bytes >> 20,
         stats.blocks,

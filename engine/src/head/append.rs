@@ -76,7 +76,9 @@ impl<K: Kind> Head<K> {
                 ticket: None,
             });
         }
-        self.forget_unborn(&mut writer);
+        if writer.entered.len() > writer.newborn.len() {
+            self.forget_unborn(&mut writer);
+        }
         writer.newest = writer.newest.max(newest);
         self.submit(writer, gate, report)
     }
@@ -92,19 +94,19 @@ impl<K: Kind> Head<K> {
     ) -> Ticks {
         writer.seq += 1;
         writer.record.clear();
-        writer.newborn.clear();
         writer.defined_series.clear();
         writer.defined_pairs.clear();
+        writer.newborn.clear();
         let window = Arc::clone(&writer.active);
         let bounds = Bounds::new::<K>(gate);
-        let (seq, newest_of_store) = (writer.seq, writer.newest);
+        let newest_of_store = writer.newest;
         let mut keeping = Keeping {
             writer,
             index: self.index(),
             batch,
             limits: gate.limits,
             arrival: Arrival {
-                seq,
+                seq: 0,
                 settled: self.snapshots.settled(),
                 oldest: bounds.oldest,
                 newest: None,
@@ -119,6 +121,7 @@ impl<K: Kind> Head<K> {
             bytes: 0,
             report,
         };
+        keeping.arrival.seq = keeping.writer.seq;
         let (mut place, mut from) = (0, 0);
         while place < batch.all_series().len() {
             let until = batch.all_series().len().min(place + SERIES_PER_HOLD);
@@ -262,8 +265,8 @@ impl<K: Kind> Head<K> {
     fn forget_unborn(&self, writer: &mut Writer<K>) {
         for series in std::mem::take(&mut writer.entered) {
             if self.index.read().series[series].born == u64::MAX {
-                self.budget
-                    .return_series(u64::from(self.forget(writer, series)));
+                let is_gone = self.forget(writer, series);
+                self.budget.return_series(u64::from(is_gone));
             }
         }
     }

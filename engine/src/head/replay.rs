@@ -138,6 +138,7 @@ impl<K: Kind> Head<K> {
         let states = &mut writer.states;
         window.each_open(|series, open| states[series].set_newest(K::newest(open)));
         writer.definitions += 1;
+        writer.newest = writer.newest.max(window.range().end);
         self.snapshots.publish(writer.seq);
     }
 

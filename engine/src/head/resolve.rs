@@ -35,6 +35,7 @@ impl<K: Kind> Head<K> {
         limits: &Limits,
     ) -> Vec<Unresolved> {
         writer.resolved.clear();
+        writer.entered.clear();
         {
             let index = self.index.read();
             for block in batch.all_series().chunks(BLOCK) {

@@ -103,14 +103,6 @@ impl Wal {
         Lsn(self.shared.state.lock().next)
     }
 
-    /// Gives no record a place below `lsn` any more. To be called after opening with the highest floor that
-    /// any manifest names: a log that ends before it (its last LSNs belonged to no record, or were lost with
-    /// unsynced segments) would otherwise write records that the next replay takes for old.
-    pub(crate) fn skip_to(&self, lsn: Lsn) {
-        let mut state = self.shared.state.lock();
-        state.next = state.next.max(lsn.0);
-    }
-
     /// How often the log has been revived.
     pub(crate) fn era(&self) -> u64 {
         self.shared.state.lock().era
