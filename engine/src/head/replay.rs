@@ -119,7 +119,7 @@ impl<K: Kind> Head<K> {
         };
         let outcome = record::read::<K>(body, &mut replay);
         let (kept, lost) = (replay.kept, replay.lost);
-        self.count(&mut writer, now, &kept);
+        self.count(&writer, now, &kept);
         if recovery.gathered >= GATHERED_MAX {
             self.keep_gathered(&mut writer, now, recovery);
         }
@@ -142,9 +142,8 @@ impl<K: Kind> Head<K> {
         self.snapshots.publish(writer.seq);
     }
 
-    fn count(&self, writer: &mut Writer<K>, now: Ticks, kept: &Kept) {
+    fn count(&self, writer: &Writer<K>, now: Ticks, kept: &Kept) {
         if kept.entries > 0 {
-            writer.newest = writer.newest.max(kept.range.end);
             writer
                 .active
                 .grow(now, kept.range, kept.bytes, kept.entries);
