@@ -191,7 +191,7 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn evict(&self) {
-        self.evict_idle();
+        self.evict_rested();
     }
 
     fn await_freeze(&self) {
