@@ -180,7 +180,9 @@ impl Shelf {
     /// Of notes any later one may be lost, and the one before it is then what counts: each that is there must
     /// have been sent.
     fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
-        let mut left = Shelf::new(self.shape);
+        // Nothing is durable yet: the next loss may bring up any value that was ever sent.
+        let mut left = self.clone();
+        left.sent.iter_mut().for_each(|sent| sent.fate = Fate::Void);
         for (series, found) in read {
             let was_sent = |entry: &&Entry| {
                 entry.series == *series && found[..] == [(entry.time, entry.value.show())]
