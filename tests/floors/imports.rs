@@ -19,6 +19,9 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("compact", 5),
     ("store", 6),
     ("engine", 7),
+    ("tenant", 7),
+    ("exemplars", 7),
+    ("metadata", 7),
     ("lib", 7),
     ("testing", 7),
 ];
