@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::config::{Limits, Options};
+use crate::config::{Durability, Limits, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::disk::Disk;
 use crate::io::{Fs, Lock};
@@ -136,18 +137,25 @@ impl Engine {
             ..WalOptions::default()
         };
         let mut damage = Vec::new();
+        let mut unproven = Unproven::new(shared.options.durability);
         let (wal, report) = Wal::open(
             Arc::clone(&shared.fs),
             &root.join("wal"),
             wal_options,
             tenants.floors(),
-            &mut |frame| tenants.replay(&frame, &mut damage),
+            &mut |frame| {
+                unproven.note(&frame);
+                tenants.replay(&frame, &mut damage)
+            },
         )?;
         damage.extend(report.damages.iter().map(|damage| damage.error()));
+        let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
+        shared.has_dropped.store(has_dropped, Ordering::Release);
         shared
             .stores()
             .iter()
             .for_each(|store| store.finish_replay());
+        unproven.log_again(&wal, report.durable);
         shared.install_wal(Arc::new(wal));
         let keeper = match components.keeper {
             Keeper::Called => None,
@@ -374,9 +382,20 @@ impl Tenants {
             Err(error) => return Err(Error::io(error, "cannot list the tenants", &directory)),
         };
         for name in names {
-            self.tenant(&name)?.open_existing()?;
+            // A stray file is nobody's tenant.
+            if check_name(&name).is_ok() && self.is_folder(&directory.join(&name))? {
+                self.tenant(&name)?.open_existing()?;
+            }
         }
         Ok(())
+    }
+
+    fn is_folder(&self, path: &Path) -> Result<bool> {
+        match self.shared.fs.list(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(false),
+            Err(error) => Err(Error::io(error, "cannot list a tenant", path)),
+        }
     }
 
     fn floors(&self) -> Floors {
@@ -427,6 +446,47 @@ impl Tenants {
             }
         }
         Ok(true)
+    }
+}
+
+/// Records of the log that may be in the operating system's memory only: an earlier process may have
+/// seen their sync fail. Readers see them, and identical entries count as stored, so under
+/// [`Durability::Always`] they are logged once more.
+struct Unproven {
+    durability: Durability,
+    records: Vec<(Lsn, Box<str>, u8, u8, Box<[u8]>)>,
+}
+
+impl Unproven {
+    fn new(durability: Durability) -> Self {
+        Unproven {
+            durability,
+            records: Vec::new(),
+        }
+    }
+
+    fn note(&mut self, frame: &Frame<'_>) {
+        if !frame.proven && self.durability == Durability::Always {
+            let (tenant, body) = (frame.tenant.into(), frame.body.into());
+            self.records
+                .push((frame.lsn, tenant, frame.kind, frame.record, body));
+        }
+    }
+
+    /// Logs them again. Where that fails the log has failed, and is revived before it takes more.
+    fn log_again(self, wal: &Wal, durable: Lsn) {
+        let mut last = None;
+        for (lsn, tenant, kind, record, body) in &self.records {
+            if *lsn > durable {
+                last = wal
+                    .submit(wal.era(), tenant, *kind, *record, body)
+                    .ok()
+                    .or(last);
+            }
+        }
+        if let Some(last) = last {
+            let _ = wal.wait(last);
+        }
     }
 }
 

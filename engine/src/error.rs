@@ -104,6 +104,12 @@ impl Error {
         self
     }
 
+    /// Whether the operating system said that there is no such file.
+    pub(crate) fn is_not_found(&self) -> bool {
+        let source = self.repr.source.as_ref();
+        source.is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound)
+    }
+
     /// What sort of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.repr.kind

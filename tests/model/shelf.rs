@@ -155,7 +155,6 @@ impl Shelf {
         let has = |entry: &Entry, is_exact: bool| {
             let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
             match self.shape {
-                Shape::Notes => !series.is_empty(),
                 Shape::Samples if !is_exact => series.iter().any(|(time, _)| *time == entry.time),
                 _ => series.contains(&(entry.time, entry.value.show())),
             }
@@ -172,17 +171,26 @@ impl Shelf {
                 Fate::Void
             };
         }
-        // A later note that was lost leaves the earlier one.
-        let last_there = |left: &Shelf| {
-            let is_there = |sent: &Sent| sent.fate == Fate::Acknowledged;
-            left.sent
-                .iter()
-                .rposition(is_there)
-                .filter(|_| self.shape == Shape::Notes)
-        };
-        while left.now() != *read {
-            let last = last_there(&left)?;
-            left.sent[last].fate = Fate::Void;
+        if self.shape == Shape::Notes {
+            return self.surviving_notes(read);
+        }
+        (left.now() == *read).then_some(left)
+    }
+
+    /// Of notes any later one may be lost, and the one before it is then what counts: each that is there must
+    /// have been sent.
+    fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
+        let mut left = Shelf::new(self.shape);
+        for (series, found) in read {
+            let was_sent = |entry: &&Entry| {
+                entry.series == *series && found[..] == [(entry.time, entry.value.show())]
+            };
+            let mut entries = self.sent.iter().flat_map(|sent| &sent.entries);
+            let entry = entries.find(was_sent)?.clone();
+            left.sent.push(Sent {
+                fate: Fate::Acknowledged,
+                entries: vec![entry],
+            });
         }
         Some(left)
     }

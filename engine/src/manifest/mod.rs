@@ -102,7 +102,9 @@ impl Manifest {
         }
         let mut manifest = Manifest::new(fs, dir, &found);
         let mut litter = Litter::MustStay;
-        if found.version.sequence == 0 {
+        // A first file alone says nothing and may never have been durable: nothing must build on it.
+        let is_first_alone = found.numbers == [1] && found.damage.is_empty();
+        if found.version.sequence == 0 || is_first_alone {
             // Block files beside a manifest that was not there are a rescue, not litter.
             manifest.begin(&found)?;
         } else if found.damage.is_empty() {

@@ -52,6 +52,7 @@ impl<K: Kind> crate::store::Core<K> {
         if wal.health().is_some() {
             self.shared.revive_log()?;
         }
+        self.shared.bury_dropped()?;
         wal.admit(&self.tenant, 0)?;
         Ok(wal)
     }

@@ -101,7 +101,7 @@ impl<K: Kind> Core<K> {
                 return Err(error.context("reading a block just written"));
             }
         };
-        let (put_notes, saving) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.unsaved_notes(floor);
         let change = Change {
             add_blocks: done,
             wal_floor: Some(floor),
@@ -170,6 +170,14 @@ impl<K: Kind> State<K> {
             version: Arc::clone(&self.version),
             blocks: self.blocks.clone(),
             windows,
+        }
+    }
+
+    pub(crate) fn with_version(&self, version: Arc<crate::manifest::Version>) -> Self {
+        State {
+            version,
+            blocks: self.blocks.clone(),
+            windows: self.windows.clone(),
         }
     }
 

@@ -22,9 +22,9 @@ pub(crate) mod together;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::config::Limits;
@@ -68,9 +68,13 @@ pub(crate) struct Core<K: Kind> {
     next_block: AtomicU64,
     limits: RwLock<Arc<Limits>>,
     notes: Mutex<Notes>,
+    /// Wakes a freeze that waits for notes on their way to the log.
+    notes_landed: Condvar,
     evictable: Mutex<Eviction>,
     /// What the log's numbers mean, while it is replayed.
     recovery: Mutex<Recovery>,
+    /// Whether recovery left out a record that was not whole.
+    has_dropped: AtomicBool,
     damage: Mutex<Vec<Error>>,
 }
 

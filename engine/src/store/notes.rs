@@ -75,10 +75,7 @@ impl Notes {
 impl<K: Kind> Core<K> {
     /// Stores notes; unchanged ones cost nothing.
     pub(crate) fn put_notes(&self, notes: &[(Vec<u8>, Vec<u8>)]) -> Result<()> {
-        let wal = self.shared.wal()?;
-        if wal.health().is_some() {
-            self.shared.revive_log()?;
-        }
+        let wal = self.log_for_writing()?;
         // Of a key given twice the last value counts.
         let mut changed: BTreeMap<Vec<u8>, Vec<u8>> = notes.iter().cloned().collect();
         {
@@ -103,10 +100,43 @@ impl<K: Kind> Core<K> {
         let outcome = wal.wait(lsn);
         let mut held = self.notes.lock();
         held.in_flight.remove(&lsn.0);
+        self.notes_landed.notify_all();
         outcome?;
         changed
             .into_iter()
             .for_each(|(key, value)| held.put(key, value, lsn.0));
+        Ok(())
+    }
+
+    /// What the manifest lacks, once no note below `floor` is on its way any more: the floor that is
+    /// about to be named must not pass one.
+    pub(crate) fn unsaved_notes(&self, floor: u64) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
+        let mut held = self.notes.lock();
+        while held.in_flight.first().is_some_and(|lsn| *lsn < floor) {
+            self.notes_landed.wait(&mut held);
+        }
+        held.unsaved()
+    }
+
+    /// Makes the manifest name the highest floor that it can, if the head needs nothing from the log.
+    pub(crate) fn raise_floor(&self) -> Result<()> {
+        let wal = self.shared.wal()?;
+        match self.head.idle_floor(|| wal.next_lsn()) {
+            Some(floor) => self.commit_floor(floor),
+            None => Ok(()),
+        }
+    }
+
+    fn commit_floor(&self, floor: u64) -> Result<()> {
+        let (put_notes, saving) = self.unsaved_notes(floor);
+        let change = Change {
+            wal_floor: Some(floor),
+            put_notes,
+            ..Change::default()
+        };
+        let version = self.manifest()?.lock().commit(&change)?;
+        self.notes.lock().saved(&saving);
+        self.change_state(|state| state.with_version(version));
         Ok(())
     }
 
@@ -138,7 +168,7 @@ impl<K: Kind> Core<K> {
     /// Puts into the manifest what only the log has. `floor` is a log position asked for before
     /// this call, before which the head needs nothing.
     pub(crate) fn commit_notes(&self, floor: Option<u64>) -> Result<()> {
-        let (put_notes, saving) = self.notes.lock().unsaved();
+        let (put_notes, saving) = self.unsaved_notes(floor.unwrap_or(0));
         if put_notes.is_empty() {
             return Ok(());
         }
@@ -149,11 +179,7 @@ impl<K: Kind> Core<K> {
         };
         let version = self.manifest()?.lock().commit(&change)?;
         self.notes.lock().saved(&saving);
-        self.change_state(|state| crate::store::State {
-            version,
-            blocks: state.blocks.clone(),
-            windows: state.windows.clone(),
-        });
+        self.change_state(|state| state.with_version(version));
         Ok(())
     }
 }

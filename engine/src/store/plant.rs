@@ -1,8 +1,8 @@
 //! Planted bugs: mistakes that the crash tests must notice, or they prove nothing.
 //!
-//! Compiled with the feature `testing` only, and asleep unless a test wakes one in its own engine. The two
-//! that a disk can commit by itself, a sync of a file or of a directory that is left out, are the simulated
-//! disk's.
+//! Compiled with the feature `testing` only, and asleep unless a test wakes one in its own engine.
+//! The two that a disk can commit by itself, a sync of a file or of a directory that is left out,
+//! are the simulated disk's.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

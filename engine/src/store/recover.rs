@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::block::{block_name, block_number};
 use crate::config::Limits;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
 use crate::head::replay::{Proof, Recovery};
@@ -41,7 +41,7 @@ impl<K: Kind> Store<K> {
             remove_litter(shared, &blocks, &opened.version)?;
         }
         let next = first_unused(shared, &blocks, &opened.version)?;
-        let core = Core::assemble(shared, place, opened.version, Some(manifest), next);
+        let core = Core::assemble(shared, place, opened.version, Some(manifest), next)?;
         opened
             .damage
             .into_iter()
@@ -54,7 +54,7 @@ impl<K: Kind> Store<K> {
     /// Opens a store beside its writer; nothing is written.
     pub(crate) fn open_read_only(shared: &Arc<Shared>, place: StorePlace) -> Result<Self> {
         let opened = Manifest::read(&*shared.fs, &place.directory.join("manifest"))?;
-        let core = Core::assemble(shared, place, opened.version, None, 0);
+        let core = Core::assemble(shared, place, opened.version, None, 0)?;
         opened
             .damage
             .into_iter()
@@ -72,7 +72,7 @@ impl<K: Kind> Core<K> {
         version: Arc<Version>,
         manifest: Option<Manifest>,
         next_block: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let floor = Lsn(version.wal_floor);
         let ends = version.blocks.iter().map(|block| block.range.end);
         let newest = ends.max().unwrap_or(Ticks(i64::MIN));
@@ -92,10 +92,12 @@ impl<K: Kind> Core<K> {
                     entry: entry.clone(),
                     reader,
                 }),
+                // A disk that cannot be read now may be read later: nobody is told of half a store.
+                Err(error) if is_passing(&error) => return Err(error),
                 Err(error) => damage.push(error.context("a block cannot be opened")),
             }
         }
-        Core {
+        Ok(Core {
             shared: Arc::clone(shared),
             tenant: place.tenant,
             tag: place.tag,
@@ -111,16 +113,16 @@ impl<K: Kind> Core<K> {
             next_block: AtomicU64::new(next_block),
             limits: RwLock::new(Arc::new(place.limits)),
             notes: Mutex::new(notes),
+            notes_landed: Condvar::new(),
             evictable: Mutex::default(),
             recovery: Mutex::default(),
+            has_dropped: AtomicBool::new(false),
             damage: Mutex::new(damage),
-        }
+        })
     }
 
     fn replay_frame(&self, frame: &Frame<'_>) -> Result<()> {
-        // Notes are small and the same whenever they are read again; and one that was on its way when
-        // a freeze raised the floor stands below it.
-        if frame.record != NOTES && frame.lsn.0 < self.state().version.wal_floor {
+        if frame.lsn.0 < self.state().version.wal_floor {
             return Ok(());
         }
         match frame.record {
@@ -133,7 +135,9 @@ impl<K: Kind> Core<K> {
                 let mut recovery = self.recovery.lock();
                 let now = self.now();
                 let lost = self.head.replay(frame.body, proof, now, &mut recovery)?;
-                if lost > 0 && frame.proven {
+                if lost > 0 && proof == Proof::Open {
+                    self.has_dropped.store(true, Ordering::Release);
+                } else if lost > 0 {
                     self.report_damage(Error::corrupt(format!(
                         "log record {}: {lost} entries are lost, the definitions of their series \
                          are damaged",
@@ -198,9 +202,27 @@ impl<K: Kind> AnyStore for Core<K> {
         self.head.settle_failure(wal);
     }
 
+    fn has_dropped(&self) -> bool {
+        self.has_dropped.load(Ordering::Acquire)
+    }
+
+    fn bury_dropped(&self) -> Result<()> {
+        if self.has_dropped() {
+            Core::freeze(self)?;
+            self.raise_floor()?;
+            self.has_dropped.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
     fn report(&self, error: Error) {
         self.report_damage(error);
     }
+}
+
+/// Whether an error comes from the disk as it is now, not from what is on it.
+fn is_passing(error: &Error) -> bool {
+    error.kind() == ErrorKind::Io && !error.is_not_found()
 }
 
 /// Makes the folders of a store, each name synced in its parent.

@@ -2,6 +2,7 @@
 //! stores.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Arc<PageCache>,
     pub(crate) clock: Arc<dyn Clock>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
+    /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
+    pub(crate) has_dropped: AtomicBool,
     /// What the keeper is to look after, and what it could not do.
     pub(crate) keeping: Mutex<Keeping>,
     /// Wakes the keeper.
@@ -67,6 +70,11 @@ pub(crate) trait AnyStore: Send + Sync {
     fn await_freeze(&self);
     /// Takes back what the failed log had not acknowledged.
     fn settle_failure(&self, wal: &Wal);
+    /// Whether recovery left out a record that was never proven, because it was not whole.
+    fn has_dropped(&self) -> bool;
+    /// Raises the floor above such records: the next recovery would take them for proven, and
+    /// bring back a part.
+    fn bury_dropped(&self) -> Result<()>;
 }
 
 impl Shared {
@@ -79,6 +87,7 @@ impl Shared {
             options,
             clock,
             stores: RwLock::default(),
+            has_dropped: AtomicBool::new(false),
             keeping: Mutex::default(),
             work: Condvar::new(),
             relief: Condvar::new(),
@@ -125,6 +134,18 @@ impl Shared {
 
     pub(crate) fn dismiss_stores(&self) {
         self.stores.write().clear();
+    }
+
+    /// Before anything new is logged: makes sure that what recovery left out stays out.
+    pub(crate) fn bury_dropped(&self) -> Result<()> {
+        if !self.has_dropped.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        for store in self.stores() {
+            store.bury_dropped()?;
+        }
+        self.has_dropped.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Removes the log's segments that no store needs.

@@ -1,4 +1,4 @@
-//! Several batches in one group of the log: what many threads do by chance, done on purpose by one test.
+//! Several batches in one group of the log: what many threads do by chance, done on purpose.
 
 use crate::error::Result;
 use crate::head::batch::{Batch, Report};

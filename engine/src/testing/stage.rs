@@ -1,5 +1,5 @@
-//! The stage for crash tests: a simulated disk, a clock that stands still, and engines on both whose
-//! housekeeping is called for.
+//! The stage for crash tests: a simulated disk, a clock that stands still, and engines on both
+//! whose housekeeping is called for.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -212,6 +212,8 @@ enum Place {
 
 struct Replay {
     floor: u64,
+    /// Nothing that is written from now on may stand below this: a store would take it for old.
+    highest: u64,
     /// The LSN that comes next if nothing is lost.
     expected: u64,
     report: ReplayReport,
@@ -236,6 +238,7 @@ impl Replay {
         }
         Replay {
             floor,
+            highest: floors.highest.0,
             expected: floor,
             report,
         }
@@ -371,7 +374,7 @@ impl Replay {
     fn finish(mut self, segments: &[OpenSegment]) -> ReplayReport {
         let last_name = segments.last().map_or(0, |segment| segment.first);
         self.report.last = Lsn(self.expected - 1);
-        self.report.next = self.expected.max(last_name + 1);
+        self.report.next = self.expected.max(last_name + 1).max(self.highest);
         self.report
     }
 }
