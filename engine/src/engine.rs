@@ -303,6 +303,8 @@ impl Engine {
             // A panic there has been reported by its own thread.
             let _ = keeper.join();
         }
+        // A log that failed for want of space may be sound again by now.
+        let _ = self.shared.revive_log();
         let closed = match self.shared.take_wal() {
             Some(wal) => wal.close(),
             None => Ok(()),

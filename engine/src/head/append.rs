@@ -332,6 +332,7 @@ impl<K: Kind> Keeping<'_, '_, K> {
         }
         let open = pages.slot_for(number);
         let before = K::heap_bytes(open);
+        let mut is_first = false;
         for at in entries {
             let entry = &self.batch.entries()[at];
             self.arrival.newest = self.writer.states[number].newest();
@@ -343,6 +344,8 @@ impl<K: Kind> Keeping<'_, '_, K> {
                 Verdict::Accepted => {
                     self.report.accepted += 1;
                     if self.writer.states[number].defined != self.writer.definitions {
+                        // The first entry since the cut: before it the series was not of this window.
+                        is_first = true;
                         self.define(number);
                     }
                     self.writer.record.entry::<K>(number, entry);
@@ -359,6 +362,9 @@ impl<K: Kind> Keeping<'_, '_, K> {
             }
         }
         self.bytes += K::heap_bytes(open).saturating_sub(before) as u64;
+        if is_first {
+            pages.members.insert(number);
+        }
     }
 
     /// Defines a series, and its pairs, in the record: the log does not hold the definition yet.

@@ -263,10 +263,6 @@ impl<K: Kind> Head<K> {
             let windows = writer.windows();
             let mut gone = 0;
             for series in hold.iter().filter(|series| !held_by(&windows, **series)) {
-                // Between two scrapes a series is idle too: a whole window without it must pass.
-                if writer.states[*series].defined + 1 >= writer.definitions {
-                    continue;
-                }
                 gone += u64::from(self.forget(&mut writer, *series));
             }
             self.budget.return_series(gone);

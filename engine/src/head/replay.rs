@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
+use roaring::RoaringBitmap;
 
 use crate::codec::bytes::Cursor;
 use crate::error::{Error, Result};
@@ -136,7 +137,12 @@ impl<K: Kind> Head<K> {
         *recovery = Recovery::default();
         let window = Arc::clone(&writer.active);
         let states = &mut writer.states;
-        window.each_open(|series, open| states[series].set_newest(K::newest(open)));
+        let mut members = RoaringBitmap::new();
+        window.each_open(|series, open| {
+            states[series].set_newest(K::newest(open));
+            members.insert(series);
+        });
+        window.write().members = members;
         writer.definitions += 1;
         writer.newest = writer.newest.max(window.range().end);
         self.snapshots.publish(writer.seq);

@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
+use roaring::RoaringBitmap;
 
 use crate::kind::Parts;
 use crate::time::{TickRange, Ticks};
@@ -37,6 +38,8 @@ pub(crate) struct Window<K: Parts> {
 /// The slots of all series, by page.
 pub(crate) struct Pages<K: Parts> {
     pages: Vec<Option<Box<[K::Open]>>>,
+    /// The series that have had an entry here; after a rollback some may have none.
+    pub(crate) members: RoaringBitmap,
 }
 
 impl<K: Parts> Pages<K> {
@@ -83,7 +86,10 @@ pub(crate) fn slot_in<K: Parts>(part: &mut [Option<Box<[K::Open]>>], series: u32
 impl<K: Parts> Window<K> {
     pub(crate) fn new(floor: u64) -> Self {
         Window {
-            pages: RwLock::new(Pages { pages: Vec::new() }),
+            pages: RwLock::new(Pages {
+                pages: Vec::new(),
+                members: RoaringBitmap::new(),
+            }),
             floor,
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
@@ -133,6 +139,11 @@ impl<K: Parts> Window<K> {
                 }
             }
         }
+    }
+
+    /// The series that have had an entry here.
+    pub(crate) fn members(&self) -> RoaringBitmap {
+        self.pages.read().members.clone()
     }
 
     /// Whether a series has entries here.

@@ -16,7 +16,11 @@ use crate::manifest::{BlockEntry, Change};
 #[cfg(feature = "testing")]
 use crate::store::plant::Plant;
 use crate::store::{Core, Eviction, LiveBlock, State, Store};
-use crate::time::{Moment, TickRange};
+use crate::time::{Moment, TickRange, Ticks};
+
+/// How long a series stays known after a freeze without a new entry: longer than most scrapes are
+/// apart.
+const REST_SECONDS: i64 = 120;
 
 impl<K: Kind> Store<K> {
     /// Moves everything in memory to sealed blocks.
@@ -121,7 +125,7 @@ impl<K: Kind> Core<K> {
         self.head.release(window, || {
             self.change_state(|state| state.with_blocks(version, opened, window));
         });
-        *self.evictable.lock() = Eviction::Due;
+        *self.evictable.lock() = Eviction::Due(self.now());
         self.remove_blocks(orphans);
         orphans.clear();
         Ok(())
@@ -153,10 +157,23 @@ impl<K: Kind> Core<K> {
             .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
     }
 
+    /// Forgets the series that a freeze made idle, once they have been so for a while: most were only
+    /// between two scrapes. At the cap on series there is no waiting.
+    pub(crate) fn evict_rested(&self) {
+        let due = *self.evictable.lock();
+        let per_second = <K::Time as Moment>::PER_SECOND;
+        let is_rested =
+            |since: Ticks| self.now().0.saturating_sub(since.0) / per_second >= REST_SECONDS;
+        let is_full = self.shared.budget.series() >= self.shared.budget.series_max;
+        if matches!(due, Eviction::Due(since) if is_full || is_rested(since)) {
+            self.evict_idle();
+        }
+    }
+
     /// Forgets the series that a freeze made idle, once no snapshot looks for them in a window.
     pub(crate) fn evict_idle(&self) {
         let mut evictable = self.evictable.lock();
-        if *evictable == Eviction::Due && self.head.evict().is_some() {
+        if *evictable != Eviction::Done && self.head.evict().is_some() {
             *evictable = Eviction::Done;
         }
     }

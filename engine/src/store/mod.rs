@@ -36,6 +36,7 @@ use crate::kind::Kind;
 use crate::manifest::{BlockEntry, Manifest, Version};
 use crate::store::notes::Notes;
 use crate::store::shared::Shared;
+use crate::time::Ticks;
 
 /// Entries of one kind of one tenant: append batches, take snapshots.
 ///
@@ -83,7 +84,8 @@ pub(crate) struct Core<K: Kind> {
 pub(crate) enum Eviction {
     #[default]
     Done,
-    Due,
+    /// Since this time by the clock.
+    Due(Ticks),
 }
 
 /// What a snapshot holds on to: sealed blocks and the windows that are not in them.

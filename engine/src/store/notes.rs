@@ -21,7 +21,8 @@ pub(crate) struct Notes {
     in_flight: BTreeSet<u64>,
 }
 
-/// A value and the log position that it came with, 0 where the manifest had it.
+/// A value and the log position that it came with. The manifest keeps both: an older value may still
+/// stand in the log, and where the newer one's place there is lost, it must not come back.
 struct Note {
     value: Vec<u8>,
     lsn: u64,
@@ -31,23 +32,39 @@ struct Note {
 pub(crate) type Saving = BTreeMap<Vec<u8>, u64>;
 
 impl Notes {
-    pub(crate) fn recovered(values: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
-        let values = values
-            .into_iter()
-            .map(|(key, value)| (key, Note { value, lsn: 0 }));
-        Notes {
-            values: values.collect(),
-            ..Notes::default()
+    /// Notes as the manifest has them: the log position that each came with, then the value.
+    pub(crate) fn recovered(saved: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self> {
+        let mut values = BTreeMap::new();
+        for (key, saved) in saved {
+            let mut cursor = Cursor::new(saved);
+            let lsn = cursor
+                .u64()
+                .map_err(|error| error.context("a note in the manifest"))?;
+            values.insert(
+                key.clone(),
+                Note {
+                    value: cursor.rest().to_vec(),
+                    lsn,
+                },
+            );
         }
+        Ok(Notes {
+            values,
+            ..Notes::default()
+        })
     }
 
     /// What the manifest lacks, and what to call saved once it has that.
     pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
-        let pairs = self
-            .unsaved
-            .keys()
-            .map(|key| (key.clone(), self.values[key].value.clone()));
-        (pairs.collect(), self.unsaved.clone())
+        let with_lsn = |key: &Vec<u8>| {
+            let note = &self.values[key];
+            let saved = [&note.lsn.to_le_bytes()[..], &note.value].concat();
+            (key.clone(), saved)
+        };
+        (
+            self.unsaved.keys().map(with_lsn).collect(),
+            self.unsaved.clone(),
+        )
     }
 
     /// The manifest has these; a change that came meanwhile it has not.

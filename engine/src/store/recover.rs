@@ -77,7 +77,7 @@ impl<K: Kind> Core<K> {
         let ends = version.blocks.iter().map(|block| block.range.end);
         let newest = ends.max().unwrap_or(Ticks(i64::MIN));
         let (head, active) = Head::new(floor, newest, 0, Arc::clone(&shared.budget));
-        let notes = Notes::recovered(version.notes.clone());
+        let notes = Notes::recovered(&version.notes)?;
         let mut damage = Vec::new();
         let mut blocks = Vec::with_capacity(version.blocks.len());
         for entry in &version.blocks {
@@ -191,7 +191,7 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn evict(&self) {
-        self.evict_idle();
+        self.evict_rested();
     }
 
     fn await_freeze(&self) {

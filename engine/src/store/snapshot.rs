@@ -66,9 +66,12 @@ impl<K: Kind> SnapshotView<K> {
     }
 
     fn find_born(&self) -> RoaringBitmap {
-        let live = self.core.head.index().read().live().clone();
+        let mut members = RoaringBitmap::new();
+        for window in &self.state.windows {
+            members |= window.members();
+        }
         let (seq, mut born) = (self.hold.seq(), RoaringBitmap::new());
-        let numbers: Vec<u32> = live.iter().collect();
+        let numbers: Vec<u32> = members.iter().collect();
         for hold in numbers.chunks(SERIES_PER_HOLD as usize) {
             let index = self.core.head.index().read();
             born.extend(
