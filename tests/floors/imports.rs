@@ -10,7 +10,7 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("io", 0),
     ("codec", 0),
     ("labels", 1),
-    ("kind", 1),
+    ("kind", 2),
     ("wal", 2),
     ("index", 2),
     ("block", 3),
