@@ -15,7 +15,7 @@ use crate::io::{Fs, Lock};
 use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
 use crate::store::Store;
-use crate::store::shared::Shared;
+use crate::store::shared::{Shared, Taken};
 use crate::tenant::{TENANTS, Tenant, check_name};
 use crate::time::{Clock, SystemClock};
 use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
@@ -144,8 +144,10 @@ impl Engine {
             wal_options,
             tenants.floors(),
             &mut |frame| {
-                unproven.note(&frame);
-                tenants.replay(&frame, &mut damage)
+                if tenants.replay(&frame, &mut damage)? == Taken::Yes {
+                    unproven.note(&frame);
+                }
+                Ok(())
             },
         )?;
         damage.extend(report.damages.iter().map(|damage| damage.error()));
@@ -209,7 +211,7 @@ impl Engine {
             &*shared.fs,
             &root.join("wal"),
             tenants.floors(),
-            &mut |frame| tenants.replay(&frame, &mut damage),
+            &mut |frame| tenants.replay(&frame, &mut damage).map(drop),
         )?;
         if tenants.sequences()? != before || !tenants.are_current()? {
             return Ok(None);
@@ -409,22 +411,20 @@ impl Tenants {
         }
     }
 
-    fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<()> {
+    fn replay(&self, frame: &Frame<'_>, damage: &mut Vec<Error>) -> Result<Taken> {
         let store = self
             .tenant(frame.tenant)
             .and_then(|tenant| tenant.store(frame.kind));
         match store {
-            Ok(store) => {
-                // A record whose checksum holds but whose content does not is damage like any
-                // other: what can be kept is kept, and the rest of the log goes on.
-                if let Err(error) = store.replay(frame) {
-                    store.report(error);
-                }
-                Ok(())
-            }
+            // A record whose checksum holds but whose content does not is damage like any other: what
+            // can be kept is kept, and the rest of the log goes on.
+            Ok(store) => Ok(store.replay(frame).unwrap_or_else(|error| {
+                store.report(error);
+                Taken::No
+            })),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Invalid) => {
                 damage.push(error.context(format!("log record {}", frame.lsn.0)));
-                Ok(())
+                Ok(Taken::No)
             }
             Err(error) => Err(error),
         }

@@ -16,7 +16,7 @@ use crate::head::replay::{Proof, Recovery};
 use crate::kind::Kind;
 use crate::manifest::{Litter, Manifest, Version};
 use crate::store::notes::Notes;
-use crate::store::shared::{AnyStore, Shared};
+use crate::store::shared::{AnyStore, Shared, Taken};
 use crate::store::{Core, LiveBlock, State, Store};
 use crate::time::Ticks;
 use crate::wal::{Frame, Lsn, Wal};
@@ -121,9 +121,9 @@ impl<K: Kind> Core<K> {
         })
     }
 
-    fn replay_frame(&self, frame: &Frame<'_>) -> Result<()> {
+    fn replay_frame(&self, frame: &Frame<'_>) -> Result<Taken> {
         if frame.lsn.0 < self.state().version.wal_floor {
-            return Ok(());
+            return Ok(Taken::No);
         }
         match frame.record {
             ENTRIES => {
@@ -137,23 +137,27 @@ impl<K: Kind> Core<K> {
                 let lost = self.head.replay(frame.body, proof, now, &mut recovery)?;
                 if lost > 0 && proof == Proof::Open {
                     self.has_dropped.store(true, Ordering::Release);
-                } else if lost > 0 {
+                    return Ok(Taken::No);
+                }
+                if lost > 0 {
                     self.report_damage(Error::corrupt(format!(
                         "log record {}: {lost} entries are lost, the definitions of their series \
                          are damaged",
                         frame.lsn.0
                     )));
                 }
-                Ok(())
+                Ok(Taken::Yes)
             }
-            NOTES => self.replay_notes(frame.body, frame.lsn),
+            NOTES => self
+                .replay_notes(frame.body, frame.lsn)
+                .map(|()| Taken::Yes),
             other => Err(Error::corrupt(format!("record type {other} is unknown"))),
         }
     }
 }
 
 impl<K: Kind> AnyStore for Core<K> {
-    fn replay(&self, frame: &Frame<'_>) -> Result<()> {
+    fn replay(&self, frame: &Frame<'_>) -> Result<Taken> {
         self.replay_frame(frame)
             .map_err(|error| error.context(format!("log record {}", frame.lsn.0)))
     }

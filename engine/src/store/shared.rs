@@ -48,10 +48,17 @@ pub(crate) struct Keeping {
     pub(crate) last_error: Option<Error>,
 }
 
+/// Whether recovery needed a record and could use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Yes,
+    No,
+}
+
 /// A store of any kind, as the engine and the keeper see it.
 pub(crate) trait AnyStore: Send + Sync {
     /// Takes back a record of the log.
-    fn replay(&self, frame: &Frame<'_>) -> Result<()>;
+    fn replay(&self, frame: &Frame<'_>) -> Result<Taken>;
     /// Ends recovery.
     fn finish_replay(&self);
     /// Notes damage for those who ask.
