@@ -48,8 +48,8 @@ pub struct Options {
     pub series_max: u64,
     /// Decoded pages kept for repeated reads.
     pub cache_bytes_max: u64,
-    /// A head window older than this is frozen even if small. Measured by the entries' own clock
-    /// span.
+    /// A head window whose first entry came longer ago than this is frozen even if small. Measured
+    /// by the engine's clock, not by the entries' times.
     pub window_span_max: Duration,
     /// Threads that encode and decode in the background (0: as many as there are cores, at most 4).
     pub threads: usize,

@@ -492,7 +492,7 @@ impl Unproven {
     }
 }
 
-/// Makes the directory and takes its lock.
+/// Makes the directory and takes its lock (I11).
 fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     let failed = |error| Error::io(error, "cannot make the data directory", root);
     fs.create_dir_all(root).map_err(failed)?;

@@ -8,6 +8,40 @@
 //! says. A snapshot never blocks a writer and sees every batch whole or not at all. The engine
 //! starts no thread before [`Engine::open`] and has joined all when [`Engine::close`] returns; it
 //! prints nothing and has no global state.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use chronolith_engine::labels::{LabelSet, MatchOp, Matcher};
+//! use chronolith_engine::metrics::{Sample, Samples};
+//! use chronolith_engine::time::Millis;
+//! use chronolith_engine::{Batch, Engine, Options, Result, Selector};
+//!
+//! fn record(directory: &Path) -> Result<()> {
+//!     let engine = Engine::open(directory, Options::default())?;
+//!     let up = LabelSet::from_pairs([("__name__", "up"), ("job", "node")])?;
+//!     let mut batch = Batch::<Samples>::new();
+//!     batch.push(up.as_labels(), Sample::float(Millis(1_700_000_000_000), 1.0));
+//!     // On stable storage when this returns; what was refused is in the report.
+//!     let report = engine.metrics()?.append(&batch)?;
+//!     assert_eq!(report.accepted, 1);
+//!
+//!     let name = Matcher::new(MatchOp::Equal, "__name__", "up")?;
+//!     for series in engine.metrics()?.snapshot().select(&Selector::new(vec![name]))? {
+//!         for run in series.cursor()? {
+//!             let run = run?;
+//!             println!("{} {:?} {:?}", series.labels(), run.times(), run.floats());
+//!         }
+//!     }
+//!     engine.close()
+//! }
+//! # let name = format!("chronolith-record-{}", std::process::id());
+//! # let directory = std::env::temp_dir().join(name);
+//! # let _ = std::fs::remove_dir_all(&directory);
+//! # record(&directory)?;
+//! # std::fs::remove_dir_all(&directory).ok();
+//! # Ok::<(), chronolith_engine::Error>(())
+//! ```
 #![deny(unsafe_code)]
 
 mod codec;
@@ -64,3 +98,8 @@ pub use store::select::{Selector, Series};
 pub use store::snapshot::Snapshot;
 pub use store::{Store, StoreStats};
 pub use tenant::Tenant;
+
+/// The examples of the README, compiled with the doc tests so that they match the door.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExamples;

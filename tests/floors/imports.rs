@@ -10,7 +10,7 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("io", 0),
     ("codec", 0),
     ("labels", 1),
-    ("kind", 1),
+    ("kind", 2),
     ("wal", 2),
     ("index", 2),
     ("block", 3),
@@ -19,6 +19,9 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("compact", 5),
     ("store", 6),
     ("engine", 7),
+    ("tenant", 7),
+    ("exemplars", 7),
+    ("metadata", 7),
     ("lib", 7),
     ("testing", 7),
 ];

@@ -1,8 +1,9 @@
 //! The recent entries of one kind and tenant: what is in the log and not yet in a block.
 //!
 //! Owns the series that have such entries, their inverted index and the window being written. One
-//! writer at a time changes it (`writer`); readers take the index lock or one page's lock for a
-//! moment each. Lock order: writer, index, page, and the log's own below them. Knows no files.
+//! writer at a time changes it (`writer`); readers take the index lock or a window's for a
+//! moment each. Lock order: writer, index, window, and the log's own below them; the one exception
+//! is told in docs/architecture.md. Knows no files.
 
 pub(crate) mod append;
 pub(crate) mod batch;

@@ -1,8 +1,8 @@
 //! The body of a log record: definitions that the log does not hold yet, then entries by series.
 //!
-//! Field by field in docs/format/wal.md. A series' definition stands in the log at or after the
-//! head's floor before its first use, so that a replay from the floor never meets an unknown
-//! number.
+//! Field by field in docs/format/records.md. A series' definition stands in the log at or after the
+//! head's floor before its first use, so that a replay from the floor never meets an unknown number
+//! (I6).
 
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint, put_varint_signed};
 use crate::error::{Error, Result};
@@ -119,4 +119,113 @@ pub(crate) fn read<K: Parts>(body: &[u8], reader: &mut dyn RecordReader<K>) -> R
 
 fn number(cursor: &mut Cursor<'_>) -> Result<u32> {
     u32::try_from(cursor.varint()?).map_err(|_| Error::corrupt("a number exceeds 32 bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::samples::{Sample, SampleValue, Samples};
+    use crate::labels::set::put_label;
+    use crate::time::Millis;
+
+    /// The example of the page.
+    fn example() -> Vec<u8> {
+        let mut writer = RecordWriter::default();
+        writer.clear();
+        for (number, (name, value)) in [("__name__", "up"), ("job", "a")].iter().enumerate() {
+            let mut pair = Vec::new();
+            put_label(&mut pair, name, value);
+            writer.define_pair(number as u32, &pair);
+        }
+        writer.define_series(7, &[0, 1]);
+        writer.entry::<Samples>(7, &Sample::float(Millis(1_000), 1.0));
+        writer.entry::<Samples>(7, &Sample::float(Millis(16_000), 0.1));
+        let rich = Sample {
+            start: Some(Millis(1_000)),
+            ..Sample::float(Millis(16_000), 2.0)
+        };
+        writer.entry::<Samples>(8, &rich);
+        writer.body().to_vec()
+    }
+
+    /// What a record says, as text.
+    #[derive(Default)]
+    struct Seen(Vec<String>);
+
+    impl RecordReader<Samples> for Seen {
+        fn pair(&mut self, pair: u32, bytes: &[u8]) -> Result<()> {
+            self.0.push(format!("pair {pair}: {} bytes", bytes.len()));
+            Ok(())
+        }
+
+        fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
+            self.0.push(format!("series {series}: {pairs:?}"));
+            Ok(())
+        }
+
+        fn entry(&mut self, series: u32, entry: &Sample<'_>) -> Result<()> {
+            let SampleValue::Float(value) = entry.value else {
+                return Err(Error::corrupt("the example has no histogram"));
+            };
+            let (time, start) = (entry.time.0, entry.start.map(|start| start.0));
+            self.0
+                .push(format!("{series} at {time} from {start:?}: {value}"));
+            Ok(())
+        }
+    }
+
+    fn seen(body: &[u8]) -> (Vec<String>, Result<()>) {
+        let mut seen = Seen::default();
+        let outcome = read::<Samples>(body, &mut seen);
+        (seen.0, outcome)
+    }
+
+    #[test]
+    fn the_example_of_the_format_page_is_what_is_written() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format/records.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, example_on) = page.split_once("```hex\n").unwrap();
+        let (shown, _) = example_on.split_once("```").unwrap();
+        let shown: Vec<u8> = shown
+            .lines()
+            .flat_map(|line| line.split('|').next().unwrap().split_whitespace())
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect();
+        assert_eq!(
+            shown,
+            example(),
+            "the page shows other bytes: {:02x?}",
+            example()
+        );
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let (seen, outcome) = seen(&example());
+        outcome.unwrap();
+        let expected = [
+            "pair 0: 12 bytes",
+            "pair 1: 6 bytes",
+            "series 7: [0, 1]",
+            "7 at 1000 from None: 1",
+            "7 at 16000 from None: 0.1",
+            "8 at 16000 from Some(1000): 2",
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_record_cut_or_changed_anywhere_is_an_error_or_a_record() {
+        let (whole, example) = (seen(&example()).0, example());
+        for end in 0..example.len() {
+            // A cut between two entries reads as a shorter record: the frame's checksum tells.
+            let (part, _) = seen(&example[..end]);
+            assert!(whole.starts_with(&part), "cut at {end}: {part:?}");
+            for byte in 0..=255 {
+                let mut changed = example.clone();
+                changed[end] = byte;
+                let _ = seen(&changed);
+            }
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) trait ReadFile: Send + Sync {
     /// Fills `buffer` from `offset`; `UnexpectedEof` where the file ends before.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     /// The bytes of a range, mapped where the file system can. The caller promises that the file is
-    /// sealed: nobody writes or truncates it any more (I-numbers in docs/invariants.md say what
+    /// sealed: nobody writes or truncates it any more (I12; docs/decisions/mmap.md says what
     /// remains).
     fn map(&self, range: Range<u64>) -> io::Result<Mapped>;
 }

@@ -3,7 +3,7 @@
 //! Sources come in the order in which their entries were acknowledged. Entries are ordered by time,
 //! then by source, then by place in the source; of entries that a reader could not tell apart (for
 //! metrics: any two at one timestamp) the first stays. That one rule covers late data, backfill and
-//! duplicates.
+//! duplicates (I10).
 
 use hashbrown::HashTable;
 

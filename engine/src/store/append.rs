@@ -70,7 +70,7 @@ impl<K: Kind> crate::store::Core<K> {
         self.head.append(batch, &gate)
     }
 
-    /// Waits until the log has the batch, then lets readers see it.
+    /// Waits until the log has the batch, then lets readers see it (I1, I9).
     pub(crate) fn finish_append(&self, appended: Appended, wal: &Wal) -> Result<Report> {
         if let Some((seq, lsn)) = appended.ticket {
             #[cfg(feature = "testing")]

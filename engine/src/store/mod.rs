@@ -2,8 +2,8 @@
 //!
 //! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`;
 //! `shared` holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`,
-//! then the head's (writer, index, page), then `state`, then the log's own. No lock is held over IO
-//! but `freezing`, which only freezes take, and `manifest`.
+//! then the head's (writer, index, window), then `state`, then the log's own. No lock is held over
+//! IO but `freezing`, which only freezes take, and `manifest`.
 
 pub(crate) mod append;
 pub(crate) mod cursor;

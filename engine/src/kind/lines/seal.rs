@@ -148,3 +148,34 @@ fn decode_metadata(bytes: &[u8], count: usize) -> Result<Option<Texts>> {
         false => Err(Error::corrupt("bytes behind the metadata of a chunk")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::lines::Line;
+    use crate::time::Nanos;
+
+    #[test]
+    fn the_example_of_the_format_page_is_what_is_written() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format/lines.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, example_on) = page.split_once("```hex\n").unwrap();
+        let (shown, _) = example_on.split_once("```").unwrap();
+        let shown: Vec<u8> = shown
+            .lines()
+            .flat_map(|line| line.split('|').next().unwrap().split_whitespace())
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect();
+        let mut run = LineRun::default();
+        run.push(&Line::new(Nanos(1_000), "ok"));
+        run.push(&Line::new(Nanos(3_000), "GET /b"));
+        let mut written = Vec::new();
+        seal(&run, &mut Scratch::default(), &mut |chunk| {
+            assert!(chunk.strips[METADATA].is_empty());
+            written.extend(chunk.strips.concat());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(shown, written, "the page shows other bytes: {written:02x?}");
+    }
+}
