@@ -18,6 +18,9 @@ pub enum Durability {
     Never,
 }
 
+/// More series than this in one head cannot be numbered in the log.
+pub(crate) const SERIES_MAX: u64 = 1 << 28;
+
 /// Settings of one engine.
 ///
 /// ```
@@ -121,6 +124,14 @@ impl Default for Limits {
 }
 
 impl Options {
+    /// How many threads to use where there is work for several.
+    pub(crate) fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |count| count.get().min(4)),
+            threads => threads,
+        }
+    }
+
     /// Refuses values that cannot work, naming the setting and what would be right.
     pub(crate) fn check(&self) -> Result<()> {
         at_least("wal_bytes_max", self.wal_bytes_max, 64 << 10)?;

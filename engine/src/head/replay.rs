@@ -38,6 +38,8 @@ pub(crate) struct Recovery {
     /// Plain entries by neighbourhood, in the order of the log.
     parts: Vec<Vec<Gathered>>,
     gathered: usize,
+    /// Threads that keep what was gathered.
+    pub(crate) threads: usize,
 }
 
 /// A plain entry on its way to its series.
@@ -168,7 +170,7 @@ impl<K: Kind> Head<K> {
         let mut pages = window.write();
         let parts = &mut recovery.parts;
         let mut slots = pages.parts(parts.len());
-        let threads = std::thread::available_parallelism().map_or(1, |count| count.get().min(4));
+        let threads = recovery.threads.max(1);
         let share = parts.len().div_ceil(threads).max(PARTS_PER_THREAD_MIN);
         let kept = std::thread::scope(|scope| {
             let shares = slots.chunks_mut(share).zip(parts.chunks_mut(share));

@@ -69,6 +69,9 @@ pub(crate) struct Opened {
     /// Committed changes that were lost, file by file; empty for a sound manifest.
     pub(crate) damage: Vec<Error>,
     pub(crate) may_remove_litter: Litter,
+    /// Whether the version survives a crash as it is. If not, the log below its floor must stay until
+    /// a commit has succeeded.
+    pub(crate) is_durable: bool,
 }
 
 /// Whether what the version does not name may go: block files, and log below the floor.
@@ -102,14 +105,16 @@ impl Manifest {
         }
         let mut manifest = Manifest::new(fs, dir, &found);
         let mut litter = Litter::MustStay;
+        let mut is_durable = false;
         // A first file alone says nothing and may never have been durable: nothing must build on it.
         let is_first_alone = found.numbers == [1] && found.damage.is_empty();
         if found.version.sequence == 0 || is_first_alone {
             // Block files beside a manifest that was not there are a rescue, not litter.
             manifest.begin(&found)?;
+            is_durable = true;
         } else if found.damage.is_empty() {
-            let settled = manifest.commit(&Change::default());
-            if settled.is_ok() && found.tail == Tail::Whole {
+            is_durable = manifest.commit(&Change::default()).is_ok();
+            if is_durable && found.tail == Tail::Whole {
                 litter = Litter::MayGo;
             }
         }
@@ -117,6 +122,7 @@ impl Manifest {
             version: manifest.version(),
             damage: found.damage,
             may_remove_litter: litter,
+            is_durable,
         };
         Ok((manifest, opened))
     }
@@ -137,6 +143,7 @@ impl Manifest {
                     version: Arc::new(found.version),
                     damage: found.damage,
                     may_remove_litter: Litter::MustStay,
+                    is_durable: false,
                 });
             }
         }

@@ -86,7 +86,7 @@ impl<K: Kind> Core<K> {
                 wal_floor: Some(floor),
                 ..Change::default()
             };
-            self.manifest()?.lock().commit(&change)?;
+            self.commit(&change)?;
         }
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
@@ -113,7 +113,7 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = match self.manifest()?.lock().commit(&change) {
+        let version = match self.commit(&change) {
             Ok(version) => version,
             Err(error) => {
                 // The commit may be durable all the same: its files must outlive it.
@@ -129,6 +129,13 @@ impl<K: Kind> Core<K> {
         self.remove_blocks(orphans);
         orphans.clear();
         Ok(())
+    }
+
+    /// Makes a change of the manifest durable, and with it all that the manifest said before.
+    pub(crate) fn commit(&self, change: &Change) -> Result<Arc<crate::manifest::Version>> {
+        let version = self.manifest()?.lock().commit(change)?;
+        self.is_settled.store(true, Ordering::Release);
+        Ok(version)
     }
 
     fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {

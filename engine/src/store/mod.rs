@@ -76,6 +76,8 @@ pub(crate) struct Core<K: Kind> {
     recovery: Mutex<Recovery>,
     /// Whether recovery left out a record that was not whole.
     has_dropped: AtomicBool,
+    /// Whether the manifest's version is durable: before, the log below its floor must stay (I4).
+    is_settled: AtomicBool,
     damage: Mutex<Vec<Error>>,
 }
 

@@ -138,6 +138,8 @@ impl<K: Kind> Core<K> {
     /// Makes the manifest name the highest floor that it can, if the head needs nothing from the log.
     pub(crate) fn raise_floor(&self) -> Result<()> {
         let wal = self.shared.wal()?;
+        // As in a freeze: versions must reach readers in the order of their commits.
+        let _one_at_a_time = self.freezing.lock();
         match self.head.idle_floor(|| wal.next_lsn()) {
             Some(floor) => self.commit_floor(floor),
             None => Ok(()),
@@ -151,7 +153,7 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = self.manifest()?.lock().commit(&change)?;
+        let version = self.commit(&change)?;
         self.notes.lock().saved(&saving);
         self.change_state(|state| state.with_version(version));
         Ok(())
@@ -194,7 +196,7 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = self.manifest()?.lock().commit(&change)?;
+        let version = self.commit(&change)?;
         self.notes.lock().saved(&saving);
         self.change_state(|state| state.with_version(version));
         Ok(())

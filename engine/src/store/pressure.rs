@@ -48,7 +48,7 @@ impl Shared {
         }
         let mut keeping = self.keeping.lock();
         let begun = keeping.rounds;
-        while self.is_far_beyond_bound() && !keeping.is_closing {
+        while !keeping.is_closing && self.is_far_beyond_bound() {
             if keeping.rounds > begun
                 && let Some(error) = &keeping.last_error
             {

@@ -14,7 +14,7 @@ use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
 use crate::head::replay::{Proof, Recovery};
 use crate::kind::Kind;
-use crate::manifest::{Litter, Manifest, Version};
+use crate::manifest::{Change, Litter, Manifest, Version};
 use crate::store::notes::Notes;
 use crate::store::shared::{AnyStore, Shared, Taken};
 use crate::store::{Core, LiveBlock, State, Store};
@@ -42,6 +42,7 @@ impl<K: Kind> Store<K> {
         }
         let next = first_unused(shared, &blocks, &opened.version)?;
         let core = Core::assemble(shared, place, opened.version, Some(manifest), next)?;
+        core.is_settled.store(opened.is_durable, Ordering::Release);
         opened
             .damage
             .into_iter()
@@ -115,8 +116,12 @@ impl<K: Kind> Core<K> {
             notes: Mutex::new(notes),
             notes_landed: Condvar::new(),
             evictable: Mutex::default(),
-            recovery: Mutex::default(),
+            recovery: Mutex::new(Recovery {
+                threads: shared.options.thread_count(),
+                ..Recovery::default()
+            }),
             has_dropped: AtomicBool::new(false),
+            is_settled: AtomicBool::new(true),
             damage: Mutex::new(damage),
         })
     }
@@ -156,6 +161,13 @@ impl<K: Kind> Core<K> {
     }
 }
 
+impl<K: Kind> Core<K> {
+    /// Makes the version that recovery found durable, where that failed on opening.
+    fn settle_manifest(&self) -> Result<()> {
+        self.commit(&Change::default()).map(drop)
+    }
+}
+
 impl<K: Kind> AnyStore for Core<K> {
     fn replay(&self, frame: &Frame<'_>) -> Result<Taken> {
         self.replay_frame(frame)
@@ -168,6 +180,9 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn log_floor(&self) -> Option<u64> {
+        if !self.is_settled.load(Ordering::Acquire) && self.settle_manifest().is_err() {
+            return Some(0);
+        }
         self.head
             .log_floor()
             .into_iter()

@@ -24,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) cache: Arc<PageCache>,
     pub(crate) clock: Arc<dyn Clock>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
+    /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log while
+    /// it is locked.
+    is_closed: AtomicBool,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
     /// What the keeper is to look after, and what it could not do.
@@ -94,6 +97,7 @@ impl Shared {
             options,
             clock,
             stores: RwLock::default(),
+            is_closed: AtomicBool::new(false),
             has_dropped: AtomicBool::new(false),
             keeping: Mutex::default(),
             work: Condvar::new(),
@@ -113,22 +117,17 @@ impl Shared {
     }
 
     pub(crate) fn take_wal(&self) -> Option<Arc<Wal>> {
+        self.is_closed.store(true, Ordering::Release);
         self.wal.write().take()
     }
 
     /// The log, or why there is none to write to.
     pub(crate) fn wal(&self) -> Result<Arc<Wal>> {
-        self.wal.read().clone().ok_or_else(|| {
-            let is_closed = self.keeping.lock().is_closing;
-            match is_closed {
-                true => Error::new(ErrorKind::Closed, "the engine is closed"),
-                false => Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"),
-            }
+        let wal = self.wal.read().clone();
+        wal.ok_or_else(|| match self.is_closed.load(Ordering::Acquire) {
+            true => Error::new(ErrorKind::Closed, "the engine is closed"),
+            false => Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"),
         })
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.keeping.lock().is_closing
     }
 
     pub(crate) fn enlist(&self, store: Arc<dyn AnyStore>) {

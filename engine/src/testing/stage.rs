@@ -50,6 +50,11 @@ pub struct Stage {
 }
 
 impl SimDisk {
+    /// Every file and its length, to look at when a run has failed.
+    pub fn files(&self) -> Vec<(std::path::PathBuf, u64)> {
+        self.disk.files()
+    }
+
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
         SimDisk {
