@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
     /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log while
     /// it is locked.
-    is_closed: AtomicBool,
+    closed: AtomicBool,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
     /// What the keeper is to look after, and what it could not do.
@@ -97,7 +97,7 @@ impl Shared {
             options,
             clock,
             stores: RwLock::default(),
-            is_closed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             has_dropped: AtomicBool::new(false),
             keeping: Mutex::default(),
             work: Condvar::new(),
@@ -117,17 +117,22 @@ impl Shared {
     }
 
     pub(crate) fn take_wal(&self) -> Option<Arc<Wal>> {
-        self.is_closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Release);
         self.wal.write().take()
     }
 
     /// The log, or why there is none to write to.
     pub(crate) fn wal(&self) -> Result<Arc<Wal>> {
         let wal = self.wal.read().clone();
-        wal.ok_or_else(|| match self.is_closed.load(Ordering::Acquire) {
+        wal.ok_or_else(|| match self.is_closed() {
             true => Error::new(ErrorKind::Closed, "the engine is closed"),
             false => Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"),
         })
+    }
+
+    /// Whether the engine was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(crate) fn enlist(&self, store: Arc<dyn AnyStore>) {
