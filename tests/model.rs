@@ -1,4 +1,5 @@
-//! The store against a plain model in memory: random work, crashes at any disk call, faults, full disks.
+//! The store against a plain model in memory: random work, crashes at any disk call, faults, full
+//! disks.
 //!
 //! A seed replays exactly. docs/testing.md says what this proves and how to run more of it.
 

@@ -276,7 +276,14 @@ impl Engine {
         }
     }
 
+    /// Makes everything acknowledged so far durable, whatever the
+    /// [`Durability`](crate::Durability).
+    pub fn sync(&self) -> Result<()> {
+        self.shared.wal()?.sync()
+    }
+
     /// One round of housekeeping, for tests without the thread.
+    #[cfg(feature = "testing")]
     pub(crate) fn tend(&self) -> Result<bool> {
         self.shared.tend()
     }
@@ -416,8 +423,8 @@ impl Tenants {
             .tenant(frame.tenant)
             .and_then(|tenant| tenant.store(frame.kind));
         match store {
-            // A record whose checksum holds but whose content does not is damage like any other: what
-            // can be kept is kept, and the rest of the log goes on.
+            // A record whose checksum holds but whose content does not is damage like any other:
+            // what can be kept is kept, and the rest of the log goes on.
             Ok(store) => Ok(store.replay(frame).unwrap_or_else(|error| {
                 store.report(error);
                 Taken::No
@@ -451,12 +458,20 @@ impl Tenants {
     }
 }
 
-/// Records of the log that may be in the operating system's memory only: an earlier process may have
-/// seen their sync fail. Readers see them, and identical entries count as stored, so under
+/// Records of the log that may be in the operating system's memory only: an earlier process may
+/// have seen their sync fail. Readers see them, and identical entries count as stored, so under
 /// [`Durability::Always`] they are logged once more.
 struct Unproven {
     durability: Durability,
-    records: Vec<(Lsn, Box<str>, u8, u8, Box<[u8]>)>,
+    records: Vec<UnprovenRecord>,
+}
+
+struct UnprovenRecord {
+    lsn: Lsn,
+    tenant: Box<str>,
+    kind: u8,
+    record: u8,
+    body: Box<[u8]>,
 }
 
 impl Unproven {
@@ -469,16 +484,27 @@ impl Unproven {
 
     fn note(&mut self, frame: &Frame<'_>) {
         if !frame.proven && self.durability == Durability::Always {
-            let (tenant, body) = (frame.tenant.into(), frame.body.into());
-            self.records
-                .push((frame.lsn, tenant, frame.kind, frame.record, body));
+            self.records.push(UnprovenRecord {
+                lsn: frame.lsn,
+                tenant: frame.tenant.into(),
+                kind: frame.kind,
+                record: frame.record,
+                body: frame.body.into(),
+            });
         }
     }
 
     /// Logs them again. Where that fails the log has failed, and is revived before it takes more.
     fn log_again(self, wal: &Wal, durable: Lsn) {
         let mut last = None;
-        for (lsn, tenant, kind, record, body) in &self.records {
+        for UnprovenRecord {
+            lsn,
+            tenant,
+            kind,
+            record,
+            body,
+        } in &self.records
+        {
             if *lsn > durable {
                 last = wal
                     .submit(wal.era(), tenant, *kind, *record, body)

@@ -204,8 +204,8 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     match is_fine {
         true => Ok(()),
         false => Err(Error::invalid(format!(
-            "tenant name {name:?} is not valid: 1 to {TENANT_BYTES_MAX} bytes of ASCII letters, digits \
-             and !-_.*'() are, except . and .."
+            "tenant name {name:?} is not valid: 1 to {TENANT_BYTES_MAX} bytes of ASCII letters, \
+             digits and !-_.*'() are, except . and .."
         ))),
     }
 }

@@ -1,4 +1,5 @@
-//! What is sent: random entries that meet each other often, at equal times, late, far off and wrong.
+//! What is sent: random entries that meet each other often, at equal times, late, far off and
+//! wrong.
 
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::STALE_NAN_BITS;

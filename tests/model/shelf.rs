@@ -1,7 +1,8 @@
 //! One store as the model knows it: every batch ever sent, and what must come of it.
 //!
-//! Knows no engine. A batch is acknowledged, void (refused, or failed and superseded) or in doubt: its append
-//! returned an error, or the crash came first. One in doubt is there whole or not at all.
+//! Knows no engine. A batch is acknowledged, void (refused, or failed and superseded) or in doubt:
+//! its append returned an error, or the crash came first. One in doubt is there whole or not at
+//! all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +77,8 @@ pub struct Shelf {
     pub sent: Vec<Sent>,
     /// Samples known to be in the window being written: verdicts on their timestamps are certain.
     certain: BTreeMap<(usize, i64), String>,
-    /// From here on batches are of the group at hand: each was judged with those before it in flight.
+    /// From here on batches are of the group at hand: each was judged with those before it in
+    /// flight.
     group: usize,
 }
 
@@ -149,8 +151,8 @@ impl Shelf {
         })
     }
 
-    /// After a loss that durability allows: what is left of the batches, or nothing where one is torn or
-    /// something was invented.
+    /// After a loss that durability allows: what is left of the batches, or nothing where one is
+    /// torn or something was invented.
     pub fn survivors(&self, read: &Content) -> Option<Shelf> {
         let has = |entry: &Entry, is_exact: bool| {
             let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
@@ -177,8 +179,8 @@ impl Shelf {
         (left.now() == *read).then_some(left)
     }
 
-    /// Of notes any later one may be lost, and the one before it is then what counts: each that is there must
-    /// have been sent.
+    /// Of notes any later one may be lost, and the one before it is then what counts: each that is
+    /// there must have been sent.
     fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
         // Nothing is durable yet: the next loss may bring up any value that was ever sent.
         let mut left = self.clone();
@@ -232,7 +234,8 @@ impl Shelf {
         self.group = usize::MAX;
     }
 
-    /// Whether a batch of this group that failed had an entry of this place: it was judged before that.
+    /// Whether a batch of this group that failed had an entry of this place: it was judged before
+    /// that.
     fn was_in_flight(&self, entry: &Entry) -> bool {
         let group = self
             .sent

@@ -1,4 +1,5 @@
-//! What the model stores: values of both kinds as plain data, and how they are shown for comparison.
+//! What the model stores: values of both kinds as plain data, and how they are shown for
+//! comparison.
 
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::{BucketCounts, Counts, Histogram, ResetHint, Span};

@@ -92,8 +92,8 @@ type Before = (u64, u64);
 const BASE_NANOS: i64 = 1_700_000_000 * 1_000_000_000;
 const MINUTE_NANOS: i64 = 60 * 1_000_000_000;
 
-/// Bytes in the log or head from which the model stops to write: twice the bound, a writer would wait for
-/// a housekeeper that nobody runs.
+/// Bytes in the log or head from which the model stops to write: twice the bound, a writer would
+/// wait for a housekeeper that nobody runs.
 const BYTES_MAX: u64 = 90 << 10;
 
 /// Batches of unknown fate that one store may have: their subsets are tried one by one.
@@ -314,7 +314,8 @@ impl World {
             .any(|at| (before.1..now.1).contains(at))
     }
 
-    /// A block that could not be read when a store was opened is missing from its answers, and named.
+    /// A block that could not be read when a store was opened is missing from its answers, and
+    /// named.
     fn must_name_damage(&self, engine: &Engine) -> Check {
         let stores = || (0..TENANTS.len()).flat_map(|t| SHAPES.map(|shape| (t, shape)));
         // What the exemplars' own store says of damage cannot be asked for.
@@ -627,7 +628,8 @@ impl World {
     /// Reads everything through a second engine beside the writer.
     fn read_beside(&mut self) -> Check {
         if self.may_lose() {
-            // After a loss that durability allows, a reader may see less than the writer: docs/testing.md.
+            // After a loss that durability allows, a reader may see less than the writer:
+            // docs/testing.md.
             return Ok(());
         }
         self.note(|| "read beside the writer".into());
@@ -782,7 +784,8 @@ impl World {
         Ok(())
     }
 
-    /// Learns which doubtful batches are there; false where none of their sets explains what was read.
+    /// Learns which doubtful batches are there; false where none of their sets explains what was
+    /// read.
     fn settle_doubts(&mut self, at: usize, read: &Content, death: Death) -> bool {
         let shelf = &mut self.shelves[at];
         let fate = match death {

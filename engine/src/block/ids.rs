@@ -4,6 +4,7 @@
 //! `u32`. Ids are hashes, so a place is guessed from the first bytes of the id and the search
 //! starts there.
 
+#[cfg(any(test, feature = "testing"))]
 use std::ops::Range;
 
 use crate::error::{Error, Result};
@@ -78,6 +79,7 @@ impl<'a> Ids<'a> {
     }
 
     /// The ordinal of an id, if the block has the series.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ordinal_of(&self, id: SeriesId) -> Result<Option<u32>> {
         let Range { mut start, mut end } = self.bracket(id)?;
         while start < end {
@@ -93,6 +95,7 @@ impl<'a> Ids<'a> {
     }
 
     /// Places around the guess that hold the id if any does, found in steps that double.
+    #[cfg(any(test, feature = "testing"))]
     fn bracket(&self, id: SeriesId) -> Result<Range<usize>> {
         let count = self.places.len();
         if count == 0 {

@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use cache::PageCache;
 pub(crate) use header::BlockHeader;
-pub(crate) use reader::{BlockReader, PageSlice};
+pub(crate) use reader::BlockReader;
 pub(crate) use writer::{BlockSummary, BlockWriter, ChunkSpec, Paging};
 
 /// The most strips a chunk may have.

@@ -107,12 +107,9 @@ impl BlockReader {
         }))
     }
 
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn header(&self) -> &BlockHeader {
         &self.header
-    }
-
-    pub(crate) fn number(&self) -> u64 {
-        self.number
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -164,6 +161,7 @@ impl BlockReader {
     }
 
     /// The ordinal of a series, if the block has it.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn ordinal_of(&self, id: SeriesId) -> Result<Option<u32>> {
         self.ids()?
             .ordinal_of(id)
@@ -181,6 +179,7 @@ impl BlockReader {
 
     /// Calls `each` with the ordinal and label set of some series, in label order: cheaper than one
     /// by one.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn for_each_labels(
         &self,
         within: &RoaringBitmap,

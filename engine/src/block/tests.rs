@@ -1,3 +1,5 @@
+//! Blocks from outside: round trips, damage at every byte, random models.
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,6 @@ use crate::labels::set::{LabelSet, SeriesId};
 use crate::time::Ticks;
 
 mod format;
-mod measure;
 
 const NUMBER: u64 = 42;
 const START: i64 = 1_000_000;

@@ -6,7 +6,6 @@
 
 use super::bytes::{Cursor, put_varint, put_varint_signed};
 use super::miniblock::{self, BLOCK, Plan, signed_bytes, varint_bytes};
-use super::pack;
 use crate::error::{Error, Result};
 
 const TAG_CONSTANT: u8 = 0;
@@ -18,9 +17,6 @@ const TAG_SCALED: u8 = 5;
 
 /// Fewer values than this are not searched for a common factor.
 const FACTOR_COUNT_MIN: usize = 8;
-/// A transform whose values are this much wider than those of another is not planned in detail.
-const HOPELESS_BITS: u32 = 3;
-
 /// Appends the smallest encoding of the values.
 pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
     Column::of(values).write(out);
@@ -183,14 +179,6 @@ impl Blocks {
             plans: Vec::new(),
             size_bytes: 0,
         }
-    }
-
-    /// The bits that the first mini-block's values need without exceptions.
-    fn width(&self) -> u32 {
-        let block = &self.values[..self.values.len().min(BLOCK)];
-        let low = block.iter().copied().fold(i64::MAX, i64::min);
-        let high = block.iter().copied().fold(i64::MIN, i64::max);
-        pack::bit_length(high.wrapping_sub(low) as u64)
     }
 
     fn plan(mut self) -> Blocks {

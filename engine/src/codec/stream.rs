@@ -120,10 +120,6 @@ impl FloatStream {
         self.count
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub(crate) fn first_time(&self) -> Option<i64> {
         Cursor::new(&self.bytes).varint_signed().ok()
     }

@@ -88,6 +88,7 @@ impl TokenSet {
     }
 
     /// Adds every token of a line.
+    #[cfg(test)]
     pub(crate) fn add_line(&mut self, line: &[u8]) {
         for_each_token(line, |_, token| {
             self.hashes.insert(token_hash(token));
@@ -97,14 +98,6 @@ impl TokenSet {
     /// Adds hashes that were made elsewhere.
     pub(crate) fn add_hashes(&mut self, hashes: &[u64]) {
         self.hashes.extend(hashes);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.hashes.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
     }
 
     /// Forgets the tokens and keeps the memory.

@@ -344,7 +344,8 @@ impl<K: Kind> Keeping<'_, '_, K> {
                 Verdict::Accepted => {
                     self.report.accepted += 1;
                     if self.writer.states[number].defined != self.writer.definitions {
-                        // The first entry since the cut: before it the series was not of this window.
+                        // The first entry since the cut: before it the series was not of this
+                        // window.
                         is_first = true;
                         self.define(number);
                     }

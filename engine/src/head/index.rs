@@ -118,10 +118,6 @@ impl SeriesIndex {
     pub(crate) fn live(&self) -> &RoaringBitmap {
         &self.live
     }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.symbols.heap_bytes() + self.series.len() * (size_of::<SeriesLabels>() + 64)
-    }
 }
 
 /// A reader's view of the index, which takes the lock anew for each piece of work.

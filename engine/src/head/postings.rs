@@ -7,8 +7,8 @@ const FEW_MAX: usize = 64;
 
 /// A growing set of series numbers.
 ///
-/// Neighbouring series share most of their pairs, so a set mostly grows by the number behind its last
-/// one: that run is kept apart and costs an addition.
+/// Neighbouring series share most of their pairs, so a set mostly grows by the number behind its
+/// last one: that run is kept apart and costs an addition.
 #[derive(Debug, Default)]
 pub(crate) struct HeadPostings {
     /// The newest run, `run_start` included, `run_end` not.

@@ -1,8 +1,9 @@
 //! Recovery: log records back into the head.
 //!
 //! Numbers in the log are those of the process that wrote it; definitions tie them to this head's
-//! own. Plain entries are gathered by neighbourhood first and kept a neighbourhood at a time: the log
-//! visits a million series in turn, and each visit to cold memory would cost more than the entry.
+//! own. Plain entries are gathered by neighbourhood first and kept a neighbourhood at a time: the
+//! log visits a million series in turn, and each visit to cold memory would cost more than the
+//! entry.
 
 use std::sync::Arc;
 
@@ -10,16 +11,17 @@ use parking_lot::MutexGuard;
 use roaring::RoaringBitmap;
 
 use crate::codec::bytes::Cursor;
+use crate::config::SERIES_MAX;
 use crate::error::{Error, Result};
 use crate::head::record::{self, RecordReader};
-use crate::head::window::PAGES_PER_PART;
+use crate::head::window::{PAGES_PER_PART, Page};
 use crate::head::{Head, NO_SERIES, Writer};
 use crate::kind::{Arrival, Kind, Late, Verdict};
 use crate::labels::set::Labels;
 use crate::time::{TickRange, Ticks};
 
 /// Numbers that a log may use at most: a damaged or hostile one must not size an allocation.
-const NUMBER_MAX: u32 = 1 << 28;
+const NUMBER_MAX: u32 = SERIES_MAX as u32;
 
 /// Entries gathered before they are kept: 24 bytes each.
 const GATHERED_MAX: usize = 4 << 20;
@@ -39,7 +41,16 @@ pub(crate) struct Recovery {
     parts: Vec<Vec<Gathered>>,
     gathered: usize,
     /// Threads that keep what was gathered.
-    pub(crate) threads: usize,
+    threads: usize,
+}
+
+impl Recovery {
+    pub(crate) fn new(threads: usize) -> Self {
+        Recovery {
+            threads,
+            ..Recovery::default()
+        }
+    }
 }
 
 /// A plain entry on its way to its series.
@@ -202,7 +213,7 @@ fn replayed(seq: u64) -> Arrival {
 
 /// Keeps the gathered entries of some neighbourhoods, each in the order of the log.
 fn keep_parts<K: Kind>(
-    slots: &mut [&mut [Option<Box<[K::Open]>>]],
+    slots: &mut [&mut [Page<K>]],
     parts: &mut [Vec<Gathered>],
     arrival: Arrival,
 ) -> Kept {

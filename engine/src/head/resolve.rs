@@ -160,8 +160,8 @@ impl<K: Kind> Writer<K> {
         self.last = found;
     }
 
-    /// Looks up series of which none says where the next one is. Each step goes over the whole block
-    /// with loads that do not depend on each other: the misses overlap.
+    /// Looks up series of which none says where the next one is. Each step goes over the whole
+    /// block with loads that do not depend on each other: the misses overlap.
     fn find_by_hash(&mut self, index: &SeriesIndex, block: &[BatchSeries<'_>]) {
         let mut hashes = [0u64; BLOCK];
         let mut candidates = [NO_SERIES; BLOCK];

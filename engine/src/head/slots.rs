@@ -32,12 +32,6 @@ impl<T> Slots<T> {
         self.pieces[self.length / PIECE].push(value);
         self.length += 1;
     }
-
-    pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        self.pieces
-            .get(index as usize / PIECE)?
-            .get(index as usize % PIECE)
-    }
 }
 
 impl<T> std::ops::Index<u32> for Slots<T> {

@@ -124,12 +124,6 @@ impl Symbols {
             .map(|name| &*name.text)
     }
 
-    /// Memory held, roughly: bytes, tables and postings.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let pieces: usize = self.pieces.iter().map(Vec::capacity).sum();
-        pieces + self.pairs.len() * size_of::<Pair>() + self.table.capacity() * 5
-    }
-
     fn insert(&mut self, name: &[u8], bytes: &[u8]) -> PairId {
         let hash = self.hash(bytes);
         let name = std::str::from_utf8(name).expect("labels are checked before they are interned");

@@ -1,9 +1,9 @@
 //! One window of a head: the entries of every series since the last cut.
 //!
-//! The slots of all series are behind one lock, which a writer holds for a few dozen series at a time
-//! and a reader to copy one series out: neither waits long, and between two entries of a block the
-//! writer needs no lock, so that the processor can fetch the next series' memory meanwhile. After the
-//! cut nothing is appended any more, and snapshots that hold the window go on reading it.
+//! The slots of all series are behind one lock, which a writer holds for a few dozen series at a
+//! time and a reader to copy one series out: neither waits long, and between two entries of a block
+//! the writer needs no lock, so that the processor can fetch the next series' memory meanwhile.
+//! After the cut nothing is appended any more, and snapshots that hold the window go on reading it.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -35,9 +35,12 @@ pub(crate) struct Window<K: Parts> {
     begun: AtomicI64,
 }
 
+/// A page's slots, made when the first is needed.
+pub(crate) type Page<K> = Option<Box<[<K as Parts>::Open]>>;
+
 /// The slots of all series, by page.
 pub(crate) struct Pages<K: Parts> {
-    pages: Vec<Option<Box<[K::Open]>>>,
+    pages: Vec<Page<K>>,
     /// The series that have had an entry here; after a rollback some may have none.
     pub(crate) members: RoaringBitmap,
 }
@@ -62,7 +65,7 @@ impl<K: Parts> Pages<K> {
     }
 
     /// The pages of the first `count` neighbourhoods, to be worked on apart.
-    pub(crate) fn parts(&mut self, count: usize) -> Vec<&mut [Option<Box<[K::Open]>>]> {
+    pub(crate) fn parts(&mut self, count: usize) -> Vec<&mut [Page<K>]> {
         let pages = count * PAGES_PER_PART;
         if pages > self.pages.len() {
             self.pages.resize_with(pages, || None);
@@ -78,7 +81,7 @@ fn fresh_page<K: Parts>() -> Box<[K::Open]> {
 
 /// The slot of a series in the pages of its neighbourhood, made if it is not there.
 #[inline]
-pub(crate) fn slot_in<K: Parts>(part: &mut [Option<Box<[K::Open]>>], series: u32) -> &mut K::Open {
+pub(crate) fn slot_in<K: Parts>(part: &mut [Page<K>], series: u32) -> &mut K::Open {
     let page = &mut part[series as usize / PAGE_SERIES % PAGES_PER_PART];
     &mut page.get_or_insert_with(fresh_page::<K>)[series as usize % PAGE_SERIES]
 }

@@ -311,7 +311,7 @@ mod tests {
             sets in prop::collection::vec(prop::collection::btree_set(0u32..500, 1..100), 0..8)
         ) {
             let mut gather = Gather::new(500);
-            let mut expected = std::collections::BTreeSet::new();
+            let mut expected = std::collections::BTreeSet::<u32>::new();
             for set in &sets {
                 let bytes = written(&set.iter().copied().collect::<Vec<u32>>());
                 gather.add(read_postings(&mut Cursor::new(&bytes)).unwrap()).unwrap();

@@ -181,6 +181,7 @@ pub(crate) struct RowWalk<'a> {
 
 impl RowWalk<'_> {
     /// The row that the last step read.
+    #[cfg(test)]
     pub(crate) fn row(&self) -> &[LabelRank] {
         &self.row
     }

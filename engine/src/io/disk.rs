@@ -99,13 +99,6 @@ impl WriteFile for DiskWriter {
         // fdatasync: it covers the length, which is the only metadata that a reader needs.
         self.file.sync_data()
     }
-
-    fn reserve(&mut self, _length: u64) -> io::Result<()> {
-        // fallocate that keeps the visible length is not in std, and no gain was measured that
-        // would pay for another dependency. The seam keeps the verb: the simulated disk does
-        // account for it.
-        Ok(())
-    }
 }
 
 struct DiskReader {
@@ -170,7 +163,6 @@ mod tests {
         let path = scratch.path("a");
         let bytes: Vec<u8> = (0..20_000u32).map(|i| (i % 251) as u8).collect();
         let mut writer = Disk.create_new(&path).unwrap();
-        writer.reserve(1 << 20).unwrap();
         writer.append(&bytes[..7]).unwrap();
         writer.append(&bytes[7..]).unwrap();
         writer.sync().unwrap();

@@ -45,8 +45,6 @@ pub(crate) trait WriteFile: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes everything appended so far durable. Never called again on a file whose sync failed.
     fn sync(&mut self) -> io::Result<()>;
-    /// Asks for `length` bytes of space ahead of writing; the visible length does not change.
-    fn reserve(&mut self, length: u64) -> io::Result<()>;
 }
 
 /// A file being read by position.

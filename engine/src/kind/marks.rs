@@ -4,6 +4,13 @@
 //! remembers the count that every reader sees (`settled`), the count after its last batch, and,
 //! only while an older snapshot or an unacknowledged batch needs them, the counts between.
 
+/// Counts that only some readers need: boxed, as nearly every series has none.
+#[derive(Clone, Debug, Default)]
+struct Between {
+    /// (batch, entries after it), oldest first.
+    counts: Vec<(u64, u32)>,
+}
+
 /// Entry counts of one series by batch sequence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
@@ -13,7 +20,7 @@ pub(crate) struct Marks {
     count: u32,
     last_seq: u64,
     /// (batch, entries after it) between the settled ones and the last, oldest first.
-    between: Option<Box<Vec<(u64, u32)>>>,
+    between: Option<Box<Between>>,
 }
 
 impl Marks {
@@ -37,7 +44,7 @@ impl Marks {
 
     #[cold]
     fn keep_between(&mut self, floor: u64) {
-        let between = self.between.get_or_insert_default();
+        let between = &mut self.between.get_or_insert_default().counts;
         let seen_by_all = between.partition_point(|(seq, _)| *seq <= floor);
         if seen_by_all > 0 {
             self.settled = between[seen_by_all - 1].1;
@@ -52,9 +59,9 @@ impl Marks {
             return self.count;
         }
         match &self.between {
-            Some(between) => match between.partition_point(|(batch, _)| *batch <= seq) {
+            Some(between) => match between.counts.partition_point(|(batch, _)| *batch <= seq) {
                 0 => self.settled,
-                after => between[after - 1].1,
+                after => between.counts[after - 1].1,
             },
             None => self.settled,
         }
@@ -65,7 +72,7 @@ impl Marks {
         let remaining = self.visible(keep);
         if self.last_seq > keep {
             if let Some(between) = &mut self.between {
-                between.retain(|(batch, _)| *batch <= keep);
+                between.counts.retain(|(batch, _)| *batch <= keep);
             }
             self.last_seq = keep;
             self.count = remaining;
@@ -75,9 +82,9 @@ impl Marks {
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.between
-            .as_ref()
-            .map_or(0, |between| between.capacity() * size_of::<(u64, u32)>())
+        self.between.as_ref().map_or(0, |between| {
+            between.counts.capacity() * size_of::<(u64, u32)>()
+        })
     }
 }
 

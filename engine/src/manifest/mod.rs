@@ -25,7 +25,7 @@ use file::{Form, Record};
 #[cfg(feature = "testing")]
 pub use fuzz::{fuzz_manifest, seeds_manifest};
 use recover::{Recovered, Tail, aside_path, file_path, recover};
-pub(crate) use version::{BlockEntry, Change, Tombstone, Version};
+pub(crate) use version::{BlockEntry, Change, Version};
 
 /// After so many changes comes a checkpoint, so that opening reads few files.
 const DELTAS_MAX: u32 = 64;
@@ -69,8 +69,8 @@ pub(crate) struct Opened {
     /// Committed changes that were lost, file by file; empty for a sound manifest.
     pub(crate) damage: Vec<Error>,
     pub(crate) may_remove_litter: Litter,
-    /// Whether the version survives a crash as it is. If not, the log below its floor must stay until
-    /// a commit has succeeded.
+    /// Whether the version survives a crash as it is. If not, the log below its floor must stay
+    /// until a commit has succeeded.
     pub(crate) is_durable: bool,
 }
 
@@ -106,7 +106,8 @@ impl Manifest {
         let mut manifest = Manifest::new(fs, dir, &found);
         let mut litter = Litter::MustStay;
         let mut is_durable = false;
-        // A first file alone says nothing and may never have been durable: nothing must build on it.
+        // A first file alone says nothing and may never have been durable: nothing must build on
+        // it.
         let is_first_alone = found.numbers == [1] && found.damage.is_empty();
         if found.version.sequence == 0 || is_first_alone {
             // Block files beside a manifest that was not there are a rescue, not litter.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::version::Tombstone;
 use super::*;
 use crate::io::sim::{Dice, Fault, SimDisk};
 use crate::time::{TickRange, Ticks};
@@ -147,7 +148,7 @@ fn random_changes_agree_with_a_model_over_many_opens() {
 fn a_new_manifest_is_empty_and_a_sound_one_lets_litter_go() {
     let disk = SimDisk::new(1);
     let (mut manifest, opened) = open(&disk).unwrap();
-    assert_eq!(blocks(&opened.version), []);
+    assert_eq!(blocks(&opened.version), [0u64; 0]);
     assert_eq!(opened.may_remove_litter, Litter::MustStay);
     manifest.commit(&adding(1)).unwrap();
     let opened = reopened(&disk);

@@ -164,8 +164,8 @@ impl<K: Kind> Core<K> {
             .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
     }
 
-    /// Forgets the series that a freeze made idle, once they have been so for a while: most were only
-    /// between two scrapes. At the cap on series there is no waiting.
+    /// Forgets the series that a freeze made idle, once they have been so for a while: most were
+    /// only between two scrapes. At the cap on series there is no waiting.
     pub(crate) fn evict_rested(&self) {
         let due = *self.evictable.lock();
         let per_second = <K::Time as Moment>::PER_SECOND;

@@ -144,6 +144,16 @@ impl<K: Kind> Store<K> {
         self.core.damage.lock().clone()
     }
 
+    /// Reads every block in full and checks every checksum and order: what is wrong, if anything.
+    pub fn verify(&self) -> Vec<Error> {
+        let state = self.core.state();
+        state
+            .blocks
+            .iter()
+            .flat_map(|block| block.reader.verify())
+            .collect()
+    }
+
     /// Plain figures about this store.
     pub fn stats(&self) -> StoreStats {
         let state = self.core.state();

@@ -21,12 +21,15 @@ pub(crate) struct Notes {
     in_flight: BTreeSet<u64>,
 }
 
-/// A value and the log position that it came with. The manifest keeps both: an older value may still
-/// stand in the log, and where the newer one's place there is lost, it must not come back.
+/// A value and the log position that it came with. The manifest keeps both: an older value may
+/// still stand in the log, and where the newer one's place there is lost, it must not come back.
 struct Note {
     value: Vec<u8>,
     lsn: u64,
 }
+
+/// Keys and values as a change of the manifest carries them.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Keys that a change of the manifest saves, with the log position of each.
 pub(crate) type Saving = BTreeMap<Vec<u8>, u64>;
@@ -55,7 +58,7 @@ impl Notes {
     }
 
     /// What the manifest lacks, and what to call saved once it has that.
-    pub(crate) fn unsaved(&self) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
+    pub(crate) fn unsaved(&self) -> (Pairs, Saving) {
         let with_lsn = |key: &Vec<u8>| {
             let note = &self.values[key];
             let saved = [&note.lsn.to_le_bytes()[..], &note.value].concat();
@@ -125,9 +128,9 @@ impl<K: Kind> Core<K> {
         Ok(())
     }
 
-    /// What the manifest lacks, once no note below `floor` is on its way any more: the floor that is
-    /// about to be named must not pass one.
-    pub(crate) fn unsaved_notes(&self, floor: u64) -> (Vec<(Vec<u8>, Vec<u8>)>, Saving) {
+    /// What the manifest lacks, once no note below `floor` is on its way any more: the floor that
+    /// is about to be named must not pass one.
+    pub(crate) fn unsaved_notes(&self, floor: u64) -> (Pairs, Saving) {
         let mut held = self.notes.lock();
         while held.in_flight.first().is_some_and(|lsn| *lsn < floor) {
             self.notes_landed.wait(&mut held);
@@ -135,7 +138,8 @@ impl<K: Kind> Core<K> {
         held.unsaved()
     }
 
-    /// Makes the manifest name the highest floor that it can, if the head needs nothing from the log.
+    /// Makes the manifest name the highest floor that it can, if the head needs nothing from the
+    /// log.
     pub(crate) fn raise_floor(&self) -> Result<()> {
         let wal = self.shared.wal()?;
         // As in a freeze: versions must reach readers in the order of their commits.

@@ -116,10 +116,7 @@ impl<K: Kind> Core<K> {
             notes: Mutex::new(notes),
             notes_landed: Condvar::new(),
             evictable: Mutex::default(),
-            recovery: Mutex::new(Recovery {
-                threads: shared.options.thread_count(),
-                ..Recovery::default()
-            }),
+            recovery: Mutex::new(Recovery::new(shared.options.thread_count())),
             has_dropped: AtomicBool::new(false),
             is_settled: AtomicBool::new(true),
             damage: Mutex::new(damage),

@@ -24,8 +24,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Arc<PageCache>,
     pub(crate) clock: Arc<dyn Clock>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
-    /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log while
-    /// it is locked.
+    /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log
+    /// while it is locked.
     closed: AtomicBool,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,

@@ -30,8 +30,8 @@ use crate::io::Fs;
 use commit::Shared;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use fuzz::fuzz_wal;
-pub(crate) use options::{BODY_BYTES_MAX, TENANT_BYTES_MAX, WalOptions};
-pub(crate) use replay::{Damage, Floors, ReplayReport};
+pub(crate) use options::{TENANT_BYTES_MAX, WalOptions};
+pub(crate) use replay::Floors;
 
 /// A record's place in the log. They rise by one, across reopening too, except where some were
 /// refused or torn. The first is 1; 0 stands for "none".
@@ -94,6 +94,7 @@ impl Wal {
     }
 
     /// The last LSN that belongs to a record, of this process or an earlier one.
+    #[cfg(test)]
     pub(crate) fn last_lsn(&self) -> Lsn {
         Lsn(self.shared.state.lock().submitted)
     }
@@ -109,6 +110,7 @@ impl Wal {
     }
 
     /// Everything up to here is on stable storage.
+    #[cfg(test)]
     pub(crate) fn durable_lsn(&self) -> Lsn {
         Lsn(self.shared.state.lock().durable)
     }
@@ -134,6 +136,7 @@ impl Wal {
     }
 
     /// Each segment's first LSN and size, oldest first.
+    #[cfg(test)]
     pub(crate) fn segments(&self) -> Vec<(Lsn, u64)> {
         let segments = self.shared.segments.lock();
         segments

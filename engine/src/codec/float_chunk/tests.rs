@@ -1,3 +1,5 @@
+//! Float chunks: every bit pattern, every cut, every flip.
+
 use super::*;
 use proptest::prelude::*;
 

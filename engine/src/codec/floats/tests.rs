@@ -1,3 +1,5 @@
+//! Float columns: every bit pattern, every encoding, golden bytes.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Histograms: what is valid and what is not.
+
 use super::*;
 use proptest::prelude::*;
 

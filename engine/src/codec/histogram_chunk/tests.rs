@@ -1,3 +1,5 @@
+//! Histogram chunks: round trips, layouts, damage.
+
 use super::super::histogram::Span;
 use super::super::histogram::tests::{histograms, valid};
 use super::*;
@@ -129,6 +131,9 @@ fn the_bytes_of_a_small_chunk_are_these() {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         hex,
-        "0008001e01010003a5b6e9c5f099e3cb9d010200020202040107010100000000c0e498b3e6cc99b3660016000400020004000600020004"
+        concat!(
+            "0008001e01010003a5b6e9c5f099e3cb9d010200020202040107010100000000",
+            "c0e498b3e6cc99b3660016000400020004000600020004"
+        )
     );
 }

@@ -1,3 +1,5 @@
+//! Integer columns: every encoding, extremes, damage.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Mini-blocks: every width, exceptions, damage.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Open streams: every bit pattern, every prefix, truncation.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Sealed indexes against a naive twin.
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 

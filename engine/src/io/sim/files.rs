@@ -61,23 +61,6 @@ impl WriteFile for SimWriter {
             }
         }
     }
-
-    fn reserve(&mut self, length: u64) -> io::Result<()> {
-        self.disk.operate(|state| {
-            let mut file = self.file.lock();
-            let length = usize::try_from(length).map_err(|_| no_space())?;
-            let reserved = file.bytes.len().checked_add(length).ok_or_else(no_space)?;
-            let more = (reserved as u64).saturating_sub(file.charge());
-            if more > state.capacity.saturating_sub(state.used) {
-                return Err(no_space());
-            }
-            file.reserved = file.reserved.max(reserved);
-            if file.links > 0 {
-                state.used += more;
-            }
-            Ok(())
-        })
-    }
 }
 
 pub(super) struct SimReader {

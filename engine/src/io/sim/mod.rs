@@ -90,6 +90,7 @@ impl SimDisk {
     }
 
     /// An independent copy of what programs see now, all of it durable. This disk lives on.
+    #[cfg(test)]
     pub(crate) fn copy(&self) -> SimDisk {
         let state = self.state.lock();
         let mut dice = state.dice.clone();
@@ -98,8 +99,8 @@ impl SimDisk {
         SimDisk::with_root(root, dice)
     }
 
-    /// Starts the next process after one that died: what was written is there, and what was not synced still
-    /// is not.
+    /// Starts the next process after one that died: what was written is there, and what was not
+    /// synced still is not.
     pub(crate) fn restart(&self) {
         let mut state = self.state.lock();
         state.plan.restart();
@@ -118,6 +119,7 @@ impl SimDisk {
     }
 
     /// How many file syncs succeeded.
+    #[cfg(test)]
     pub(crate) fn syncs(&self) -> u64 {
         self.state.lock().syncs
     }
@@ -158,6 +160,7 @@ impl SimDisk {
     }
 
     /// Flips bits of one byte, on the platter too.
+    #[cfg(test)]
     pub(crate) fn corrupt(&self, path: &Path, offset: u64, xor: u8) {
         let file = find_file(&self.state.lock().root, path).expect("the file to damage exists");
         let offset = usize::try_from(offset).expect("offsets fit in memory");
@@ -165,6 +168,7 @@ impl SimDisk {
     }
 
     /// Cuts a file, on the platter too.
+    #[cfg(test)]
     pub(crate) fn truncate(&self, path: &Path, length: u64) {
         let mut state = self.state.lock();
         let file = find_file(&state.root, path).expect("the file to cut exists");
@@ -204,6 +208,7 @@ impl SimDisk {
     }
 
     /// A file's bytes as programs see them.
+    #[cfg(test)]
     pub(crate) fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         let file = find_file(&self.state.lock().root, path).ok()?;
         let bytes = file.lock().bytes.clone();

@@ -8,7 +8,7 @@ use crate::kind::lines::run::LineRun;
 use crate::kind::marks::Marks;
 use crate::kind::merge::{merge, settle};
 use crate::kind::{Arrival, Columns, Late, Newest, Refusal, Verdict};
-use crate::time::{Nanos, Ticks};
+use crate::time::Ticks;
 
 /// Bytes after which a page is full and shared: what a reader copies under the lock stays below
 /// this.
@@ -213,6 +213,7 @@ fn sorted(page: LineRun) -> LineRun {
 mod tests {
     use super::*;
     use crate::labels::set::Labels;
+    use crate::time::Nanos;
 
     fn arrival(seq: u64) -> Arrival {
         Arrival {

@@ -72,14 +72,6 @@ impl SampleRun {
         }
     }
 
-    pub(crate) fn floats_with_capacity(count: usize) -> Self {
-        SampleRun {
-            times: Vec::with_capacity(count),
-            starts: None,
-            values: SampleColumn::Floats(Vec::with_capacity(count)),
-        }
-    }
-
     pub(crate) fn push(&mut self, sample: &Sample<'_>) {
         self.push_start(sample.start.map_or(0, |start| start.0));
         self.times.push(sample.time.0);

@@ -7,6 +7,8 @@ mod format;
 use std::path::Path;
 use std::time::Duration;
 
+use super::options::BODY_BYTES_MAX;
+use super::replay::ReplayReport;
 use super::*;
 use crate::config::Durability;
 use crate::error::ErrorKind;
