@@ -64,7 +64,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             durability: Durability::Always,
-            wal_bytes_max: 256 << 20,
+            wal_bytes_max: 128 << 20,
             head_bytes_max: 512 << 20,
             series_max: 4_000_000,
             cache_bytes_max: 64 << 20,

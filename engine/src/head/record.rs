@@ -87,7 +87,7 @@ pub(crate) trait RecordReader<K: Parts> {
 }
 
 /// Reads a record's body from front to back.
-pub(crate) fn read<K: Parts>(body: &[u8], reader: &mut dyn RecordReader<K>) -> Result<()> {
+pub(crate) fn read<K: Parts, R: RecordReader<K>>(body: &[u8], reader: &mut R) -> Result<()> {
     let mut cursor = Cursor::new(body);
     for _ in 0..cursor.varint()? {
         let pair = number(&mut cursor)?;
@@ -110,9 +110,7 @@ pub(crate) fn read<K: Parts>(body: &[u8], reader: &mut dyn RecordReader<K>) -> R
         series = next
             .and_then(|next| u32::try_from(next).ok())
             .ok_or_else(|| Error::corrupt("a series number is out of range"))?;
-        K::read_entry(&mut cursor, &mut state, &mut |entry| {
-            reader.entry(series, entry)
-        })?;
+        K::read_entry(&mut cursor, &mut state, |entry| reader.entry(series, entry))?;
     }
     Ok(())
 }

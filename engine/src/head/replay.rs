@@ -131,7 +131,7 @@ impl<K: Kind> Head<K> {
             kept: Kept::nothing(),
             lost: 0,
         };
-        let outcome = record::read::<K>(body, &mut replay);
+        let outcome = record::read::<K, _>(body, &mut replay);
         let (kept, lost) = (replay.kept, replay.lost);
         self.count(&writer, now, &kept);
         if recovery.gathered >= GATHERED_MAX {
@@ -350,7 +350,7 @@ fn missing<K: Kind>(body: &[u8], recovery: &Recovery) -> Result<u64> {
         series: Numbers::default(),
         missing: 0,
     };
-    record::read::<K>(body, &mut check)?;
+    record::read::<K, _>(body, &mut check)?;
     Ok(check.missing)
 }
 

@@ -187,7 +187,7 @@ pub trait Parts: Sized + Send + Sync + 'static {
     fn read_entry(
         cursor: &mut Cursor<'_>,
         state: &mut RecordState,
-        each: &mut dyn FnMut(&Self::Entry<'_>) -> Result<()>,
+        each: impl FnOnce(&Self::Entry<'_>) -> Result<()>,
     ) -> Result<()>;
 
     /// Cuts a run into chunks and hands each on.

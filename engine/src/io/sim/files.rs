@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::super::{Lock, Mapped, ReadFile, WriteFile};
-use super::faults::{Fault, Verdict, no_space};
+use super::faults::{Fault, Verdict};
 use super::tree::FileNode;
 use super::{SimDisk, State};
 

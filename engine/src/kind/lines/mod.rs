@@ -131,7 +131,7 @@ impl Parts for Lines {
     fn read_entry(
         cursor: &mut Cursor<'_>,
         state: &mut RecordState,
-        each: &mut dyn FnMut(&Line<'_>) -> Result<()>,
+        each: impl FnOnce(&Line<'_>) -> Result<()>,
     ) -> Result<()> {
         state.time = state.time.wrapping_add(cursor.varint_signed()?);
         let metadata = Labels::from_bytes(cursor.prefixed()?)?;

@@ -147,7 +147,7 @@ impl Parts for Samples {
     fn read_entry(
         cursor: &mut Cursor<'_>,
         state: &mut RecordState,
-        each: &mut dyn FnMut(&Sample<'_>) -> Result<()>,
+        each: impl FnOnce(&Sample<'_>) -> Result<()>,
     ) -> Result<()> {
         record::read(cursor, state, each)
     }

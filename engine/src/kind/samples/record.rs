@@ -128,7 +128,7 @@ pub(crate) fn read_rich(cursor: &mut Cursor<'_>, time: i64) -> Result<(Option<Mi
 pub(crate) fn read(
     cursor: &mut Cursor<'_>,
     state: &mut RecordState,
-    each: &mut dyn FnMut(&Sample<'_>) -> Result<()>,
+    each: impl FnOnce(&Sample<'_>) -> Result<()>,
 ) -> Result<()> {
     let (delta, tag) = read_time(cursor)?;
     state.time = state.time.wrapping_add(delta);
@@ -199,7 +199,7 @@ mod tests {
         let (mut cursor, mut state) = (Cursor::new(&out), RecordState::default());
         for expected in &samples {
             let mut seen = 0;
-            read(&mut cursor, &mut state, &mut |sample| {
+            read(&mut cursor, &mut state, |sample| {
                 assert_eq!((sample.time, sample.start), (expected.time, expected.start));
                 let (SampleValue::Float(a), SampleValue::Float(b)) = (sample.value, expected.value)
                 else {
