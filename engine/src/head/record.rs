@@ -174,7 +174,7 @@ mod tests {
 
     fn seen(body: &[u8]) -> (Vec<String>, Result<()>) {
         let mut seen = Seen::default();
-        let outcome = read::<Samples>(body, &mut seen);
+        let outcome = read::<Samples, _>(body, &mut seen);
         (seen.0, outcome)
     }
 
