@@ -66,7 +66,7 @@ impl Tenant {
     }
 }
 
-fn encode(metadata: &MetricMetadata) -> Vec<u8> {
+pub(crate) fn encode(metadata: &MetricMetadata) -> Vec<u8> {
     let mut out = Vec::new();
     for text in [&metadata.kind, &metadata.help, &metadata.unit] {
         put_prefixed(&mut out, text.as_bytes());
@@ -74,7 +74,7 @@ fn encode(metadata: &MetricMetadata) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8]) -> Result<MetricMetadata> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<MetricMetadata> {
     let mut cursor = Cursor::new(bytes);
     let mut text = || cursor.text().map(str::to_owned);
     Ok(MetricMetadata {

@@ -8,9 +8,19 @@ use crate::error::Result;
 use crate::labels::set::{LabelSet, Labels};
 
 pub mod codec;
+mod decoders;
+mod seeds;
 mod stage;
 
 pub use crate::store::plant::Plant;
+pub use decoders::{
+    fuzz_filter, fuzz_lines_chunk, fuzz_metadata, fuzz_notes, fuzz_record, fuzz_samples_chunk,
+};
+pub use seeds::{
+    seeds_block, seeds_filter, seeds_float_chunk, seeds_histogram, seeds_histogram_chunk,
+    seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes, seeds_re2,
+    seeds_record, seeds_samples_chunk, seeds_stream,
+};
 pub use stage::{Fault, ManualClock, SimDisk, Stage, append_together, plant, tend};
 
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
@@ -28,6 +38,21 @@ pub fn fuzz_labels(bytes: &[u8]) {
 /// Replays bytes as a segment of the log.
 pub fn fuzz_wal(bytes: &[u8]) {
     crate::wal::fuzz_wal(bytes);
+}
+
+/// Takes bytes as a pattern behind its length, and a text.
+pub fn fuzz_re2(bytes: &[u8]) {
+    crate::labels::re2::fuzz::fuzz_re2(bytes);
+}
+
+/// Takes bytes as a block file.
+pub fn fuzz_block(bytes: &[u8]) {
+    crate::block::fuzz::fuzz_block(bytes);
+}
+
+/// Takes bytes as the sections of a block's index.
+pub fn fuzz_index(bytes: &[u8]) {
+    crate::block::fuzz::fuzz_index(bytes);
 }
 
 /// Label sets as a scrape and a log shipper send them.

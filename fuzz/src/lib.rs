@@ -21,15 +21,43 @@ pub type Seeds = fn() -> Vec<Vec<u8>>;
 
 /// Every decoder under its name, which is also the name of its folder in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("block", testing::fuzz_block),
+    ("filter", testing::fuzz_filter),
+    ("float_chunk", testing::codec::fuzz_float_chunk),
+    ("histogram", testing::codec::fuzz_histogram),
+    ("histogram_chunk", testing::codec::fuzz_histogram_chunk),
+    ("index", testing::fuzz_index),
+    ("ints", testing::codec::fuzz_ints),
     ("labels", testing::fuzz_labels),
+    ("lines_chunk", testing::fuzz_lines_chunk),
     ("manifest", testing::fuzz_manifest),
+    ("metadata", testing::fuzz_metadata),
+    ("notes", testing::fuzz_notes),
+    ("re2", testing::fuzz_re2),
+    ("record", testing::fuzz_record),
+    ("samples_chunk", testing::fuzz_samples_chunk),
+    ("stream", testing::codec::fuzz_stream),
     ("wal", testing::fuzz_wal),
 ];
 
 /// What `--bin seed` writes into a corpus; a target whose corpus is kept by hand has no line.
 pub const SEEDS: &[(&str, Seeds)] = &[
+    ("block", testing::seeds_block),
+    ("filter", testing::seeds_filter),
+    ("float_chunk", testing::seeds_float_chunk),
+    ("histogram", testing::seeds_histogram),
+    ("histogram_chunk", testing::seeds_histogram_chunk),
+    ("index", testing::seeds_index),
+    ("ints", testing::seeds_ints),
     ("labels", testing::seeds_labels),
+    ("lines_chunk", testing::seeds_lines_chunk),
     ("manifest", testing::seeds_manifest),
+    ("metadata", testing::seeds_metadata),
+    ("notes", testing::seeds_notes),
+    ("re2", testing::seeds_re2),
+    ("record", testing::seeds_record),
+    ("samples_chunk", testing::seeds_samples_chunk),
+    ("stream", testing::seeds_stream),
 ];
 
 /// Where the corpus of a target lies.

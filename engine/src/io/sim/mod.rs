@@ -208,7 +208,6 @@ impl SimDisk {
     }
 
     /// A file's bytes as programs see them.
-    #[cfg(test)]
     pub(crate) fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         let file = find_file(&self.state.lock().root, path).ok()?;
         let bytes = file.lock().bytes.clone();

@@ -88,6 +88,12 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
         )));
     }
     let count = count as usize;
+    // A column of a few bytes may stand for any number of lines, so the count sizes allocations.
+    if count > CHUNK_LINES_MAX {
+        return Err(Error::corrupt(format!(
+            "chunk claims {count} lines, at most {CHUNK_LINES_MAX} are valid"
+        )));
+    }
     let times = decode_numbers(&strip(TIMES)?, count, times::decode)?;
     let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
     let text = strip(TEXT)?;

@@ -1,0 +1,185 @@
+//! The bodies of the fuzz targets above the codecs: records, sealed chunks, filters, notes.
+//!
+//! A count or a number that bytes claim must not size an allocation, so counts go to the decoders
+//! as they stand in the input. The one exception is told at [`REPLAYED_NUMBER_MAX`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::codec::bytes::Cursor;
+use crate::config::Options;
+use crate::error::{Error, Result};
+use crate::head::Head;
+use crate::head::budget::Budget;
+use crate::head::record::{self, RecordReader};
+use crate::head::replay::{Proof, Recovery};
+use crate::index::filter::Filter;
+use crate::kind::lines::Lines;
+use crate::kind::samples::Samples;
+use crate::kind::{Columns, Kind, Parts, Scratch};
+use crate::metadata;
+use crate::store::notes::Notes;
+use crate::testing::{ManualClock, SimDisk, Stage};
+use crate::time::Ticks;
+use crate::wal::Lsn;
+
+/// Records with higher numbers are not replayed into a head: its tables reach up to the highest
+/// number, gigabytes for the highest that is valid.
+const REPLAYED_NUMBER_MAX: u32 = 1 << 16;
+
+/// Fuzz body: the record of a batch, read by itself and then into an empty head.
+pub fn fuzz_record(data: &[u8]) {
+    replay::<Samples>(data);
+    replay::<Lines>(data);
+}
+
+/// Fuzz body: a sealed chunk of samples. Its encoding, its count in four bytes, its strip.
+pub fn fuzz_samples_chunk(data: &[u8]) {
+    check_chunk::<Samples>(data);
+}
+
+/// Fuzz body: a sealed chunk of lines. Its encoding, its count in four bytes, its strips, each but
+/// the last behind its length.
+pub fn fuzz_lines_chunk(data: &[u8]) {
+    check_chunk::<Lines>(data);
+}
+
+/// Fuzz body: the filter over the tokens of a page. The hashes asked for are the input's words.
+pub fn fuzz_filter(data: &[u8]) {
+    let Ok(filter) = Filter::read(data) else {
+        return;
+    };
+    let (words, _) = data.as_chunks::<8>();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    for hash in [0, 1, u64::MAX].into_iter().chain(words) {
+        assert_eq!(filter.may_contain(hash), filter.may_contain_all(&[hash]));
+    }
+}
+
+/// Fuzz body: the metadata of a metric family.
+pub fn fuzz_metadata(data: &[u8]) {
+    if let Ok(decoded) = metadata::decode(data) {
+        let again = metadata::decode(&metadata::encode(&decoded));
+        assert_eq!(again.ok(), Some(decoded));
+    }
+}
+
+/// Fuzz body: notes as the log has them and as the manifest has them, and the metadata in them.
+pub fn fuzz_notes(data: &[u8]) {
+    let saved = BTreeMap::from([(b"up".to_vec(), data.to_vec())]);
+    // Whether bytes are notes is not asserted here, only that to ask is safe.
+    let _ = Notes::recovered(&saved);
+    let stage = Stage {
+        disk: SimDisk::new(0),
+        clock: ManualClock::new(0),
+    };
+    let engine = stage.open(&Options::default()).expect("an empty disk");
+    let tenant = engine.tenant(crate::DEFAULT_TENANT).expect("the first one");
+    let store = tenant.metrics().expect("a store on an empty disk");
+    let _ = store.core.replay_notes(data, Lsn(1));
+    let _ = tenant.metadata();
+    let _ = engine.close();
+}
+
+/// Counts what a record says.
+#[derive(Default)]
+struct Count {
+    definitions: usize,
+    entries: usize,
+    number_max: u32,
+}
+
+impl<K: Parts> RecordReader<K> for Count {
+    fn pair(&mut self, pair: u32, _: &[u8]) -> Result<()> {
+        self.definitions += 1;
+        self.number_max = self.number_max.max(pair);
+        Ok(())
+    }
+
+    fn series(&mut self, series: u32, _: &[u32]) -> Result<()> {
+        self.definitions += 1;
+        self.number_max = self.number_max.max(series);
+        Ok(())
+    }
+
+    fn entry(&mut self, _: u32, _: &K::Entry<'_>) -> Result<()> {
+        self.entries += 1;
+        Ok(())
+    }
+}
+
+fn replay<K: Kind>(data: &[u8]) {
+    let mut count = Count::default();
+    let outcome = record::read::<K>(data, &mut count);
+    // Each takes two bytes at least.
+    assert!(count.definitions + count.entries <= data.len() / 2);
+    if count.number_max > REPLAYED_NUMBER_MAX {
+        return;
+    }
+    let budget = Arc::new(Budget::new(u64::MAX, u64::MAX));
+    let (head, window) = Head::<K>::new(Lsn(1), Ticks(i64::MIN), 0, budget);
+    let mut recovery = Recovery::default();
+    for proof in [Proof::Open, Proof::Acknowledged] {
+        let lost = head.replay(data, proof, Ticks(0), &mut recovery);
+        assert!(outcome.is_ok() || lost.is_err(), "half a record was taken");
+        assert!(lost.is_err() || lost.is_ok_and(|lost| lost <= count.entries as u64));
+    }
+    head.finish_replay(Ticks(0), &mut recovery);
+    window.each_open(|_, open| {
+        let runs = K::view(open, u64::MAX).map_or(Ok(Vec::new()), K::decode);
+        let runs = runs.expect("the head reads what it holds");
+        for run in &runs {
+            assert!(run.ticks().is_sorted(), "a run is out of order");
+        }
+    });
+}
+
+/// Opens a chunk; what is read must be sealed and read again without a change.
+fn check_chunk<K: Kind>(data: &[u8]) {
+    let Ok((encoding, count, strips)) = split_chunk::<K>(data) else {
+        return;
+    };
+    let Ok(run) = open::<K>(encoding, count, &strips) else {
+        return;
+    };
+    let mut entries = 0;
+    seal::<K>(&run, |encoding, count, strips| {
+        entries += count as usize;
+        let back = open::<K>(encoding, count, strips).expect("a chunk reads what it has written");
+        assert_eq!(back.count(), count as usize);
+        seal::<K>(&back, |encoding_again, count_again, again| {
+            assert_eq!((encoding, count), (encoding_again, count_again));
+            assert!(strips == again, "another chunk came back");
+        });
+    });
+    assert_eq!(entries, run.count(), "entries were left out");
+}
+
+/// What a chunk target's input says: the encoding, the count and the strips.
+type Split<'a> = (u8, u32, Vec<&'a [u8]>);
+
+fn split_chunk<K: Parts>(data: &[u8]) -> Result<Split<'_>> {
+    let mut cursor = Cursor::new(data);
+    let (encoding, count) = (cursor.u8()?, cursor.u32()?);
+    let mut strips = Vec::new();
+    for _ in 1..K::STRIP_LEVELS.len() {
+        strips.push(cursor.prefixed()?);
+    }
+    strips.push(cursor.rest());
+    Ok((encoding, count, strips))
+}
+
+fn open<K: Parts>(encoding: u8, count: u32, strips: &[&[u8]]) -> Result<K::Run> {
+    K::open_chunk(encoding, count, &|strip| {
+        let strip = strips.get(strip).copied();
+        strip.ok_or_else(|| Error::corrupt("a chunk has no such strip"))
+    })
+}
+
+fn seal<K: Parts>(run: &K::Run, mut each: impl FnMut(u8, u32, &[&[u8]])) {
+    let sealed = K::seal(run, &mut Scratch::default(), &mut |chunk| {
+        each(chunk.encoding, chunk.count, chunk.strips);
+        Ok(())
+    });
+    sealed.expect("sealing fails only where its sink does");
+}
