@@ -27,7 +27,9 @@ use crate::index::select;
 use crate::index::symbols::{SymbolDirectory, Symbols};
 use crate::io::{Fs, Mapped, ReadFile};
 use crate::labels::matcher::Matcher;
-use crate::labels::set::{Labels, SeriesId};
+#[cfg(test)]
+use crate::labels::set::Labels;
+use crate::labels::set::SeriesId;
 use crate::time::TickRange;
 
 /// An open block. Cheap to keep: a file handle, a map and its footer.
@@ -107,7 +109,7 @@ impl BlockReader {
         }))
     }
 
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn header(&self) -> &BlockHeader {
         &self.header
     }
@@ -179,7 +181,7 @@ impl BlockReader {
 
     /// Calls `each` with the ordinal and label set of some series, in label order: cheaper than one
     /// by one.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(test)]
     pub(crate) fn for_each_labels(
         &self,
         within: &RoaringBitmap,
@@ -429,14 +431,6 @@ impl BlockReader {
     #[cfg(test)]
     pub(super) fn section_place(&self, section: Section) -> usize {
         self.footer.sections[section.index()].offset as usize
-    }
-
-    #[cfg(test)]
-    pub(super) fn section_lengths(&self) -> Vec<(Section, u64)> {
-        SECTIONS
-            .into_iter()
-            .zip(self.footer.sections.map(|place| place.length))
-            .collect()
     }
 
     /// Names the file and the section's place in an error about it.

@@ -14,8 +14,9 @@ use crate::codec::bytes::Cursor;
 use crate::config::SERIES_MAX;
 use crate::error::{Error, Result};
 use crate::head::record::{self, RecordReader};
+use crate::head::slots::Sparse;
 use crate::head::window::{PAGES_PER_PART, Page};
-use crate::head::{Head, NO_SERIES, Writer};
+use crate::head::{Head, Writer};
 use crate::kind::{Arrival, Kind, Late, Verdict};
 use crate::labels::set::Labels;
 use crate::time::{TickRange, Ticks};
@@ -34,8 +35,9 @@ const PARTS_PER_THREAD_MIN: usize = 16;
 pub(crate) struct Recovery {
     /// Canonical bytes of all pairs, and where each number's stand.
     bytes: Vec<u8>,
-    pairs: Vec<(u32, u32)>,
-    series: Vec<u32>,
+    pairs: Sparse<(u32, u32)>,
+    /// One more than this head's own number; 0 where the definition is lost.
+    series: Sparse<u32>,
     labels: Vec<u8>,
     /// Plain entries by neighbourhood, in the order of the log.
     parts: Vec<Vec<Gathered>>,
@@ -246,26 +248,17 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
         let start = u32::try_from(self.recovery.bytes.len())
             .map_err(|_| Error::corrupt("label pairs in the log exceed 4 GiB"))?;
         self.recovery.bytes.extend_from_slice(bytes);
-        put_at(
-            &mut self.recovery.pairs,
-            pair,
-            (start, bytes.len() as u32),
-            (0, 0),
-        )
+        put_at(&mut self.recovery.pairs, pair, (start, bytes.len() as u32))
     }
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
         let recovery = &mut *self.recovery;
         recovery.labels.clear();
         for pair in pairs {
-            let (start, length) = recovery
-                .pairs
-                .get(*pair as usize)
-                .copied()
-                .unwrap_or((0, 0));
+            let (start, length) = recovery.pairs.at(*pair);
             if length == 0 {
                 // The pair's definition is lost with a damaged frame, and so is this series.
-                return put_at(&mut recovery.series, series, NO_SERIES, NO_SERIES);
+                return put_at(&mut recovery.series, series, 0);
             }
             let range = start as usize..(start + length) as usize;
             recovery.labels.extend_from_slice(&recovery.bytes[range]);
@@ -283,21 +276,15 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
                 number
             }
         };
-        put_at(&mut recovery.series, series, number, NO_SERIES)
+        put_at(&mut recovery.series, series, number + 1)
     }
 
     #[inline]
     fn entry(&mut self, series: u32, entry: &K::Entry<'_>) -> Result<()> {
-        let number = self
-            .recovery
-            .series
-            .get(series as usize)
-            .copied()
-            .unwrap_or(NO_SERIES);
-        if number == NO_SERIES {
+        let Some(number) = self.recovery.series.at(series).checked_sub(1) else {
             self.lost += 1;
             return Ok(());
-        }
+        };
         if let Some(word) = K::pack(entry) {
             let part = number as usize / (PAGES_PER_PART * crate::head::window::PAGE_SERIES);
             if self.recovery.parts.len() <= part {
@@ -373,8 +360,8 @@ impl<K: Kind> RecordReader<K> for Check<'_> {
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
         let is_known = |pair: &u32| {
-            let earlier = self.recovery.pairs.get(*pair as usize);
-            self.pairs.contains(pair) || earlier.is_some_and(|(_, bytes)| *bytes > 0)
+            let (_, earlier_bytes) = self.recovery.pairs.at(*pair);
+            self.pairs.contains(pair) || earlier_bytes > 0
         };
         if pairs.iter().all(is_known) {
             self.series.insert(series);
@@ -383,13 +370,8 @@ impl<K: Kind> RecordReader<K> for Check<'_> {
     }
 
     fn entry(&mut self, series: u32, _: &K::Entry<'_>) -> Result<()> {
-        let earlier = self
-            .recovery
-            .series
-            .get(series as usize)
-            .copied()
-            .unwrap_or(NO_SERIES);
-        if !self.series.contains(&series) && earlier == NO_SERIES {
+        let is_known = self.recovery.series.at(series) > 0;
+        if !self.series.contains(&series) && !is_known {
             self.missing += 1;
         }
         Ok(())
@@ -424,16 +406,12 @@ fn check_order(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn put_at<T: Clone>(table: &mut Vec<T>, number: u32, value: T, absent: T) -> Result<()> {
+fn put_at<T: Copy + Default>(table: &mut Sparse<T>, number: u32, value: T) -> Result<()> {
     if number >= NUMBER_MAX {
         return Err(Error::corrupt(format!(
             "number {number} in the log, {NUMBER_MAX} is the limit"
         )));
     }
-    let place = number as usize;
-    if table.len() <= place {
-        table.resize(place + 1, absent);
-    }
-    table[place] = value;
+    table.put(number, value);
     Ok(())
 }
