@@ -10,7 +10,7 @@ use super::check::Check;
 use super::world::{Bug, Death, Setup, Strike, World};
 
 /// Seeds of the random runs, by default: debug builds are many times slower.
-const SEEDS: u64 = if cfg!(debug_assertions) { 60 } else { 2_000 };
+const SEEDS: u64 = if cfg!(debug_assertions) { 60 } else { 8_000 };
 
 /// Steps of a random run.
 const STEPS: usize = 70;
