@@ -82,6 +82,7 @@ pub(crate) enum Mode {
 pub(crate) enum Keeper {
     Thread,
     /// Tests that must replay exactly call [`Engine::tend`].
+    #[cfg(feature = "testing")]
     Called,
 }
 
@@ -160,6 +161,7 @@ impl Engine {
         unproven.log_again(&wal, report.durable);
         shared.install_wal(Arc::new(wal));
         let keeper = match components.keeper {
+            #[cfg(feature = "testing")]
             Keeper::Called => None,
             Keeper::Thread => {
                 shared.keeping.lock().has_thread = true;

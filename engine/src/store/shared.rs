@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use crate::block::cache::PageCache;
+use crate::block::PageCache;
 use crate::config::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::budget::Budget;

@@ -8,6 +8,7 @@
 
 mod class;
 mod compile;
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod fuzz;
 mod haystack;
 mod node;
