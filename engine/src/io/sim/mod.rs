@@ -217,11 +217,11 @@ impl SimDisk {
     /// Every file with its length, in the order of their paths.
     pub(crate) fn files(&self) -> Vec<(PathBuf, u64)> {
         let mut found = Vec::new();
-        let mut todo = vec![(PathBuf::from("/"), self.state.lock().root.clone())];
-        while let Some((path, dir)) = todo.pop() {
+        let mut unvisited = vec![(PathBuf::from("/"), self.state.lock().root.clone())];
+        while let Some((path, dir)) = unvisited.pop() {
             for (name, node) in &dir.lock().visible {
                 match node {
-                    Node::Dir(next) => todo.push((path.join(name), next.clone())),
+                    Node::Dir(next) => unvisited.push((path.join(name), next.clone())),
                     Node::File(file) => {
                         found.push((path.join(name), file.lock().bytes.len() as u64));
                     }
