@@ -35,6 +35,19 @@ pub(crate) struct Paging {
     pub(crate) compress: [Option<i32>; STRIPS_MAX],
 }
 
+impl Paging {
+    /// As many strips as there are levels; at most [`STRIPS_MAX`].
+    pub(crate) fn new(levels: &[Option<i32>], page_bytes: usize) -> Self {
+        let mut compress = [None; STRIPS_MAX];
+        compress[..levels.len()].copy_from_slice(levels);
+        Paging {
+            strips: levels.len() as u8,
+            page_bytes,
+            compress,
+        }
+    }
+}
+
 /// A chunk to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChunkSpec<'a> {

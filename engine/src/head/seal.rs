@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
 use crate::kind::merge::clip;
-use crate::kind::{Columns, Kind, Scratch};
+use crate::kind::{Columns, Effort, Kind, Scratch};
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::{Moment, TickRange, Ticks};
 
@@ -193,14 +193,14 @@ fn write_series<K: Kind>(
 ) -> Result<()> {
     writer.series(series.0, series.1)?;
     for run in runs {
-        K::seal(run, scratch, &mut |chunk| {
+        K::seal(run, Effort::Quick, scratch, &mut |chunk| {
             writer.chunk(ChunkSpec {
                 range: chunk.range,
                 count: chunk.count,
                 encoding: chunk.encoding,
                 strips: chunk.strips,
                 tokens: chunk.tokens,
-                summary: &[],
+                summary: chunk.summary,
             })
         })?;
     }

@@ -96,6 +96,15 @@ pub struct Newest {
     pub(crate) value: u64,
 }
 
+/// How much work sealing may spend on the size of what it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A freeze: writers may be waiting for it.
+    Quick,
+    /// A compaction: what is written stays for long.
+    Best,
+}
+
 /// One chunk ready for a block: its strips and what a block's index says about it.
 pub struct SealedChunk<'a> {
     pub(crate) range: TickRange,
@@ -103,6 +112,8 @@ pub struct SealedChunk<'a> {
     pub(crate) encoding: u8,
     pub(crate) strips: &'a [&'a [u8]],
     pub(crate) tokens: &'a [u64],
+    /// What can be said of its entries without decoding them; empty where nothing is.
+    pub(crate) summary: &'a [u8],
 }
 
 /// Where a kind's encoder hands its chunks.
@@ -140,10 +151,6 @@ pub trait Columns: Clone + Send + Sync + Sized {
 pub trait Parts: Sized + Send + Sync + 'static {
     /// The kind's name, as in directory names and messages.
     const NAME: &'static str;
-    /// Strips of a chunk, and the zstd level of each.
-    const STRIP_LEVELS: &'static [Option<i32>];
-    /// Raw bytes after which neighbouring chunks' page is closed.
-    const PAGE_BYTES: usize;
 
     /// The kind's time.
     type Time: Moment;
@@ -190,8 +197,17 @@ pub trait Parts: Sized + Send + Sync + 'static {
         each: impl FnOnce(&Self::Entry<'_>) -> Result<()>,
     ) -> Result<()>;
 
+    /// Strips of a chunk, and the zstd level of each.
+    fn strip_levels(effort: Effort) -> &'static [Option<i32>];
+    /// Raw bytes after which neighbouring chunks' page is closed.
+    fn page_bytes(effort: Effort) -> usize;
     /// Cuts a run into chunks and hands each on.
-    fn seal(run: &Self::Run, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()>;
+    fn seal(
+        run: &Self::Run,
+        effort: Effort,
+        scratch: &mut Scratch,
+        sink: &mut ChunkSink<'_>,
+    ) -> Result<()>;
     /// Decodes a sealed chunk.
     fn open_chunk<B: std::ops::Deref<Target = [u8]>>(
         encoding: u8,

@@ -11,7 +11,7 @@ use crate::block::{BlockHeader, BlockReader, BlockSummary, BlockWriter, Paging, 
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
-use crate::kind::{Kind, Parts};
+use crate::kind::{Effort, Kind};
 use crate::manifest::{BlockEntry, Change};
 #[cfg(feature = "testing")]
 use crate::store::plant::Plant;
@@ -245,14 +245,7 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
             lsn_min: self.lsn.0,
             lsn_max: self.lsn.1,
         };
-        let mut compress = [None; 4];
-        compress[..K::STRIP_LEVELS.len()].copy_from_slice(K::STRIP_LEVELS);
-        let strips = K::STRIP_LEVELS.len() as u8;
-        let paging = Paging {
-            strips,
-            page_bytes: <K as Parts>::PAGE_BYTES,
-            compress,
-        };
+        let paging = Paging::new(K::strip_levels(Effort::Quick), K::page_bytes(Effort::Quick));
         let directory = self.core.blocks_directory();
         BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
     }

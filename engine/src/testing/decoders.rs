@@ -16,7 +16,7 @@ use crate::head::replay::{Proof, Recovery};
 use crate::index::filter::Filter;
 use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
-use crate::kind::{Columns, Kind, Parts, Scratch};
+use crate::kind::{Columns, Effort, Kind, Parts, Scratch};
 use crate::metadata;
 use crate::store::notes::Notes;
 use crate::testing::{ManualClock, SimDisk, Stage};
@@ -152,7 +152,7 @@ fn split_chunk<K: Parts>(data: &[u8]) -> Result<Split<'_>> {
     let mut cursor = Cursor::new(data);
     let (encoding, count) = (cursor.u8()?, cursor.u32()?);
     let mut strips = Vec::new();
-    for _ in 1..K::STRIP_LEVELS.len() {
+    for _ in 1..K::strip_levels(Effort::Quick).len() {
         strips.push(cursor.prefixed()?);
     }
     strips.push(cursor.rest());
@@ -167,7 +167,7 @@ fn open<K: Parts>(encoding: u8, count: u32, strips: &[&[u8]]) -> Result<K::Run> 
 }
 
 fn seal<K: Parts>(run: &K::Run, mut each: impl FnMut(u8, u32, &[&[u8]])) {
-    let sealed = K::seal(run, &mut Scratch::default(), &mut |chunk| {
+    let sealed = K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
         each(chunk.encoding, chunk.count, chunk.strips);
         Ok(())
     });

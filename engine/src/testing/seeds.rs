@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging, STRIPS_MAX, block_path};
+use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging, block_path};
 use crate::codec::bytes::{put_prefixed, put_varint_signed};
 use crate::codec::stream::FloatStream;
 use crate::codec::tokens::token_hash;
@@ -15,7 +15,7 @@ use crate::kind::lines::run::LineRun;
 use crate::kind::lines::{Line, Lines};
 use crate::kind::samples::run::SampleRun;
 use crate::kind::samples::{Sample, SampleValue, Samples};
-use crate::kind::{Kind, Parts, Scratch};
+use crate::kind::{Effort, Kind, Parts, Scratch};
 use crate::labels::set::{LabelSet, put_label};
 use crate::metadata::{self, MetricMetadata};
 use crate::testing::codec::{BucketCounts, Counts, Histogram, Span};
@@ -336,7 +336,7 @@ fn line_runs() -> Vec<LineRun> {
 fn chunks<K: Parts>(runs: &[K::Run]) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for run in runs {
-        let sealed = K::seal(run, &mut Scratch::default(), &mut |chunk| {
+        let sealed = K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
             let mut bytes = vec![chunk.encoding];
             bytes.extend_from_slice(&chunk.count.to_le_bytes());
             let (last, before) = chunk.strips.split_last().expect("a chunk has strips");
@@ -383,19 +383,13 @@ fn block<K: Kind>(kind: u8, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
         lsn_min: 1,
         lsn_max: 9,
     };
-    let mut compress = [None; STRIPS_MAX];
-    compress[..K::STRIP_LEVELS.len()].copy_from_slice(K::STRIP_LEVELS);
-    let paging = Paging {
-        strips: K::STRIP_LEVELS.len() as u8,
-        page_bytes: K::PAGE_BYTES,
-        compress,
-    };
+    let paging = Paging::new(K::strip_levels(Effort::Quick), K::page_bytes(Effort::Quick));
     let write = || {
         crate::io::Fs::create_dir_all(&disk, directory).expect("an empty disk has room");
         let mut writer = BlockWriter::create(&disk, directory, BLOCK_NUMBER, header, paging)?;
         for (run, labels) in series {
             writer.series(labels.as_labels().id(), labels.as_labels())?;
-            K::seal(run, &mut Scratch::default(), &mut |chunk| {
+            K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
                 let mut tokens = chunk.tokens.to_vec();
                 tokens.sort_unstable();
                 tokens.dedup();

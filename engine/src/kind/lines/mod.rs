@@ -10,7 +10,7 @@ use crate::codec::bytes::{Cursor, put_prefixed, put_varint_signed};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
-    Arrival, ChunkSink, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
+    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
 };
 use crate::labels::set::Labels;
 use crate::time::{Nanos, Ticks};
@@ -44,9 +44,6 @@ impl<'a> Line<'a> {
 
 impl Parts for Lines {
     const NAME: &'static str = "logs";
-    /// Times and lengths pack by themselves; metadata and text are compressed.
-    const STRIP_LEVELS: &'static [Option<i32>] = &[None, Some(1), None, Some(1)];
-    const PAGE_BYTES: usize = 256 << 10;
 
     type Time = Nanos;
     type Entry<'a> = Line<'a>;
@@ -142,7 +139,21 @@ impl Parts for Lines {
         })
     }
 
-    fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {
+    /// Times and lengths pack by themselves; metadata and text are compressed.
+    fn strip_levels(_effort: Effort) -> &'static [Option<i32>] {
+        &[None, Some(1), None, Some(1)]
+    }
+
+    fn page_bytes(_effort: Effort) -> usize {
+        256 << 10
+    }
+
+    fn seal(
+        run: &LineRun,
+        _effort: Effort,
+        scratch: &mut Scratch,
+        sink: &mut ChunkSink<'_>,
+    ) -> Result<()> {
         seal::seal(run, scratch, sink)
     }
 

@@ -38,6 +38,7 @@ pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_
             encoding: PLAIN,
             strips: &[times, metadata, lengths, text],
             tokens: &scratch.tokens,
+            summary: &[],
         })?;
         start = end;
     }

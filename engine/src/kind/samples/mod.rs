@@ -12,7 +12,7 @@ use crate::codec::histogram::{Counts, Histogram};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
-    Arrival, ChunkSink, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
+    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
 };
 use crate::time::{Millis, Ticks};
 use open::{OpenSamples, SampleView};
@@ -57,8 +57,6 @@ pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 impl Parts for Samples {
     const NAME: &'static str = "metrics";
-    const STRIP_LEVELS: &'static [Option<i32>] = &[None];
-    const PAGE_BYTES: usize = 32 << 10;
 
     type Time = Millis;
     type Entry<'a> = Sample<'a>;
@@ -152,7 +150,20 @@ impl Parts for Samples {
         record::read(cursor, state, each)
     }
 
-    fn seal(run: &SampleRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {
+    fn strip_levels(_effort: Effort) -> &'static [Option<i32>] {
+        &[None]
+    }
+
+    fn page_bytes(_effort: Effort) -> usize {
+        32 << 10
+    }
+
+    fn seal(
+        run: &SampleRun,
+        _effort: Effort,
+        scratch: &mut Scratch,
+        sink: &mut ChunkSink<'_>,
+    ) -> Result<()> {
         seal::seal(run, scratch, sink)
     }
 

@@ -48,6 +48,7 @@ pub(crate) fn seal(run: &SampleRun, scratch: &mut Scratch, sink: &mut ChunkSink<
             encoding,
             strips: &[out],
             tokens: &[],
+            summary: &[],
         })?;
         start = end;
     }
