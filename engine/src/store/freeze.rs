@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::block::{BlockHeader, BlockReader, BlockSummary, BlockWriter, Paging, block_path};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::head::seal::{BlockSink, seal};
 use crate::head::window::Window;
 use crate::kind::{Effort, Kind};
@@ -33,12 +33,12 @@ impl<K: Kind> Store<K> {
 
 impl<K: Kind> Core<K> {
     pub(crate) fn freeze(&self) -> Result<()> {
-        let mut orphans = self.freezing.lock();
+        let _one_at_a_time = self.freezing.lock();
         // Asked for under the lock: closing takes the log away and then waits for the lock.
         let wal = self.shared.wal()?;
         // A window that an earlier freeze could not write goes first: blocks keep the order of the
         // log.
-        self.seal_frozen(&mut orphans)?;
+        self.seal_frozen()?;
         let cut = self.head.cut(
             || wal.next_lsn(),
             |fresh| self.change_state(|state| state.with_window(fresh)),
@@ -53,27 +53,22 @@ impl<K: Kind> Core<K> {
         {
             self.head.settle_failure(&wal);
         }
-        self.seal_frozen(&mut orphans)?;
+        self.seal_frozen()?;
         self.commit_notes(self.head.idle_floor(|| wal.next_lsn()))
     }
 
     /// Writes all windows behind the cut, oldest first.
-    fn seal_frozen(&self, orphans: &mut Vec<u64>) -> Result<()> {
+    fn seal_frozen(&self) -> Result<()> {
         loop {
             let state = self.state();
             let [window, next, ..] = &state.windows[..] else {
                 return Ok(());
             };
-            self.seal_window(window, next.floor, orphans)?;
+            self.seal_window(window, next.floor)?;
         }
     }
 
-    fn seal_window(
-        &self,
-        window: &Arc<Window<K>>,
-        floor: u64,
-        orphans: &mut Vec<u64>,
-    ) -> Result<()> {
+    fn seal_window(&self, window: &Arc<Window<K>>, floor: u64) -> Result<()> {
         let mut files = BlockFiles {
             core: self,
             lsn: (window.floor, floor - 1),
@@ -86,7 +81,7 @@ impl<K: Kind> Core<K> {
                 wal_floor: Some(floor),
                 ..Change::default()
             };
-            self.commit(&change)?;
+            self.commit(&[], |_| Ok(change), |_| ())?;
         }
         let written = seal(window, self.head.index(), self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
@@ -113,32 +108,19 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = match self.commit(&change) {
-            Ok(version) => version,
-            Err(error) => {
-                // The commit may be durable all the same: its files must outlive it.
-                orphans.extend(begun);
-                return Err(error.context("naming the blocks of a freeze"));
-            }
+        let show = |version| {
+            self.head.release(window, || {
+                self.change_state(|state| state.with_blocks(version, opened, window));
+            });
         };
+        self.commit(&begun, |_| Ok(change), show)
+            .map_err(|error| error.context("naming the blocks of a freeze"))?;
         self.notes.lock().saved(&saving);
-        self.head.release(window, || {
-            self.change_state(|state| state.with_blocks(version, opened, window));
-        });
         *self.evictable.lock() = Eviction::Due(self.now());
-        self.remove_blocks(orphans);
-        orphans.clear();
         Ok(())
     }
 
-    /// Makes a change of the manifest durable, and with it all that the manifest said before.
-    pub(crate) fn commit(&self, change: &Change) -> Result<Arc<crate::manifest::Version>> {
-        let version = self.manifest()?.lock().commit(change)?;
-        self.is_settled.store(true, Ordering::Release);
-        Ok(version)
-    }
-
-    fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {
+    pub(crate) fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {
         let path = block_path(&self.blocks_directory(), entry.number);
         let cache = Arc::clone(&self.shared.cache);
         let fs = &*self.shared.fs;
@@ -147,21 +129,6 @@ impl<K: Kind> Core<K> {
             entry: entry.clone(),
             reader,
         })
-    }
-
-    /// Removes block files that nothing names. A file that does not go now is litter for the next
-    /// open.
-    fn remove_blocks(&self, numbers: &[u64]) {
-        for number in numbers {
-            let path = block_path(&self.blocks_directory(), *number);
-            let _ = self.shared.fs.remove_file(&path);
-        }
-    }
-
-    pub(crate) fn manifest(&self) -> Result<&parking_lot::Mutex<crate::manifest::Manifest>> {
-        self.manifest
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
     }
 
     /// Forgets the series that a freeze made idle, once they have been so for a while: most were
@@ -194,14 +161,6 @@ impl<K: Kind> State<K> {
             version: Arc::clone(&self.version),
             blocks: self.blocks.clone(),
             windows,
-        }
-    }
-
-    pub(crate) fn with_version(&self, version: Arc<crate::manifest::Version>) -> Self {
-        State {
-            version,
-            blocks: self.blocks.clone(),
-            windows: self.windows.clone(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`;
-//! `shared` holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`,
-//! then the head's (writer, index, window), then `state`, then the log's own. No lock is held over
-//! IO but `freezing`, which only freezes take, and `manifest`.
+//! Split by verb: `append`, `commit`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`,
+//! `notes`; `shared` holds what all stores of an engine have in common. Lock order: `freezing`,
+//! `manifest`, then the head's (writer, index, window), then `state`, then the log's own. No lock
+//! is held over IO but `freezing`, which only freezes take, and `manifest`.
 
 pub(crate) mod append;
+pub(crate) mod commit;
 pub(crate) mod cursor;
 pub(crate) mod freeze;
 pub(crate) mod names;
@@ -64,8 +65,10 @@ pub(crate) struct Core<K: Kind> {
     state: RwLock<Arc<State<K>>>,
     /// Absent in a read-only store.
     manifest: Option<Mutex<Manifest>>,
-    /// Held by the one freeze at a time; block files that a failed commit may have named.
-    freezing: Mutex<Vec<u64>>,
+    /// Held by the one freeze at a time.
+    freezing: Mutex<()>,
+    /// Block files that a failed commit may have named.
+    orphans: Mutex<Vec<u64>>,
     next_block: AtomicU64,
     limits: RwLock<Arc<Limits>>,
     notes: Mutex<Notes>,

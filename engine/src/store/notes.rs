@@ -142,7 +142,7 @@ impl<K: Kind> Core<K> {
     /// log.
     pub(crate) fn raise_floor(&self) -> Result<()> {
         let wal = self.shared.wal()?;
-        // As in a freeze: versions must reach readers in the order of their commits.
+        // No freeze cuts or releases a window while the floor is worked out.
         let _one_at_a_time = self.freezing.lock();
         match self.head.idle_floor(|| wal.next_lsn()) {
             Some(floor) => self.commit_floor(floor),
@@ -157,9 +157,9 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = self.commit(&change)?;
+        let show = |version| self.change_state(|state| state.with_version(version));
+        self.commit(&[], |_| Ok(change), show)?;
         self.notes.lock().saved(&saving);
-        self.change_state(|state| state.with_version(version));
         Ok(())
     }
 
@@ -200,9 +200,9 @@ impl<K: Kind> Core<K> {
             put_notes,
             ..Change::default()
         };
-        let version = self.commit(&change)?;
+        let show = |version| self.change_state(|state| state.with_version(version));
+        self.commit(&[], |_| Ok(change), show)?;
         self.notes.lock().saved(&saving);
-        self.change_state(|state| state.with_version(version));
         Ok(())
     }
 }

@@ -111,6 +111,7 @@ impl<K: Kind> Core<K> {
             })),
             manifest: manifest.map(Mutex::new),
             freezing: Mutex::default(),
+            orphans: Mutex::default(),
             next_block: AtomicU64::new(next_block),
             limits: RwLock::new(Arc::new(place.limits)),
             notes: Mutex::new(notes),
@@ -161,7 +162,8 @@ impl<K: Kind> Core<K> {
 impl<K: Kind> Core<K> {
     /// Makes the version that recovery found durable, where that failed on opening.
     fn settle_manifest(&self) -> Result<()> {
-        self.commit(&Change::default()).map(drop)
+        let show = |version| self.change_state(|state| state.with_version(version));
+        self.commit(&[], |_| Ok(Change::default()), show)
     }
 }
 

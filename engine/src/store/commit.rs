@@ -1,0 +1,79 @@
+//! Commit: the one place where the manifest changes, and where readers learn of it.
+//!
+//! Freezes, merges, deletes and expiry run at the same time. What each of them changes is worked
+//! out, made durable and shown under one lock, so versions reach readers in the order of their
+//! commits, and none builds on what another has taken away meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use crate::block::block_path;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kind::Kind;
+use crate::manifest::{Change, Manifest, Version};
+use crate::store::{Core, State};
+
+impl<K: Kind> Core<K> {
+    /// Makes a change of the manifest durable, and with it all that the manifest said before.
+    ///
+    /// `plan` sees the newest version; an error of its own changes nothing. `show` puts the new
+    /// version into the state. `begun` are the block files that the change may name: where the
+    /// commit fails they stay, since it may be durable all the same, until a later one has settled
+    /// the matter (I5).
+    pub(crate) fn commit(
+        &self,
+        begun: &[u64],
+        plan: impl FnOnce(&Version) -> Result<Change>,
+        show: impl FnOnce(Arc<Version>),
+    ) -> Result<()> {
+        let mut manifest = self.manifest()?.lock();
+        let change = match plan(&manifest.version()) {
+            Ok(change) => change,
+            Err(error) => {
+                self.remove_blocks(begun);
+                return Err(error);
+            }
+        };
+        match manifest.commit(&change) {
+            Ok(version) => {
+                self.is_settled.store(true, Ordering::Release);
+                show(version);
+            }
+            Err(error) => {
+                self.orphans.lock().extend_from_slice(begun);
+                return Err(error);
+            }
+        }
+        // What a failed commit left behind is named by nobody now.
+        let settled = std::mem::take(&mut *self.orphans.lock());
+        self.remove_blocks(&settled);
+        Ok(())
+    }
+
+    /// Removes block files that nothing names. A file that does not go now is litter for the next
+    /// open.
+    pub(crate) fn remove_blocks(&self, numbers: &[u64]) {
+        for number in numbers {
+            let path = block_path(&self.blocks_directory(), *number);
+            let _ = self.shared.fs.remove_file(&path);
+        }
+    }
+
+    fn manifest(&self) -> Result<&Mutex<Manifest>> {
+        self.manifest
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
+    }
+}
+
+impl<K: Kind> State<K> {
+    pub(crate) fn with_version(&self, version: Arc<Version>) -> Self {
+        State {
+            version,
+            blocks: self.blocks.clone(),
+            windows: self.windows.clone(),
+        }
+    }
+}
