@@ -7,6 +7,7 @@ mod backfill;
 mod bed;
 mod budgets;
 mod commit;
+mod compact;
 mod cursors;
 mod damage;
 mod doors;

@@ -54,6 +54,9 @@ pub struct Options {
     /// A head window whose first entry came longer ago than this is frozen even if small. Measured
     /// by the engine's clock, not by the entries' times.
     pub window_span_max: Duration,
+    /// How much of one core merging in the background may take, in percent; all of it while blocks
+    /// pile up. 0 merges only where [`Store::compact`](crate::Store::compact) is called.
+    pub compaction_percent: u8,
     /// Threads that encode and decode in the background (0: as many as there are cores, at most 4).
     pub threads: usize,
     /// The limits of a tenant that has none of its own.
@@ -69,6 +72,7 @@ impl Default for Options {
             series_max: 4_000_000,
             cache_bytes_max: 64 << 20,
             window_span_max: Duration::from_secs(2 * 60 * 60),
+            compaction_percent: 50,
             threads: 0,
             limits: Limits::default(),
         }
@@ -137,6 +141,11 @@ impl Options {
         at_least("wal_bytes_max", self.wal_bytes_max, 64 << 10)?;
         at_least("head_bytes_max", self.head_bytes_max, 64 << 10)?;
         at_least("series_max", self.series_max, 1)?;
+        at_most(
+            "compaction_percent",
+            u64::from(self.compaction_percent),
+            100,
+        )?;
         if self.threads > 1024 {
             return Err(Error::invalid(format!(
                 "threads is {}: at most 1024",

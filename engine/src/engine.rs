@@ -57,7 +57,7 @@ const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 pub struct Engine {
     shared: Arc<Shared>,
     tenants: Arc<Tenants>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn Lock>>>,
     damage: Vec<Error>,
 }
@@ -160,18 +160,15 @@ impl Engine {
             .for_each(|store| store.finish_replay());
         unproven.log_again(&wal, report.durable);
         shared.install_wal(Arc::new(wal));
-        let keeper = match components.keeper {
+        let threads = match components.keeper {
             #[cfg(feature = "testing")]
-            Keeper::Called => None,
-            Keeper::Thread => {
-                shared.keeping.lock().has_thread = true;
-                Some(start_keeper(&shared, root)?)
-            }
+            Keeper::Called => Vec::new(),
+            Keeper::Thread => start_threads(&shared, root)?,
         };
         Ok(Engine {
             shared,
             tenants: Arc::new(tenants),
-            keeper: Mutex::new(keeper),
+            threads: Mutex::new(threads),
             lock: Mutex::new(Some(lock)),
             damage,
         })
@@ -226,7 +223,7 @@ impl Engine {
         Ok(Some(Engine {
             shared: Arc::clone(shared),
             tenants: Arc::new(tenants),
-            keeper: Mutex::default(),
+            threads: Mutex::default(),
             lock: Mutex::default(),
             damage,
         }))
@@ -310,9 +307,10 @@ impl Engine {
             self.shared.work.notify_all();
             self.shared.relief.notify_all();
         }
-        if let Some(keeper) = self.keeper.lock().take() {
+        self.shared.stop();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
             // A panic there has been reported by its own thread.
-            let _ = keeper.join();
+            let _ = thread.join();
         }
         // A log that failed for want of space may be sound again by now.
         let _ = self.shared.revive_log();
@@ -320,9 +318,9 @@ impl Engine {
             Some(wal) => wal.close(),
             None => Ok(()),
         };
-        // A freeze that a caller began must not name its blocks once another process may write.
+        // A freeze or merge that a caller began must not name its blocks once another process may write.
         for store in self.shared.stores() {
-            store.await_freeze();
+            store.await_work();
         }
         self.shared.dismiss_stores();
         *self.lock.lock() = None;
@@ -542,10 +540,19 @@ fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     }
 }
 
-fn start_keeper(shared: &Arc<Shared>, root: &Path) -> Result<JoinHandle<()>> {
-    let kept = Arc::clone(shared);
-    std::thread::Builder::new()
-        .name("chronolith-keeper".into())
-        .spawn(move || kept.keep())
-        .map_err(|error| Error::io(error, "cannot start the housekeeping thread", root))
+/// The thread that keeps house, and the one that merges if that is wanted.
+fn start_threads(shared: &Arc<Shared>, root: &Path) -> Result<Vec<JoinHandle<()>>> {
+    let start = |name: &str, life: fn(&Shared)| {
+        let kept = Arc::clone(shared);
+        std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || life(&kept))
+            .map_err(|error| Error::io(error, "cannot start a thread for housekeeping", root))
+    };
+    shared.keeping.lock().has_thread = true;
+    let mut threads = vec![start("chronolith-keeper", Shared::keep)?];
+    if shared.options.compaction_percent > 0 {
+        threads.push(start("chronolith-merge", Shared::merge_in_background)?);
+    }
+    Ok(threads)
 }

@@ -57,6 +57,7 @@ mod wal;
 mod block;
 mod manifest;
 
+mod compact;
 mod head;
 mod store;
 

@@ -258,7 +258,7 @@ pub fn offer_line(
 }
 
 /// Runs `check` while the entries are in the head, in a block, in a block after reopening, beside
-/// the writer, and in a log that is read back.
+/// the writer, in a log that is read back, and in merged blocks.
 pub fn at_every_stage(folder: &Folder, write: impl Fn(&Engine), check: impl Fn(&str, &Engine)) {
     let engine = folder.open();
     write(&engine);
@@ -272,5 +272,20 @@ pub fn at_every_stage(folder: &Folder, write: impl Fn(&Engine), check: impl Fn(&
     check("block", &engine);
     check("read-only beside the block", &folder.open_read_only());
     engine.close().unwrap();
-    check("block reopened", &folder.open());
+    let engine = folder.open();
+    check("block reopened", &engine);
+    compact(&engine);
+    check("merged", &engine);
+    check(
+        "read-only beside the merged block",
+        &folder.open_read_only(),
+    );
+    engine.close().unwrap();
+    check("merged and reopened", &folder.open());
+}
+
+/// Merges everything sealed that the default tenant has.
+pub fn compact(engine: &Engine) {
+    engine.metrics().unwrap().compact().unwrap();
+    engine.logs().unwrap().compact().unwrap();
 }

@@ -21,8 +21,10 @@ pub(crate) mod fuzz;
 mod header;
 mod ids;
 mod page;
+pub(crate) mod partition;
 pub(crate) mod reader;
 mod verify;
+pub(crate) mod walk;
 pub(crate) mod writer;
 
 #[cfg(test)]
@@ -31,7 +33,7 @@ mod tests;
 pub(crate) use cache::PageCache;
 pub(crate) use header::BlockHeader;
 pub(crate) use reader::BlockReader;
-pub(crate) use writer::{BlockSummary, BlockWriter, ChunkSpec, Paging};
+pub(crate) use writer::{BlockSink, BlockSummary, BlockWriter, ChunkSpec, Paging};
 
 /// The most strips a chunk may have.
 pub(crate) const STRIPS_MAX: usize = 4;

@@ -434,7 +434,7 @@ impl BlockReader {
     }
 
     /// Names the file and the section's place in an error about it.
-    fn placed(&self, error: Error, section: Section) -> Error {
+    pub(super) fn placed(&self, error: Error, section: Section) -> Error {
         error
             .at_path(&self.path)
             .at_offset(self.footer.sections[section.index()].offset)

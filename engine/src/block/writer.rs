@@ -78,6 +78,14 @@ pub(crate) struct BlockSummary {
     pub(crate) range: TickRange,
 }
 
+/// Where blocks are written to: the caller names their files and learns what they hold.
+pub(crate) trait BlockSink<'f> {
+    /// Begins the block of a partition and retention class.
+    fn begin(&mut self, partition: TickRange, class: u8) -> Result<BlockWriter<'f>>;
+    /// Takes the finished block.
+    fn done(&mut self, partition: TickRange, class: u8, block: BlockSummary);
+}
+
 /// See the file comment.
 pub(crate) struct BlockWriter<'f> {
     fs: &'f dyn Fs,

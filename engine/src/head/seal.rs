@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use parking_lot::RwLock;
 
-use crate::block::{BlockSummary, BlockWriter, ChunkSpec};
+use crate::block::partition::partition_of;
+use crate::block::{BlockSink, BlockWriter, ChunkSpec};
 use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
@@ -16,42 +17,15 @@ use crate::time::{Moment, TickRange, Ticks};
 /// Series whose labels are copied under one hold of the index lock.
 const SERIES_PER_HOLD: usize = 1024;
 
+/// The retention class of every series.
+const DEFAULT_CLASS: u8 = 0;
+
 /// Blocks written at once; a window with entries in more partitions is gone through again.
 const BLOCKS_AT_ONCE: usize = 32;
 
-const HOUR: i64 = 60 * 60;
-const DAY: i64 = 24 * HOUR;
-
-/// Entries older than this lie in day partitions, or in those of eight days.
-const DAYS_BEHIND: i64 = 2 * DAY;
-const WEEKS_BEHIND: i64 = 32 * DAY;
-
-/// The UTC partition of a time: two hours if recent, a day or eight days further back, so that a
-/// backfill of months does not end in thousands of blocks.
-pub(crate) fn partition_of<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
-    let per_second = <K::Time as Moment>::PER_SECOND;
-    let age = now.0.saturating_sub(time.0) / per_second;
-    let seconds = match age {
-        ..DAYS_BEHIND => 2 * HOUR,
-        DAYS_BEHIND..WEEKS_BEHIND => DAY,
-        _ => 8 * DAY,
-    };
-    let length = seconds * per_second;
-    // Wider than a tick: at the ends of time a partition is cut off, not moved.
-    let start = i128::from(time.0.div_euclid(length)) * i128::from(length);
-    let end = start + i128::from(length) - 1;
-    TickRange {
-        start: Ticks(i64::try_from(start).unwrap_or(i64::MIN)),
-        end: Ticks(i64::try_from(end).unwrap_or(i64::MAX)),
-    }
-}
-
-/// Where the blocks of a window go.
-pub(crate) trait BlockSink<'f> {
-    /// Begins the block of a partition.
-    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter<'f>>;
-    /// Takes the finished block.
-    fn done(&mut self, partition: TickRange, block: BlockSummary);
+/// The partition that an entry goes to.
+fn home<K: Kind>(time: Ticks, now: Ticks) -> TickRange {
+    partition_of(time, now, <K::Time as Moment>::PER_SECOND)
 }
 
 /// The series of a window in label order, with copies of their labels that need no lock.
@@ -90,12 +64,12 @@ pub(crate) fn seal<'f, K: Kind>(
 /// The partitions that have entries, or might have where that saves a look at every entry.
 fn partitions<K: Kind>(window: &Window<K>, series: &[u32], now: Ticks) -> Result<Vec<TickRange>> {
     let whole = window.range();
-    let mut spanned = vec![partition_of::<K>(whole.start, now)];
+    let mut spanned = vec![home::<K>(whole.start, now)];
     while let Some(last) = spanned.last().filter(|last| last.end < whole.end) {
         if spanned.len() > BLOCKS_AT_ONCE {
             return partitions_of_entries(window, series, now);
         }
-        let next = partition_of::<K>(Ticks(last.end.0 + 1), now);
+        let next = home::<K>(Ticks(last.end.0 + 1), now);
         spanned.push(next);
     }
     Ok(without_overlaps(spanned))
@@ -114,7 +88,7 @@ fn partitions_of_entries<K: Kind>(
         for run in K::decode(view)? {
             let mut ticks = run.ticks();
             while let Some(first) = ticks.first() {
-                let partition = partition_of::<K>(Ticks(*first), now);
+                let partition = home::<K>(Ticks(*first), now);
                 found.insert(partition.start, partition);
                 ticks = &ticks[ticks.partition_point(|time| *time <= partition.end.0)..];
             }
@@ -172,14 +146,14 @@ fn seal_group<'f, K: Kind>(
             }
             let writer = match &mut writers[slot] {
                 Some(writer) => writer,
-                absent => absent.insert(sink.begin(*partition)?),
+                absent => absent.insert(sink.begin(*partition, DEFAULT_CLASS)?),
             };
             write_series::<K>(writer, series, &part, &mut scratch)?;
         }
     }
     for (writer, partition) in writers.into_iter().zip(group) {
         if let Some(writer) = writer {
-            sink.done(*partition, writer.finish()?);
+            sink.done(*partition, DEFAULT_CLASS, writer.finish()?);
         }
     }
     Ok(())

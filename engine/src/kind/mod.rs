@@ -143,6 +143,10 @@ pub trait Columns: Clone + Send + Sync + Sized {
     fn empty_like(&self) -> Self;
     /// Appends entry `index` of `from`, which `joins` this run.
     fn push_from(&mut self, from: &Self, index: usize);
+    /// Appends all entries of `from`, which `joins` this run and begins where it ends or later.
+    fn extend_from(&mut self, from: &Self);
+    /// About how many bytes the entries take.
+    fn weight_bytes(&self) -> usize;
     /// Keeps the entries from `start` up to `end`.
     fn slice(self, start: usize, end: usize) -> Self;
 }

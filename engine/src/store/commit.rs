@@ -30,7 +30,11 @@ impl<K: Kind> Core<K> {
     ) -> Result<()> {
         let mut manifest = self.manifest()?.lock();
         let change = match plan(&manifest.version()) {
-            Ok(change) => change,
+            // Numbers are given out by whoever writes files, also while others commit.
+            Ok(change) => Change {
+                next_block: Some(self.next_block.load(Ordering::Acquire)),
+                ..change
+            },
             Err(error) => {
                 self.remove_blocks(begun);
                 return Err(error);

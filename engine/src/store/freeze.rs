@@ -5,18 +5,17 @@
 //! failed commit may have named stays until a later commit has settled the matter.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use crate::block::{BlockHeader, BlockReader, BlockSummary, BlockWriter, Paging, block_path};
 use crate::error::Result;
-use crate::head::seal::{BlockSink, seal};
+use crate::head::seal::seal;
 use crate::head::window::Window;
 use crate::kind::{Effort, Kind};
-use crate::manifest::{BlockEntry, Change};
+use crate::manifest::Change;
+use crate::store::files::BlockFiles;
 #[cfg(feature = "testing")]
 use crate::store::plant::Plant;
 use crate::store::{Core, Eviction, LiveBlock, State, Store};
-use crate::time::{Moment, TickRange, Ticks};
+use crate::time::{Moment, Ticks};
 
 /// How long a series stays known after a freeze without a new entry: longer than most scrapes are
 /// apart.
@@ -69,12 +68,7 @@ impl<K: Kind> Core<K> {
     }
 
     fn seal_window(&self, window: &Arc<Window<K>>, floor: u64) -> Result<()> {
-        let mut files = BlockFiles {
-            core: self,
-            lsn: (window.floor, floor - 1),
-            done: Vec::new(),
-            begun: Vec::new(),
-        };
+        let mut files = BlockFiles::new(self, Effort::Quick, 0, (window.floor, floor - 1));
         #[cfg(feature = "testing")]
         if self.shared.is_planted(Plant::FloorTooSoon) {
             let change = Change {
@@ -89,22 +83,11 @@ impl<K: Kind> Core<K> {
             self.remove_blocks(&begun);
             return Err(error.context("freezing the head"));
         }
-        let opened = done
-            .iter()
-            .map(|entry| self.open_block(entry))
-            .collect::<Result<Vec<_>>>();
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                self.remove_blocks(&begun);
-                return Err(error.context("reading a block just written"));
-            }
-        };
+        let opened = self.open_written(&done, &begun)?;
         let (put_notes, saving) = self.unsaved_notes(floor);
         let change = Change {
             add_blocks: done,
             wal_floor: Some(floor),
-            next_block: Some(self.next_block.load(Ordering::Acquire)),
             put_notes,
             ..Change::default()
         };
@@ -113,22 +96,13 @@ impl<K: Kind> Core<K> {
                 self.change_state(|state| state.with_blocks(version, opened, window));
             });
         };
+        let written = change.add_blocks.iter().map(|entry| entry.bytes).sum();
         self.commit(&begun, |_| Ok(change), show)
             .map_err(|error| error.context("naming the blocks of a freeze"))?;
+        self.traffic.frozen(written);
         self.notes.lock().saved(&saving);
         *self.evictable.lock() = Eviction::Due(self.now());
         Ok(())
-    }
-
-    pub(crate) fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {
-        let path = block_path(&self.blocks_directory(), entry.number);
-        let cache = Arc::clone(&self.shared.cache);
-        let fs = &*self.shared.fs;
-        let reader = BlockReader::open(fs, &path, entry.number, cache)?;
-        Ok(LiveBlock {
-            entry: entry.clone(),
-            reader,
-        })
     }
 
     /// Forgets the series that a freeze made idle, once they have been so for a while: most were
@@ -180,47 +154,5 @@ impl<K: Kind> State<K> {
             blocks,
             windows,
         }
-    }
-}
-
-/// The block files of one freeze.
-struct BlockFiles<'a, K: Kind> {
-    core: &'a Core<K>,
-    lsn: (u64, u64),
-    begun: Vec<u64>,
-    done: Vec<BlockEntry>,
-}
-
-impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
-    fn begin(&mut self, partition: TickRange) -> Result<BlockWriter<'f>> {
-        let number = self.core.next_block.fetch_add(1, Ordering::AcqRel);
-        self.begun.push(number);
-        let header = BlockHeader {
-            kind: self.core.tag,
-            ticks_per_second: <K::Time as Moment>::PER_SECOND as u32,
-            level: 0,
-            class: 0,
-            partition,
-            lsn_min: self.lsn.0,
-            lsn_max: self.lsn.1,
-        };
-        let paging = Paging::new(K::strip_levels(Effort::Quick), K::page_bytes(Effort::Quick));
-        let directory = self.core.blocks_directory();
-        BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
-    }
-
-    fn done(&mut self, partition: TickRange, block: BlockSummary) {
-        self.done.push(BlockEntry {
-            number: block.number,
-            range: block.range,
-            partition,
-            lsn_min: self.lsn.0,
-            lsn_max: self.lsn.1,
-            level: 0,
-            class: 0,
-            bytes: block.bytes,
-            series: u64::from(block.series),
-            entries: block.entries,
-        });
     }
 }

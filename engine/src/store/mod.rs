@@ -6,8 +6,11 @@
 //! is held over IO but `freezing`, which only freezes take, and `manifest`.
 
 pub(crate) mod append;
+mod background;
 pub(crate) mod commit;
+pub(crate) mod compact;
 pub(crate) mod cursor;
+pub(crate) mod files;
 pub(crate) mod freeze;
 pub(crate) mod names;
 pub(crate) mod notes;
@@ -20,6 +23,7 @@ pub(crate) mod shared;
 pub(crate) mod snapshot;
 #[cfg(feature = "testing")]
 pub(crate) mod together;
+mod traffic;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,8 +39,10 @@ use crate::head::replay::Recovery;
 use crate::head::window::Window;
 use crate::kind::Kind;
 use crate::manifest::{BlockEntry, Manifest, Version};
+use crate::store::compact::Compacting;
 use crate::store::notes::Notes;
 use crate::store::shared::Shared;
+use crate::store::traffic::Traffic;
 use crate::time::Ticks;
 
 /// Entries of one kind of one tenant: append batches, take snapshots.
@@ -69,6 +75,9 @@ pub(crate) struct Core<K: Kind> {
     freezing: Mutex<()>,
     /// Block files that a failed commit may have named.
     orphans: Mutex<Vec<u64>>,
+    /// Held by the one merge at a time.
+    compacting: Mutex<Compacting>,
+    traffic: Traffic,
     next_block: AtomicU64,
     limits: RwLock<Arc<Limits>>,
     notes: Mutex<Notes>,
@@ -167,6 +176,9 @@ impl<K: Kind> Store<K> {
             blocks: state.blocks.len() as u64,
             block_bytes: state.version.blocks.iter().map(|block| block.bytes).sum(),
             block_entries: state.version.blocks.iter().map(|block| block.entries).sum(),
+            frozen_bytes: self.core.traffic.frozen_bytes(),
+            merged_bytes: self.core.traffic.merged_bytes(),
+            merges: self.core.traffic.merges(),
         }
     }
 }
@@ -186,4 +198,11 @@ pub struct StoreStats {
     pub block_bytes: u64,
     /// Their entries.
     pub block_entries: u64,
+    /// Bytes of blocks that freezes have written since the store was opened.
+    pub frozen_bytes: u64,
+    /// Bytes of blocks that merges have written since then: how often an entry is written is this
+    /// and `frozen_bytes` over `frozen_bytes`.
+    pub merged_bytes: u64,
+    /// Merges since then.
+    pub merges: u64,
 }

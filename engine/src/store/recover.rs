@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::block::{block_name, block_number};
+use crate::compact::plan::Zeal;
 use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
@@ -15,8 +16,10 @@ use crate::head::record::{ENTRIES, NOTES};
 use crate::head::replay::{Proof, Recovery};
 use crate::kind::Kind;
 use crate::manifest::{Change, Litter, Manifest, Version};
+use crate::store::compact::Pace;
 use crate::store::notes::Notes;
 use crate::store::shared::{AnyStore, Shared, Taken};
+use crate::store::traffic::Traffic;
 use crate::store::{Core, LiveBlock, State, Store};
 use crate::time::Ticks;
 use crate::wal::{Frame, Lsn, Wal};
@@ -112,6 +115,8 @@ impl<K: Kind> Core<K> {
             manifest: manifest.map(Mutex::new),
             freezing: Mutex::default(),
             orphans: Mutex::default(),
+            compacting: Mutex::default(),
+            traffic: Traffic::default(),
             next_block: AtomicU64::new(next_block),
             limits: RwLock::new(Arc::new(place.limits)),
             notes: Mutex::new(notes),
@@ -208,12 +213,24 @@ impl<K: Kind> AnyStore for Core<K> {
         Core::freeze(self)
     }
 
+    fn compact(&self, rest: &mut dyn FnMut(usize)) -> Result<bool> {
+        let zeal = Zeal::WhatPays;
+        self.compact_once(&mut Pace { zeal, rest })
+    }
+
+    fn fresh_blocks(&self) -> usize {
+        let state = self.state();
+        let is_fresh = |live: &&LiveBlock| live.entry.level == 0;
+        state.blocks.iter().filter(is_fresh).count()
+    }
+
     fn evict(&self) {
         self.evict_rested();
     }
 
-    fn await_freeze(&self) {
+    fn await_work(&self) {
         drop(self.freezing.lock());
+        drop(self.compacting.lock());
     }
 
     fn settle_failure(&self, wal: &Wal) {

@@ -27,6 +27,10 @@ pub(crate) struct Shared {
     /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log
     /// while it is locked.
     closed: AtomicBool,
+    /// Whether closing has begun: merges end early.
+    stopping: AtomicBool,
+    /// Why the last merge in the background failed, until one succeeds.
+    pub(crate) merge_error: Mutex<Option<Error>>,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
     /// What the keeper is to look after, and what it could not do.
@@ -74,10 +78,14 @@ pub(crate) trait AnyStore: Send + Sync {
     fn window_age_seconds(&self) -> i64;
     /// Moves everything in memory to blocks.
     fn freeze(&self) -> Result<()>;
+    /// Runs the next merge that pays, if there is one; `rest` learns of the bytes merged.
+    fn compact(&self, rest: &mut dyn FnMut(usize)) -> Result<bool>;
+    /// How many blocks come straight from the head.
+    fn fresh_blocks(&self) -> usize;
     /// Forgets idle series where nobody needs them any more.
     fn evict(&self);
-    /// Returns once no freeze is under way.
-    fn await_freeze(&self);
+    /// Returns once no freeze and no merge is under way.
+    fn await_work(&self);
     /// Takes back what the failed log had not acknowledged.
     fn settle_failure(&self, wal: &Wal);
     /// Whether recovery left out a record that was never proven, because it was not whole.
@@ -98,6 +106,8 @@ impl Shared {
             clock,
             stores: RwLock::default(),
             closed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            merge_error: Mutex::default(),
             has_dropped: AtomicBool::new(false),
             keeping: Mutex::default(),
             work: Condvar::new(),
@@ -133,6 +143,19 @@ impl Shared {
     /// Whether the engine was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Lets merges know that they are to end.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// An error once closing has begun.
+    pub(crate) fn check_running(&self) -> Result<()> {
+        match self.stopping.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(Error::new(ErrorKind::Closed, "the engine is closing")),
+        }
     }
 
     pub(crate) fn enlist(&self, store: Arc<dyn AnyStore>) {

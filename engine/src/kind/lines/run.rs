@@ -29,6 +29,23 @@ impl Texts {
         self.ends.push(end);
     }
 
+    /// Appends all texts of another column; the caller keeps a run below 4 GiB.
+    fn extend_from(&mut self, from: &Texts) {
+        let base = u32::try_from(self.bytes.len()).expect("a run of lines stays below 4 GiB");
+        self.bytes.extend_from_slice(&from.bytes);
+        let moved = from.ends.iter().map(|end| {
+            end.checked_add(base)
+                .expect("a run of lines stays below 4 GiB")
+        });
+        self.ends.extend(moved);
+    }
+
+    /// Appends empty texts until there are `count`.
+    fn resize(&mut self, count: usize) {
+        let end = self.ends.last().copied().unwrap_or(0);
+        self.ends.resize(count, end);
+    }
+
     pub(crate) fn truncate(&mut self, count: usize) {
         self.ends.truncate(count);
         self.bytes
@@ -185,6 +202,27 @@ impl Columns for LineRun {
             from.line(index),
             from.metadata_bytes(index),
         );
+    }
+
+    fn extend_from(&mut self, from: &Self) {
+        match (&mut self.metadata, &from.metadata) {
+            (None, None) => {}
+            (Some(column), Some(other)) => column.extend_from(other),
+            (Some(column), None) => column.resize(self.times.len() + from.times.len()),
+            (None, Some(other)) => {
+                let mut column = Texts::default();
+                column.resize(self.times.len());
+                column.extend_from(other);
+                self.metadata = Some(column);
+            }
+        }
+        self.times.extend_from_slice(&from.times);
+        self.texts.extend_from(&from.texts);
+    }
+
+    fn weight_bytes(&self) -> usize {
+        let bytes = |texts: &Texts| texts.bytes.len() + texts.ends.len() * 4;
+        self.times.len() * 8 + bytes(&self.texts) + self.metadata.as_ref().map_or(0, bytes)
     }
 
     fn slice(self, start: usize, end: usize) -> Self {

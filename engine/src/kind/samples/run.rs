@@ -25,6 +25,9 @@ pub enum SampleColumn {
     Histograms(Vec<Arc<Histogram>>),
 }
 
+/// What a histogram counts for where memory is bounded: one of some sixty buckets.
+const HISTOGRAM_WEIGHT_BYTES: usize = 1 << 10;
+
 impl SampleRun {
     /// How many samples there are.
     pub fn len(&self) -> usize {
@@ -169,6 +172,38 @@ impl Columns for SampleRun {
             }
             _ => unreachable!("a run holds one sort of value; the caller asked `joins`"),
         }
+    }
+
+    fn extend_from(&mut self, from: &Self) {
+        match (&mut self.starts, &from.starts) {
+            (None, None) => {}
+            (Some(starts), Some(other)) => starts.extend_from_slice(other),
+            (Some(starts), None) => starts.resize(starts.len() + from.times.len(), 0),
+            (None, Some(other)) => {
+                let mut starts = vec![0; self.times.len()];
+                starts.extend_from_slice(other);
+                self.starts = Some(starts);
+            }
+        }
+        self.times.extend_from_slice(&from.times);
+        match (&mut self.values, &from.values) {
+            (SampleColumn::Floats(values), SampleColumn::Floats(other)) => {
+                values.extend_from_slice(other);
+            }
+            (SampleColumn::Histograms(values), SampleColumn::Histograms(other)) => {
+                values.extend_from_slice(other);
+            }
+            _ => unreachable!("a run holds one sort of value; the caller asked `joins`"),
+        }
+    }
+
+    fn weight_bytes(&self) -> usize {
+        let value = match &self.values {
+            SampleColumn::Floats(_) => size_of::<f64>(),
+            SampleColumn::Histograms(_) => HISTOGRAM_WEIGHT_BYTES,
+        };
+        let starts = self.starts.as_ref().map_or(0, Vec::len);
+        self.times.len() * (value + 8) + starts * 8
     }
 
     fn slice(mut self, start: usize, end: usize) -> Self {

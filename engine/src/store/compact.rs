@@ -1,0 +1,182 @@
+//! Compact: runs the merges that the plan asks for, and puts their blocks in the place of the
+//! inputs.
+//!
+//! One merge at a time, beside freezes and readers. Its outputs are durable before the manifest
+//! names them and drops the inputs, in one commit; only then do the input files go (I5, I30). A
+//! merge that fails leaves everything as it was; inputs that cannot be read are left alone until
+//! the store is opened again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::block::BlockReader;
+use crate::compact::merge::{Guide, merge_blocks};
+use crate::compact::plan::{Job, Policy, Zeal, plan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kind::{Effort, Kind};
+use crate::manifest::{BlockEntry, Change, Version};
+use crate::store::files::BlockFiles;
+use crate::store::{Core, LiveBlock, State, Store};
+use crate::time::Moment;
+
+/// A partition is done with when its end is this much longer ago than a window may stay open.
+const SETTLE_SECONDS: i64 = 10 * 60;
+
+/// How a merge goes about its work.
+pub(crate) struct Pace<'a> {
+    pub(crate) zeal: Zeal,
+    /// Learns of so many bytes merged; may rest.
+    pub(crate) rest: &'a mut dyn FnMut(usize),
+}
+
+/// What the merges of a store have been told about.
+#[derive(Default)]
+pub(crate) struct Compacting {
+    /// Blocks that could not be read: nothing is merged across them.
+    barred: BTreeSet<u64>,
+}
+
+impl<K: Kind> Store<K> {
+    /// Merges sealed blocks until each partition of time has one for each retention class, in the
+    /// calling thread and without rests. Deleted entries are gone from the disk afterwards.
+    ///
+    /// Nobody has to call this: the engine merges in the background what pays.
+    pub fn compact(&self) -> Result<()> {
+        let mut pace = Pace {
+            zeal: Zeal::Everything,
+            rest: &mut |_| (),
+        };
+        while self.core.compact_once(&mut pace)? {}
+        Ok(())
+    }
+}
+
+impl<K: Kind> Core<K> {
+    /// Runs the next merge, if one is due; false where there is none.
+    pub(crate) fn compact_once(&self, pace: &mut Pace<'_>) -> Result<bool> {
+        let mut compacting = self.compacting.lock();
+        self.shared.check_running()?;
+        let state = self.state();
+        let Some(job) = self.next_job(&state, &compacting, pace.zeal) else {
+            return Ok(false);
+        };
+        let inputs = inputs(&state, &job);
+        match self.run(&job, &inputs, pace) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                // Nothing may be lost for a merge's sake: whoever reads gets what can be read, and
+                // is told of the rest.
+                compacting.barred.extend(&job.inputs);
+                self.report_damage(error.context("blocks cannot be merged"));
+                Ok(true)
+            }
+            Err(error) => Err(error.context("merging blocks")),
+        }
+    }
+
+    fn next_job(&self, state: &State<K>, compacting: &Compacting, zeal: Zeal) -> Option<Job> {
+        let opened: BTreeSet<u64> = state.blocks.iter().map(|live| live.entry.number).collect();
+        let mut barred = compacting.barred.clone();
+        let missing = state.version.blocks.iter().map(|entry| entry.number);
+        barred.extend(missing.filter(|number| !opened.contains(number)));
+        let span = self.shared.options.window_span_max.as_secs();
+        let policy = Policy {
+            zeal,
+            now: self.now(),
+            ticks_per_second: <K::Time as Moment>::PER_SECOND,
+            settle_seconds: i64::try_from(span)
+                .unwrap_or(i64::MAX)
+                .saturating_add(SETTLE_SECONDS),
+            barred: &barred,
+            dirty: &BTreeSet::new(),
+        };
+        plan(&state.version.blocks, &policy)
+    }
+
+    fn run(&self, job: &Job, inputs: &[LiveBlock], pace: &mut Pace<'_>) -> Result<()> {
+        let level = inputs.iter().map(|live| live.entry.level).max();
+        let mut files = BlockFiles::new(
+            self,
+            Effort::Best,
+            level.unwrap_or(0).saturating_add(1),
+            log_range(inputs),
+        );
+        let readers: Vec<&BlockReader> = inputs.iter().map(|live| &*live.reader).collect();
+        let mut guide = Guide::<K> {
+            class_of: &|_| 0,
+            screen: &mut |_, _, run| Ok(vec![run]),
+            pace: &mut |bytes| {
+                (pace.rest)(bytes);
+                self.shared.check_running()
+            },
+        };
+        let merged = merge_blocks(&readers, job.partition, &mut guide, &mut files);
+        let BlockFiles { begun, done, .. } = files;
+        if let Err(error) = merged {
+            self.remove_blocks(&begun);
+            return Err(error);
+        }
+        let opened = self.open_written(&done, &begun)?;
+        self.swap(job, done, opened, &begun)
+    }
+
+    /// Puts the outputs in the place of the inputs.
+    fn swap(
+        &self,
+        job: &Job,
+        done: Vec<BlockEntry>,
+        opened: Vec<LiveBlock>,
+        begun: &[u64],
+    ) -> Result<()> {
+        let written = done.iter().map(|entry| entry.bytes).sum();
+        let mut is_stale = false;
+        let plan = |version: &Version| {
+            let is_live = |number: &u64| version.blocks.iter().any(|entry| entry.number == *number);
+            is_stale = !job.inputs.iter().all(is_live);
+            match is_stale {
+                false => Ok(Change {
+                    add_blocks: done,
+                    remove_blocks: job.inputs.clone(),
+                    ..Change::default()
+                }),
+                true => Err(Error::invalid("an input of the merge is gone")),
+            }
+        };
+        let show = |version| {
+            self.change_state(|state| state.with_swapped(version, &job.inputs, opened));
+        };
+        match self.commit(begun, plan, show) {
+            // What expired meanwhile is not to come back: the merge was for nothing.
+            Err(_) if is_stale => return Ok(()),
+            outcome => outcome?,
+        }
+        self.traffic.merged(written);
+        self.remove_blocks(&job.inputs);
+        Ok(())
+    }
+}
+
+fn inputs<K: Kind>(state: &State<K>, job: &Job) -> Vec<LiveBlock> {
+    let is_input = |live: &&LiveBlock| job.inputs.contains(&live.entry.number);
+    state.blocks.iter().filter(is_input).cloned().collect()
+}
+
+fn log_range(inputs: &[LiveBlock]) -> (u64, u64) {
+    let first = inputs.iter().map(|live| live.entry.lsn_min).min();
+    let last = inputs.iter().map(|live| live.entry.lsn_max).max();
+    (first.unwrap_or(0), last.unwrap_or(0))
+}
+
+impl<K: Kind> State<K> {
+    fn with_swapped(&self, version: Arc<Version>, gone: &[u64], opened: Vec<LiveBlock>) -> Self {
+        let is_kept = |live: &&LiveBlock| !gone.contains(&live.entry.number);
+        let mut blocks: Vec<LiveBlock> = self.blocks.iter().filter(is_kept).cloned().collect();
+        blocks.extend(opened);
+        blocks.sort_by_key(|block| (block.entry.lsn_min, block.entry.number));
+        State {
+            version,
+            blocks,
+            windows: self.windows.clone(),
+        }
+    }
+}
