@@ -262,6 +262,7 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
             bytes: block.bytes,
             series: u64::from(block.series),
             entries: block.entries,
+            applied: 0,
         });
     }
 }
