@@ -318,7 +318,8 @@ impl Engine {
             Some(wal) => wal.close(),
             None => Ok(()),
         };
-        // A freeze or merge that a caller began must not name its blocks once another process may write.
+        // A freeze or merge that a caller began must not name its blocks once another process may
+        // write.
         for store in self.shared.stores() {
             store.await_work();
         }

@@ -10,7 +10,11 @@ use crate::time::{TickRange, Ticks};
 use super::version::{BlockEntry, Change, Tombstone};
 
 const MAGIC: [u8; 4] = *b"CMAN";
-const FORMAT_VERSION: u16 = 1;
+pub(crate) const FORMAT_VERSION: u16 = 2;
+
+/// The first format: without what deletes need.
+const FORMAT_VERSION_FIRST: u16 = 1;
+
 const HEADER_BYTES: usize = 32;
 const HEADER_CRC_AT: usize = 28;
 const CRC_BYTES: usize = 4;
@@ -21,7 +25,8 @@ const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// No file is longer than two copies of the longest record.
 pub(crate) const FILE_BYTES_MAX: usize = 2 * (HEADER_BYTES + PAYLOAD_BYTES_MAX + CRC_BYTES);
 
-/// The fewest bytes that a block, a tombstone, and a note with its key and value can take.
+/// The fewest bytes that a block, a tombstone, and a note with its key and value can take in any
+/// format version.
 const BLOCK_BYTES_MIN: usize = 12;
 const TOMBSTONE_BYTES_MIN: usize = 5;
 const NOTE_BYTES_MIN: usize = 2;
@@ -108,10 +113,13 @@ fn decode_copy(number: u64, bytes: &[u8]) -> Result<Record> {
     if fields.u32()? != crc32fast::hash(&header[..HEADER_CRC_AT]) {
         return Err(Error::corrupt("header crc mismatch"));
     }
-    if version != FORMAT_VERSION {
+    if !(FORMAT_VERSION_FIRST..=FORMAT_VERSION).contains(&version) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("manifest format {version} is unknown, this build reads {FORMAT_VERSION}"),
+            format!(
+                "manifest format {version} is unknown, this build reads \
+                 {FORMAT_VERSION_FIRST} to {FORMAT_VERSION}"
+            ),
         ));
     }
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -138,7 +146,7 @@ fn decode_copy(number: u64, bytes: &[u8]) -> Result<Record> {
             "the file says it is number {own_number}"
         )));
     }
-    let change = decode_change(payload)?;
+    let change = decode_change(version, payload)?;
     Ok(Record {
         number,
         form,
@@ -147,16 +155,11 @@ fn decode_copy(number: u64, bytes: &[u8]) -> Result<Record> {
 }
 
 pub(crate) fn encode_change(change: &Change) -> Vec<u8> {
-    let (next_block, wal_floor) = (change.next_block, change.wal_floor);
+    let resolved = "a record holds resolved numbers";
     let mut out = Vec::new();
-    put_varint(
-        &mut out,
-        next_block.expect("a record holds the resolved block number"),
-    );
-    put_varint(
-        &mut out,
-        wal_floor.expect("a record holds the resolved floor"),
-    );
+    put_varint(&mut out, change.next_block.expect(resolved));
+    put_varint(&mut out, change.next_tombstone.expect(resolved));
+    put_varint(&mut out, change.wal_floor.expect(resolved));
     put_numbers(&mut out, &change.remove_blocks);
     put_varint(&mut out, change.add_blocks.len() as u64);
     for block in &change.add_blocks {
@@ -165,10 +168,7 @@ pub(crate) fn encode_change(change: &Change) -> Vec<u8> {
     put_numbers(&mut out, &change.remove_tombstones);
     put_varint(&mut out, change.add_tombstones.len() as u64);
     for tombstone in &change.add_tombstones {
-        put_varint(&mut out, tombstone.id);
-        put_varint(&mut out, tombstone.lsn);
-        put_range(&mut out, tombstone.range);
-        put_prefixed(&mut out, &tombstone.matchers);
+        put_tombstone(&mut out, tombstone);
     }
     put_varint(&mut out, change.remove_notes.len() as u64);
     for key in &change.remove_notes {
@@ -182,15 +182,23 @@ pub(crate) fn encode_change(change: &Change) -> Vec<u8> {
     out
 }
 
-pub(crate) fn decode_change(payload: &[u8]) -> Result<Change> {
+/// Reads a payload of a format version that this build knows.
+pub(crate) fn decode_change(version: u16, payload: &[u8]) -> Result<Change> {
     let mut cursor = Cursor::new(payload);
     let cursor = &mut cursor;
+    let is_first = version == FORMAT_VERSION_FIRST;
     let next_block = Some(cursor.varint()?);
+    let next_tombstone = match is_first {
+        true => None,
+        false => Some(cursor.varint()?),
+    };
     let wal_floor = Some(cursor.varint()?);
     let remove_blocks = list(cursor, 1, Cursor::varint)?;
-    let add_blocks = list(cursor, BLOCK_BYTES_MIN, block)?;
+    let add_blocks = list(cursor, BLOCK_BYTES_MIN, |cursor| block(version, cursor))?;
     let remove_tombstones = list(cursor, 1, Cursor::varint)?;
-    let add_tombstones = list(cursor, TOMBSTONE_BYTES_MIN, tombstone)?;
+    let add_tombstones = list(cursor, TOMBSTONE_BYTES_MIN, |cursor| {
+        tombstone(version, cursor)
+    })?;
     let remove_notes = list(cursor, 1, |cursor| Ok(cursor.prefixed()?.to_vec()))?;
     let put_notes = list(cursor, NOTE_BYTES_MIN, |cursor| {
         Ok((cursor.prefixed()?.to_vec(), cursor.prefixed()?.to_vec()))
@@ -206,6 +214,7 @@ pub(crate) fn decode_change(payload: &[u8]) -> Result<Change> {
         remove_blocks,
         wal_floor,
         next_block,
+        next_tombstone,
         add_tombstones,
         remove_tombstones,
         put_notes,
@@ -255,9 +264,10 @@ fn put_block(out: &mut Vec<u8>, block: &BlockEntry) {
     put_varint(out, block.bytes);
     put_varint(out, block.series);
     put_varint(out, block.entries);
+    put_varint(out, block.applied);
 }
 
-fn block(cursor: &mut Cursor) -> Result<BlockEntry> {
+fn block(version: u16, cursor: &mut Cursor) -> Result<BlockEntry> {
     Ok(BlockEntry {
         number: cursor.varint()?,
         range: range(cursor)?,
@@ -269,14 +279,35 @@ fn block(cursor: &mut Cursor) -> Result<BlockEntry> {
         bytes: cursor.varint()?,
         series: cursor.varint()?,
         entries: cursor.varint()?,
+        applied: match version {
+            FORMAT_VERSION_FIRST => 0,
+            _ => cursor.varint()?,
+        },
     })
 }
 
-fn tombstone(cursor: &mut Cursor) -> Result<Tombstone> {
+fn put_tombstone(out: &mut Vec<u8>, tombstone: &Tombstone) {
+    put_varint(out, tombstone.id);
+    put_varint(out, tombstone.lsn);
+    put_range(out, tombstone.range);
+    put_prefixed(out, &tombstone.matchers);
+    put_varint_signed(out, tombstone.created.0);
+    put_prefixed(out, &tombstone.predicate);
+}
+
+fn tombstone(version: u16, cursor: &mut Cursor) -> Result<Tombstone> {
+    let (id, lsn, range) = (cursor.varint()?, cursor.varint()?, range(cursor)?);
+    let matchers = cursor.prefixed()?.to_vec();
+    let (created, predicate) = match version {
+        FORMAT_VERSION_FIRST => (Ticks(0), Vec::new()),
+        _ => (Ticks(cursor.varint_signed()?), cursor.prefixed()?.to_vec()),
+    };
     Ok(Tombstone {
-        id: cursor.varint()?,
-        lsn: cursor.varint()?,
-        range: range(cursor)?,
-        matchers: cursor.prefixed()?.to_vec(),
+        id,
+        lsn,
+        range,
+        created,
+        matchers,
+        predicate,
     })
 }

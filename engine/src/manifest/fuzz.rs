@@ -12,15 +12,22 @@ pub fn fuzz_manifest(bytes: &[u8]) {
     if let Ok(record) = file::decode(number, bytes) {
         survives(&record.change);
     }
-    if let Ok(change) = file::decode_change(bytes) {
-        survives(&change);
+    for version in [1, 2] {
+        if let Ok(change) = file::decode_change(version, bytes) {
+            survives(&change);
+        }
     }
 }
 
 /// What was decoded must encode to bytes that decode to the same, and so must the version that it
 /// makes.
 fn survives(change: &Change) {
-    round_trips(change);
+    // The first format leaves this open, as a change in memory may.
+    let resolved = change.next_tombstone.or(Some(u64::MAX));
+    round_trips(&Change {
+        next_tombstone: resolved,
+        ..change.clone()
+    });
     if let Ok(version) = Version::default().apply(change) {
         let again = version.as_change();
         round_trips(&again);
@@ -30,7 +37,7 @@ fn survives(change: &Change) {
 
 fn round_trips(change: &Change) {
     let bytes = file::encode_change(change);
-    let decoded = file::decode_change(&bytes).expect("own bytes decode");
+    let decoded = file::decode_change(file::FORMAT_VERSION, &bytes).expect("own bytes decode");
     assert_eq!(&decoded, change);
 }
 
@@ -72,12 +79,15 @@ pub(crate) fn example() -> Record {
         bytes: 300,
         series: 2,
         entries: 16,
+        applied: 2,
     };
     let tombstone = Tombstone {
         id: 7,
         lsn: 45,
         range: TickRange::new(Ticks(-1), Ticks(500)),
+        created: Ticks(2_000),
         matchers: b"m".to_vec(),
+        predicate: b"p".to_vec(),
     };
     Record {
         number: 8,
@@ -87,6 +97,7 @@ pub(crate) fn example() -> Record {
             remove_blocks: vec![3, 4],
             wal_floor: Some(48),
             next_block: Some(6),
+            next_tombstone: Some(8),
             add_tombstones: vec![tombstone],
             remove_tombstones: vec![2],
             put_notes: vec![(b"k".to_vec(), b"v1".to_vec())],

@@ -209,6 +209,7 @@ impl Manifest {
                 },
                 change: Change {
                     next_block: Some(version.next_block),
+                    next_tombstone: Some(version.next_tombstone),
                     wal_floor: Some(version.wal_floor),
                     ..change.clone()
                 },

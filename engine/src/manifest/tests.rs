@@ -26,6 +26,7 @@ pub(crate) fn block(number: u64) -> BlockEntry {
         bytes: 1_000 + number,
         series: 3,
         entries: 30,
+        applied: 0,
     }
 }
 
@@ -34,7 +35,9 @@ pub(crate) fn tombstone(id: u64) -> Tombstone {
         id,
         lsn: id,
         range: TickRange::ALL,
+        created: Ticks(id as i64),
         matchers: vec![id as u8; 3],
+        predicate: vec![id as u8; (id % 3) as usize],
     }
 }
 
@@ -78,7 +81,7 @@ fn random_change(dice: &mut Dice, version: &Version) -> Change {
         }
     }
     if dice.coin() {
-        let id = version.tombstones.last().map_or(1, |last| last.id + 1);
+        let id = version.next_tombstone.max(1);
         change.add_tombstones.push(tombstone(id));
         change.wal_floor = Some(version.wal_floor + dice.below(100));
     }

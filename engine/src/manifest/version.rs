@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::error::{Error, Result};
-use crate::time::TickRange;
+use crate::time::{TickRange, Ticks};
 
 /// A live block as the planner and the reader of the store need to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,16 +28,24 @@ pub(crate) struct BlockEntry {
     pub(crate) bytes: u64,
     pub(crate) series: u64,
     pub(crate) entries: u64,
+    /// Every tombstone that existed when the block was written and whose id is not above this one
+    /// had been applied to it; 0 for none.
+    pub(crate) applied: u64,
 }
 
 /// Hides entries that were acknowledged before it: those with a lower LSN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tombstone {
+    /// From 1 on, rising; never used for another tombstone.
     pub(crate) id: u64,
     pub(crate) lsn: u64,
     pub(crate) range: TickRange,
+    /// When it was made, for those who list it.
+    pub(crate) created: Ticks,
     /// Encoded matchers; opaque here.
     pub(crate) matchers: Vec<u8>,
+    /// Which lines of the series it hides, encoded; opaque here, and empty for all.
+    pub(crate) predicate: Vec<u8>,
 }
 
 /// One state of the store's list of what exists.
@@ -47,6 +55,8 @@ pub(crate) struct Version {
     pub(crate) sequence: u64,
     /// The lowest number that no block has had.
     pub(crate) next_block: u64,
+    /// The lowest id that no tombstone has had; before the first one 0, though ids begin at 1.
+    pub(crate) next_tombstone: u64,
     /// The lowest LSN that is not yet in a live block.
     pub(crate) wal_floor: u64,
     /// In the order of (`lsn_min`, `number`).
@@ -66,6 +76,8 @@ pub(crate) struct Change {
     pub(crate) wal_floor: Option<u64>,
     /// The new lowest unused number; `None` raises it above the added blocks where that is needed.
     pub(crate) next_block: Option<u64>,
+    /// The same of tombstones.
+    pub(crate) next_tombstone: Option<u64>,
     pub(crate) add_tombstones: Vec<Tombstone>,
     pub(crate) remove_tombstones: Vec<u64>,
     /// A key that exists gets the new value.
@@ -78,16 +90,17 @@ impl Version {
     /// The version that `change` makes of this one, with the same `sequence`, or why it makes none.
     pub(crate) fn apply(&self, change: &Change) -> Result<Version> {
         let blocks = self.changed_blocks(change)?;
+        let tombstones = self.changed_tombstones(change)?;
         let highest = change.add_blocks.iter().map(|block| block.number).max();
-        let next_block = match (change.next_block, highest) {
-            (Some(next), _) => next,
-            (None, Some(highest)) => self.next_block.max(highest.saturating_add(1)),
-            (None, None) => self.next_block,
-        };
-        if next_block < self.next_block || highest.is_some_and(|highest| highest >= next_block) {
-            return Err(Error::invalid(format!(
-                "next block number {next_block} was used before or is not above the added blocks"
-            )));
+        let next_block = raised("block number", self.next_block, change.next_block, highest)?;
+        let highest = change.add_tombstones.iter().map(|added| added.id).max();
+        let next = change.next_tombstone;
+        let next_tombstone = raised("tombstone id", self.next_tombstone, next, highest)?;
+        let applied = change.add_blocks.iter().map(|block| block.applied).max();
+        if applied.is_some_and(|applied| applied > 0 && applied >= next_tombstone) {
+            return Err(Error::invalid(
+                "a tombstone was applied to a block before there was one of this id",
+            ));
         }
         let wal_floor = change.wal_floor.unwrap_or(self.wal_floor);
         if wal_floor < self.wal_floor {
@@ -104,9 +117,10 @@ impl Version {
         Ok(Version {
             sequence: self.sequence,
             next_block,
+            next_tombstone,
             wal_floor,
             blocks,
-            tombstones: self.changed_tombstones(change)?,
+            tombstones,
             notes,
         })
     }
@@ -117,6 +131,7 @@ impl Version {
             add_blocks: self.blocks.clone(),
             wal_floor: Some(self.wal_floor),
             next_block: Some(self.next_block),
+            next_tombstone: Some(self.next_tombstone),
             add_tombstones: self.tombstones.clone(),
             put_notes: self.notes.clone().into_iter().collect(),
             ..Change::default()
@@ -176,6 +191,11 @@ impl Version {
         }
         for tombstone in &change.add_tombstones {
             let id = tombstone.id;
+            if id == 0 || id < self.next_tombstone {
+                return Err(Error::invalid(format!(
+                    "tombstone id {id} was used before, or is 0"
+                )));
+            }
             if tombstone.range.start > tombstone.range.end {
                 return Err(Error::invalid(format!(
                     "tombstone {id} ends before it starts"
@@ -189,6 +209,19 @@ impl Version {
         }
         Ok(tombstones.into_values().collect())
     }
+}
+
+/// The number that follows all that were given out: what a change says, or one above the highest
+/// that it adds.
+fn raised(what: &str, before: u64, given: Option<u64>, highest: Option<u64>) -> Result<u64> {
+    let above = highest.map_or(0, |highest| highest.saturating_add(1));
+    let next = given.unwrap_or(before.max(above));
+    if next < before || highest.is_some_and(|highest| highest >= next) {
+        return Err(Error::invalid(format!(
+            "next {what} {next} was used before or is not above the added ones"
+        )));
+    }
+    Ok(next)
 }
 
 impl BlockEntry {
@@ -295,10 +328,46 @@ mod tests {
                 add_tombstones: vec![tombstone(1), tombstone(1)],
                 ..none()
             },
+            Change {
+                add_tombstones: vec![tombstone(0)],
+                ..none()
+            },
+            Change {
+                add_tombstones: vec![tombstone(3)],
+                next_tombstone: Some(3),
+                ..none()
+            },
+            Change {
+                add_blocks: vec![BlockEntry {
+                    applied: 1,
+                    ..block(3)
+                }],
+                ..none()
+            },
         ];
         for change in refused {
             assert!(version.apply(&change).is_err(), "{change:?} was taken");
         }
+    }
+
+    #[test]
+    fn the_id_of_a_removed_tombstone_is_never_used_again() {
+        let adding = |id| Change {
+            add_tombstones: vec![tombstone(id)],
+            ..Change::default()
+        };
+        let removing = Change {
+            remove_tombstones: vec![2],
+            ..Change::default()
+        };
+        let version = Version::default().apply(&adding(2)).unwrap();
+        let version = version.apply(&removing).unwrap();
+        assert_eq!((version.tombstones.len(), version.next_tombstone), (0, 3));
+        assert!(version.apply(&adding(1)).is_err());
+        assert!(version.apply(&adding(2)).is_err());
+        assert_eq!(version.apply(&adding(3)).unwrap().next_tombstone, 4);
+        let change = version.as_change();
+        assert_eq!(Version::default().apply(&change).unwrap(), version);
     }
 
     #[test]

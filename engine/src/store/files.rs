@@ -19,6 +19,8 @@ pub(crate) struct BlockFiles<'a, K: Kind> {
     effort: Effort,
     level: u8,
     lsn: (u64, u64),
+    /// The newest tombstone that was applied to the entries.
+    applied: u64,
     /// Every file that may be there, finished or not.
     pub(crate) begun: Vec<u64>,
     pub(crate) done: Vec<BlockEntry>,
@@ -32,6 +34,7 @@ impl<'a, K: Kind> BlockFiles<'a, K> {
             effort,
             level,
             lsn,
+            applied: 0,
             begun: Vec::new(),
             done: Vec::new(),
         }
@@ -68,6 +71,7 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
             bytes: block.bytes,
             series: u64::from(block.series),
             entries: block.entries,
+            applied: self.applied,
         });
     }
 }

@@ -25,6 +25,7 @@ fn fresh(number: u64, hour: i64, first: u64) -> BlockEntry {
         bytes: 100,
         series: 1,
         entries: 1,
+        applied: 0,
     }
 }
 

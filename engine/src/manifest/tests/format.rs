@@ -6,8 +6,10 @@ use crate::manifest::file::{decode, encode};
 use crate::manifest::fuzz::{example, fuzz_manifest, seeds_manifest};
 
 const PAGE: &str = include_str!("../../../../docs/format/manifest.md");
-const GOLDEN_DELTA: &[u8] = include_bytes!("golden/delta_v1.man");
-const GOLDEN_CHECKPOINT: &[u8] = include_bytes!("golden/checkpoint_v1.man");
+const DELTA_1: &[u8] = include_bytes!("golden/delta_v1.man");
+const CHECKPOINT_1: &[u8] = include_bytes!("golden/checkpoint_v1.man");
+const DELTA_2: &[u8] = include_bytes!("golden/delta_v2.man");
+const CHECKPOINT_2: &[u8] = include_bytes!("golden/checkpoint_v2.man");
 
 /// The bytes that the page spells out: hex in front of a bar, in fenced lines.
 fn bytes_of_page() -> Vec<u8> {
@@ -30,13 +32,52 @@ fn the_page_shows_the_bytes_that_are_written() {
     assert_eq!(bytes_of_page(), first, "written: {first:02x?}");
 }
 
+/// What the example is without that which format 1 did not have.
+fn example_of_format_1() -> Record {
+    let mut record = example();
+    record.change.next_tombstone = None;
+    record.change.add_blocks[0].applied = 0;
+    record.change.add_tombstones[0].created = Ticks(0);
+    record.change.add_tombstones[0].predicate.clear();
+    record
+}
+
 #[test]
 fn files_of_format_1_are_read_for_ever() {
-    assert_eq!(decode(8, GOLDEN_DELTA).unwrap(), example());
-    let checkpoint = decode(9, GOLDEN_CHECKPOINT).unwrap();
+    let expected = example_of_format_1();
+    assert_eq!(decode(8, DELTA_1).unwrap(), expected);
+    let checkpoint = decode(9, CHECKPOINT_1).unwrap();
+    assert_eq!(checkpoint.form, Form::Checkpoint);
+    assert_eq!(checkpoint.change.add_blocks, expected.change.add_blocks);
+}
+
+#[test]
+fn files_of_format_2_are_written_and_read() {
+    assert_eq!(decode(8, DELTA_2).unwrap(), example());
+    let checkpoint = decode(9, CHECKPOINT_2).unwrap();
     assert_eq!(checkpoint.form, Form::Checkpoint);
     assert_eq!(checkpoint.change.add_blocks, example().change.add_blocks);
-    assert_eq!(seeds_manifest()[..2], [GOLDEN_DELTA, GOLDEN_CHECKPOINT]);
+    assert_eq!(seeds_manifest()[..2], [DELTA_2, CHECKPOINT_2]);
+}
+
+#[test]
+fn a_folder_of_format_1_opens_and_goes_on_in_format_2() {
+    let disk = SimDisk::new(1);
+    disk.plant(&file_path(Path::new(DIR), 9), CHECKPOINT_1);
+    let (mut manifest, opened) = open(&disk).unwrap();
+    assert!(opened.damage.is_empty(), "{:?}", opened.damage);
+    let expected = example_of_format_1().change;
+    assert_eq!(opened.version.blocks, expected.add_blocks);
+    assert_eq!(opened.version.tombstones, expected.add_tombstones);
+    // The id that the old file's tombstone has is never given to another one.
+    assert_eq!(opened.version.next_tombstone, 8);
+    let change = Change {
+        remove_tombstones: vec![7],
+        ..Change::default()
+    };
+    manifest.commit(&change).unwrap();
+    let version = reopened(&disk.crash_to_synced()).version;
+    assert_eq!((version.tombstones.len(), version.next_tombstone), (0, 8));
 }
 
 #[test]
@@ -70,7 +111,7 @@ fn a_single_copy_with_any_flipped_bit_or_cut_is_refused() {
 #[test]
 fn a_later_format_is_unsupported_and_never_taken_for_a_torn_file() {
     let mut bytes = encode(&example()).unwrap();
-    bytes[4] = 2;
+    bytes[4] = 3;
     let crc = crc32fast::hash(&bytes[..28]).to_le_bytes();
     bytes[28..32].copy_from_slice(&crc);
     let copy = bytes[..bytes.len() / 2].to_vec();
