@@ -6,5 +6,6 @@
 pub mod exposition;
 pub mod fleet;
 pub mod loads;
+pub mod logmix;
 pub mod process;
 pub mod shipping;
