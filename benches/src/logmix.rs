@@ -62,10 +62,15 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Stream `number` of the mix of this seed.
+    /// Stream `number` of the mix of this seed, from [`START_NS`] on.
     pub fn new(seed: u64, number: usize) -> Self {
+        Stream::starting(seed, number, START_NS)
+    }
+
+    /// The same stream at another time: only the times in its lines differ.
+    pub fn starting(seed: u64, number: usize, start_ns: i64) -> Self {
         let format = FORMATS[number % FORMATS.len()];
-        let scene = Scene::new(seed, number, START_NS);
+        let scene = Scene::new(seed, number, start_ns);
         let mut labels = Vec::new();
         put_label(&mut labels, "app", scene.service);
         put_label(&mut labels, "cluster", "prod-eu-west-1-1");
@@ -154,13 +159,17 @@ pub struct LogMix {
 }
 
 impl LogMix {
-    /// Streams `0..streams` of this seed.
+    /// Streams `0..streams` of this seed, from [`START_NS`] on.
     pub fn new(seed: u64, streams: usize) -> Self {
+        LogMix::starting(seed, streams, START_NS)
+    }
+
+    /// The same streams at another time.
+    pub fn starting(seed: u64, streams: usize, start_ns: i64) -> Self {
+        let stream = |number| Stream::starting(seed, number, start_ns);
         LogMix {
-            streams: (0..streams)
-                .map(|number| Stream::new(seed, number))
-                .collect(),
-            time_ns: START_NS,
+            streams: (0..streams).map(stream).collect(),
+            time_ns: start_ns,
         }
     }
 

@@ -127,7 +127,7 @@ fn put_message(out: &mut String, template: u64, request: &Request, random: &mut 
         5 => out.push_str("jobs.Scheduler          : Starting job expire-carts"),
         6 => {
             out.push_str("auth.TokenFilter        : Token ");
-            put_hex(out, random.next(), 16);
+            put_hex(out, random.bits(), 16);
             out.push_str(" accepted for user ");
             put_number(out, request.client);
         }

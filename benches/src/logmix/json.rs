@@ -68,7 +68,7 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
     out.push_str(",\"trace_id\":\"");
     request.put_trace(out);
     out.push_str("\",\"span_id\":\"");
-    put_hex(out, random.next(), 16);
+    put_hex(out, random.bits(), 16);
     out.push_str("\"}");
 }
 

@@ -21,7 +21,7 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
             out.push_str(" attempt=");
             put_number(out, 1 + random.rank(4));
             out.push_str(" span_id=");
-            put_hex(out, random.next(), 16);
+            put_hex(out, random.bits(), 16);
         }
         4 => {
             out.push_str(" level=info caller=orders.go:301 msg=\"order placed\" order_id=");

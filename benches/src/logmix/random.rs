@@ -16,7 +16,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state, 0)
     }
@@ -24,7 +24,7 @@ impl Random {
     /// A number below `bound`, all alike.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The upper half of a product: without the bias that matters and without a division.
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A number in `least..=most`, all alike.

@@ -49,9 +49,9 @@ impl Scene {
         let mut random = Random::new(seed, number as u64);
         let service = SERVICES[number % SERVICES.len()];
         let mut host = format!("{service}-");
-        put_hex(&mut host, random.next(), 9);
+        put_hex(&mut host, random.bits(), 9);
         host.push('-');
-        put_hex(&mut host, random.next(), 5);
+        put_hex(&mut host, random.bits(), 5);
         let process = random.between(300, 60_000);
         let open = std::array::from_fn(|_| Request::new(&mut random));
         Scene {
@@ -83,7 +83,7 @@ impl Scene {
 impl Request {
     fn new(random: &mut Random) -> Self {
         Request {
-            trace: [random.next(), random.next()],
+            trace: [random.bits(), random.bits()],
             client: random.rank(CLIENTS),
             subject: random.between(100_000, 9_999_999),
             path: random.rank(PATHS.len() as u64) as usize,

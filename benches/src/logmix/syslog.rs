@@ -28,7 +28,7 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
             put_pod(out, random);
             out.push_str("\" containerID=\"containerd://");
             for _ in 0..4 {
-                put_hex(out, random.next(), 16);
+                put_hex(out, random.bits(), 16);
             }
             out.push('"');
         }
@@ -60,7 +60,7 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
             civil.put_iso(out, 9);
             out.push_str("\" level=info msg=\"shim disconnected\" id=");
             for _ in 0..4 {
-                put_hex(out, random.next(), 16);
+                put_hex(out, random.bits(), 16);
             }
             out.push_str(" namespace=k8s.io");
         }
@@ -70,7 +70,7 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
             out.push('.');
             put_number(out, random.below(256));
             out.push_str(" on eth0 to 10.20.0.1 port 67 (xid=0x");
-            put_hex(out, random.next(), 8);
+            put_hex(out, random.bits(), 8);
             out.push(')');
         }
         _ => {

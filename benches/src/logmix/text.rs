@@ -42,7 +42,7 @@ pub fn put_hex(out: &mut String, number: u64, digits: u32) {
 
 /// A random UUID of version 4.
 pub fn put_uuid(out: &mut String, random: &mut Random) {
-    let (one, two) = (random.next(), random.next());
+    let (one, two) = (random.bits(), random.bits());
     put_hex(out, one >> 32, 8);
     out.push('-');
     put_hex(out, one >> 16, 4);
