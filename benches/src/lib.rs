@@ -5,6 +5,9 @@
 
 pub mod exposition;
 pub mod fleet;
+pub mod hosts;
 pub mod loads;
+pub mod logmix;
+pub mod meter;
 pub mod process;
 pub mod shipping;

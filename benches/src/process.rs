@@ -3,6 +3,10 @@
 //! On systems without `/proc` the figures are absent and the benchmarks say so.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Ticks of `/proc/self/stat` in a second, the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// A directory for one run, removed when this is dropped.
 pub struct RunDirectory {
@@ -34,6 +38,38 @@ impl Drop for RunDirectory {
 pub fn thread_cpu_ns() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     text.split_whitespace().next()?.parse().ok()
+}
+
+/// A midnight in UTC that lies at least this many days back, so that data of so many days from it
+/// on is recent and not in the future, and each day of it is one partition.
+pub fn midnight_before_ms(days: u64) -> i64 {
+    const DAY: u64 = 24 * 60 * 60;
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let today = since.map_or(0, |since| since.as_secs()) / DAY;
+    (today.saturating_sub(days) * DAY * 1_000) as i64
+}
+
+/// User and system time of this process: all threads, ended ones too.
+pub fn process_cpu() -> Option<Duration> {
+    cpu_of("self")
+}
+
+/// User and system time of a process by its number.
+pub fn cpu_of(process: &str) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is a name in brackets, which may hold anything.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(Duration::from_millis(
+        (user + system) * 1_000 / TICKS_PER_SECOND,
+    ))
+}
+
+/// Bytes that this process has given to the system to write, into whatever file.
+pub fn io_written_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/io").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("wchar: "))?;
+    line.trim().parse().ok()
 }
 
 /// A field of `/proc/self/status` that is given in kilobytes, in bytes: `VmHWM`, `VmRSS`.

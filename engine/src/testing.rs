@@ -9,6 +9,7 @@ use crate::labels::set::{LabelSet, Labels};
 
 pub mod codec;
 mod decoders;
+mod lookup;
 mod seeds;
 mod stage;
 
@@ -16,6 +17,7 @@ pub use crate::store::plant::Plant;
 pub use decoders::{
     fuzz_filter, fuzz_lines_chunk, fuzz_metadata, fuzz_notes, fuzz_record, fuzz_samples_chunk,
 };
+pub use lookup::{count_in_blocks, count_in_head};
 pub use seeds::{
     seeds_block, seeds_filter, seeds_float_chunk, seeds_histogram, seeds_histogram_chunk,
     seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes, seeds_re2,

