@@ -166,7 +166,7 @@ pub fn run(load: &Load) -> Outcome {
 /// Brings a store to rest: all entries in blocks, and no work left over.
 pub fn settle<K: Kind>(store: &Store<K>) -> Result<(), Error> {
     store.freeze()?;
-    // Compaction until idle is called here.
+    store.compact()?;
     Ok(())
 }
 
