@@ -16,6 +16,7 @@ mod histograms;
 mod late;
 mod limits;
 mod lines;
+mod many_blocks;
 mod selects;
 mod snapshots;
 mod tenants;

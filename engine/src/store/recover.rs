@@ -90,7 +90,7 @@ impl<K: Kind> Core<K> {
                 .join("blocks")
                 .join(block_name(entry.number));
             let cache = Arc::clone(&shared.cache);
-            let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache);
+            let opened = BlockReader::open(&shared.files, &path, entry.number, cache);
             match opened {
                 Ok(reader) => blocks.push(LiveBlock {
                     entry: entry.clone(),

@@ -11,6 +11,7 @@ use crate::config::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::budget::Budget;
 use crate::io::Fs;
+use crate::io::pool::FilePool;
 use crate::time::Clock;
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) budget: Arc<Budget>,
     pub(crate) cache: Arc<PageCache>,
+    /// The block files that are open.
+    pub(crate) files: Arc<FilePool>,
     pub(crate) clock: Arc<dyn Clock>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
     /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log
@@ -98,6 +101,7 @@ pub(crate) trait AnyStore: Send + Sync {
 impl Shared {
     pub(crate) fn new(fs: Arc<dyn Fs>, clock: Arc<dyn Clock>, options: Options) -> Arc<Self> {
         Arc::new(Shared {
+            files: FilePool::new(Arc::clone(&fs), options.open_files_max),
             fs,
             wal: RwLock::new(None),
             budget: Arc::new(Budget::new(options.series_max, options.head_bytes_max)),

@@ -91,6 +91,11 @@ impl SimDisk {
         self.disk.reads()
     }
 
+    /// How many files are open for reading.
+    pub fn open_files(&self) -> usize {
+        self.disk.open_files()
+    }
+
     /// Lets the operation with this number fail; the first is 0.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
         self.disk.fail_at(operation, fault.planned());
@@ -189,6 +194,11 @@ const ROOT: &str = "/data";
 /// One round of housekeeping; true if there may be more to do.
 pub fn tend(engine: &Engine) -> Result<bool> {
     engine.tend()
+}
+
+/// Takes the oldest block out of a store, as expiry would.
+pub fn drop_oldest_block<K: Kind>(store: &Store<K>) -> Result<()> {
+    store.core.drop_oldest_block()
 }
 
 /// Lets an engine make a mistake from now on.

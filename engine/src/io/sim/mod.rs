@@ -41,6 +41,8 @@ struct State {
     capacity: u64,
     used: u64,
     syncs: u64,
+    /// Handles for reading.
+    open_files: usize,
     locks: BTreeSet<PathBuf>,
     ignored_syncs: Option<PathTest>,
     ignored_dir_syncs: Option<PathTest>,
@@ -61,6 +63,7 @@ impl SimDisk {
                 capacity: u64::MAX,
                 used: 0,
                 syncs: 0,
+                open_files: 0,
                 locks: BTreeSet::new(),
                 ignored_syncs: None,
                 ignored_dir_syncs: None,
@@ -116,6 +119,11 @@ impl SimDisk {
     /// How many reads there were: what [`SimDisk::fail_read_at`] counts by.
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().plan.reads()
+    }
+
+    /// How many files are open for reading.
+    pub(crate) fn open_files(&self) -> usize {
+        self.state.lock().open_files
     }
 
     /// How many file syncs succeeded.
@@ -322,10 +330,7 @@ impl Fs for SimDisk {
 
     fn open_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         let file = self.observe(|state| find_file(&state.root, path))?;
-        Ok(Arc::new(SimReader {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Arc::new(SimReader::new(self.clone(), file)))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
