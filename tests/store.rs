@@ -4,6 +4,7 @@
 //! in the past or in the future, so that no test depends on the day on which it runs.
 
 mod backfill;
+mod backup;
 mod bed;
 mod budgets;
 mod commit;
@@ -21,3 +22,4 @@ mod selects;
 mod snapshots;
 mod tenants;
 mod verdicts;
+mod whole;

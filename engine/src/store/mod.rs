@@ -1,12 +1,14 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `commit`, `freeze`, `recover`, `retire`, `snapshot`, `select`,
-//! `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in common. Lock order: `freezing`,
-//! `manifest`, then the head's (writer, index, window), then `state`, then the log's own. No lock
-//! is held over IO but `freezing`, which only freezes take, and `manifest`.
+//! Split by verb: `append`, `commit`, `freeze`, `recover`, `retire`, `backup`, `snapshot`,
+//! `select`, `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in
+//! common. Lock order: `freezing`, `manifest`, then the head's (writer, index, window), then
+//! `state`, then the log's own. No lock is held over IO but `freezing`, which only freezes take,
+//! `manifest`, and `releasing`, which stands before all of them.
 
 pub(crate) mod append;
 mod background;
+pub(crate) mod backup;
 pub(crate) mod commit;
 pub(crate) mod compact;
 pub(crate) mod cursor;

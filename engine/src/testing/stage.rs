@@ -121,6 +121,11 @@ impl SimDisk {
         self.disk.used()
     }
 
+    /// From now on files cannot be linked, as if every folder lay on a disk of its own.
+    pub fn refuse_links(&self) {
+        self.disk.refuse_links();
+    }
+
     /// Plants a bug: syncs of these files claim success and do nothing.
     pub fn ignore_sync_of(&self, test: fn(&Path) -> bool) {
         self.disk.ignore_sync_of(test);
@@ -177,6 +182,11 @@ impl Stage {
     /// Opens it for reading, beside its writer.
     pub fn open_read_only(&self, options: &Options) -> Result<Engine> {
         Engine::open_read_only_with(Path::new(ROOT), options.clone(), self.components())
+    }
+
+    /// Opens another directory of the disk, say a backup, for writing.
+    pub fn open_at(&self, root: &str, options: &Options) -> Result<Engine> {
+        Engine::open_with(Path::new(root), options.clone(), self.components())
     }
 
     fn components(&self) -> Components {

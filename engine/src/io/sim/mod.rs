@@ -43,6 +43,7 @@ struct State {
     syncs: u64,
     /// Handles for reading.
     open_files: usize,
+    are_links_refused: bool,
     locks: BTreeSet<PathBuf>,
     ignored_syncs: Option<PathTest>,
     ignored_dir_syncs: Option<PathTest>,
@@ -64,6 +65,7 @@ impl SimDisk {
                 used: 0,
                 syncs: 0,
                 open_files: 0,
+                are_links_refused: false,
                 locks: BTreeSet::new(),
                 ignored_syncs: None,
                 ignored_dir_syncs: None,
@@ -119,6 +121,11 @@ impl SimDisk {
     /// How many reads there were: what [`SimDisk::fail_read_at`] counts by.
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().plan.reads()
+    }
+
+    /// From now on files cannot be linked, as if every folder lay on a disk of its own.
+    pub(crate) fn refuse_links(&self) {
+        self.state.lock().are_links_refused = true;
     }
 
     /// How many files are open for reading.
@@ -357,6 +364,9 @@ impl Fs for SimDisk {
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.operate(|state| {
+            if state.are_links_refused {
+                return Err(io::ErrorKind::CrossesDevices.into());
+            }
             let file = find_file(&state.root, from)?;
             let (dir, name) = find_parent(&state.root, to)?;
             let mut dir = dir.lock();
