@@ -4,6 +4,7 @@
 //! in the past or in the future, so that no test depends on the day on which it runs.
 
 mod backfill;
+mod backup;
 mod bed;
 mod budgets;
 mod commit;
@@ -16,7 +17,9 @@ mod histograms;
 mod late;
 mod limits;
 mod lines;
+mod many_blocks;
 mod selects;
 mod snapshots;
 mod tenants;
 mod verdicts;
+mod whole;

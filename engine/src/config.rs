@@ -51,6 +51,9 @@ pub struct Options {
     pub series_max: u64,
     /// Decoded pages kept for repeated reads.
     pub cache_bytes_max: u64,
+    /// Block files kept open between two reads. Others are opened again when they are read, so any
+    /// number of blocks can be had with few descriptors.
+    pub open_files_max: usize,
     /// A head window whose first entry came longer ago than this is frozen even if small. Measured
     /// by the engine's clock, not by the entries' times.
     pub window_span_max: Duration,
@@ -71,6 +74,7 @@ impl Default for Options {
             head_bytes_max: 512 << 20,
             series_max: 4_000_000,
             cache_bytes_max: 64 << 20,
+            open_files_max: 256,
             window_span_max: Duration::from_secs(2 * 60 * 60),
             compaction_percent: 50,
             threads: 0,
@@ -141,6 +145,7 @@ impl Options {
         at_least("wal_bytes_max", self.wal_bytes_max, 64 << 10)?;
         at_least("head_bytes_max", self.head_bytes_max, 64 << 10)?;
         at_least("series_max", self.series_max, 1)?;
+        at_least("open_files_max", self.open_files_max as u64, 1)?;
         at_most(
             "compaction_percent",
             u64::from(self.compaction_percent),

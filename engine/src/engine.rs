@@ -20,8 +20,13 @@ use crate::tenant::{TENANTS, Tenant, check_name};
 use crate::time::{Clock, SystemClock};
 use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
 
+mod backup;
+
 /// The tenant of callers that know no tenants.
 pub const DEFAULT_TENANT: &str = "default";
+
+/// The file whose lock makes its holder the one writer.
+const LOCK: &str = "LOCK";
 
 /// How often a read-only open looks again because the writer changed files under it.
 const READ_ATTEMPTS_MAX: u32 = 16;
@@ -128,6 +133,7 @@ impl Engine {
         options.check()?;
         let fs = Arc::clone(&components.fs);
         let lock = take_directory(&*fs, root)?;
+        backup::refuse_unfinished(&*fs, root)?;
         let shared = Shared::new(fs, components.clock, options);
         let tenants = Tenants::new(root, &shared, Mode::Write);
         tenants.open_existing()?;
@@ -180,6 +186,7 @@ impl Engine {
         components: Components,
     ) -> Result<Engine> {
         options.check()?;
+        backup::refuse_unfinished(&*components.fs, root)?;
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -529,7 +536,7 @@ fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     {
         fs.sync_dir(parent).map_err(failed)?;
     }
-    let path = root.join("LOCK");
+    let path = root.join(LOCK);
     match fs.lock(&path) {
         Ok(lock) => Ok(lock),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(Error::new(

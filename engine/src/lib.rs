@@ -94,6 +94,7 @@ pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal};
+pub use store::backup::BackupReport;
 pub use store::cursor::Cursor;
 pub use store::select::{Selector, Series};
 pub use store::snapshot::Snapshot;

@@ -23,7 +23,9 @@ pub use seeds::{
     seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes, seeds_re2,
     seeds_record, seeds_samples_chunk, seeds_stream,
 };
-pub use stage::{Fault, ManualClock, SimDisk, Stage, append_together, plant, tend};
+pub use stage::{
+    Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, plant, tend,
+};
 
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
 

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::block::{BlockReader, PageCache, block_path};
 use crate::codec::bytes::Cursor;
@@ -11,6 +12,7 @@ use crate::index::rows::Rows;
 use crate::index::sealed::SealedIndex;
 use crate::index::select::select;
 use crate::index::symbols::{SymbolDirectory, Symbols};
+use crate::io::pool::FilePool;
 use crate::io::sim::SimDisk;
 use crate::labels::matcher::{MatchOp, Matcher};
 
@@ -22,7 +24,8 @@ pub(crate) fn fuzz_block(data: &[u8]) {
     let disk = SimDisk::new(0);
     let path = block_path(Path::new("/blocks"), 7);
     disk.plant(&path, data);
-    let Ok(reader) = BlockReader::open(&disk, &path, 7, PageCache::new(1 << 16)) else {
+    let files = FilePool::new(Arc::new(disk), 1);
+    let Ok(reader) = BlockReader::open(&files, &path, 7, PageCache::new(1 << 16)) else {
         return;
     };
     // Answers and errors are equally fine here: whether answers are right is for tests that know

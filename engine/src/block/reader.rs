@@ -25,17 +25,18 @@ use crate::index::rows::Rows;
 use crate::index::sealed::SealedIndex;
 use crate::index::select;
 use crate::index::symbols::{SymbolDirectory, Symbols};
-use crate::io::{Fs, Mapped, ReadFile};
+use crate::io::pool::{FilePool, PooledFile};
+use crate::io::{Mapped, ReadFile};
 use crate::labels::matcher::Matcher;
 #[cfg(test)]
 use crate::labels::set::Labels;
 use crate::labels::set::SeriesId;
 use crate::time::TickRange;
 
-/// An open block. Cheap to keep: a file handle, a map and its footer.
+/// An open block. Cheap to keep: a map, its footer, and a file handle while it is read.
 pub(crate) struct BlockReader {
     path: PathBuf,
-    file: Arc<dyn ReadFile>,
+    file: PooledFile,
     number: u64,
     header: BlockHeader,
     strips: u8,
@@ -71,13 +72,14 @@ impl std::fmt::Debug for BlockReader {
 impl BlockReader {
     /// Opens a sealed block; `number` is what the manifest calls it.
     pub(crate) fn open(
-        fs: &dyn Fs,
+        files: &Arc<FilePool>,
         path: &Path,
         number: u64,
         cache: Arc<PageCache>,
     ) -> Result<Arc<BlockReader>> {
         let failed = |error| Error::io(error, "opening a block", path);
-        let file = fs.open_read(path).map_err(failed)?;
+        let pooled = files.open(path).map_err(failed)?;
+        let file = pooled.handle().map_err(failed)?;
         let length = file.length().map_err(failed)?;
         if length < (HEADER_BYTES + TRAILER_BYTES) as u64 {
             return Err(
@@ -96,7 +98,7 @@ impl BlockReader {
             .map_err(|error| Error::io(error, "mapping a block's index", path))?;
         Ok(Arc::new(BlockReader {
             path: path.to_path_buf(),
-            file,
+            file: pooled,
             number,
             header,
             strips,
@@ -116,6 +118,11 @@ impl BlockReader {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Unlinks the file once the last reader, of any snapshot, has gone.
+    pub(crate) fn unlink_when_dropped(&self) {
+        self.file.unlink_when_dropped();
     }
 
     pub(crate) fn strip_count(&self) -> usize {
@@ -378,8 +385,10 @@ impl BlockReader {
                 .at_path(&self.path)
                 .at_offset(stored.offset)
         };
+        let file = self.file.handle();
+        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
         let read_into = |bytes: &mut [u8]| {
-            read(&*self.file, &self.path, bytes, stored.offset)?;
+            read(&*file, &self.path, bytes, stored.offset)?;
             match crc32fast::hash(bytes) == stored.crc {
                 true => Ok(()),
                 false => Err(damaged("crc mismatch")),

@@ -12,6 +12,7 @@ use crate::codec::tokens::{TokenSet, needle_tokens, token_hash};
 use crate::error::{ErrorKind, Result};
 use crate::io::Fs;
 use crate::io::disk::Disk;
+use crate::io::pool::FilePool;
 use crate::io::sim::{Dice, Fault, SimDisk};
 use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::set::{LabelSet, SeriesId};
@@ -88,9 +89,13 @@ fn write(fs: &dyn Fs, model: &Model, paging: Paging) -> Result<BlockSummary> {
     writer.finish()
 }
 
-fn open(fs: &dyn Fs) -> Result<Arc<BlockReader>> {
+fn files(fs: &(impl Fs + Clone)) -> Arc<FilePool> {
+    FilePool::new(Arc::new(fs.clone()), 1)
+}
+
+fn open(disk: &SimDisk) -> Result<Arc<BlockReader>> {
     BlockReader::open(
-        fs,
+        &files(disk),
         &block_path(&dir(), NUMBER),
         NUMBER,
         PageCache::new(1 << 20),
@@ -387,7 +392,7 @@ fn a_page_is_decoded_once_while_the_cache_holds_it() {
     let (disk, _, _) = sealed_small();
     let cache = PageCache::new(1 << 20);
     let path = block_path(&dir(), NUMBER);
-    let reader = BlockReader::open(&disk, &path, NUMBER, Arc::clone(&cache)).unwrap();
+    let reader = BlockReader::open(&files(&disk), &path, NUMBER, Arc::clone(&cache)).unwrap();
     let mut metas = Vec::new();
     reader.chunks(0, &mut metas).unwrap();
     let first = reader.strip(&metas[0], 1).unwrap();
@@ -457,7 +462,7 @@ fn a_block_on_a_real_disk_is_mapped_and_reads_the_same() {
     let path = block_path(&dir, NUMBER);
     Disk.create_dir_all(&dir).unwrap();
     Disk.create_new(&path).unwrap().append(&bytes).unwrap();
-    let reader = BlockReader::open(&Disk, &path, NUMBER, PageCache::new(0)).unwrap();
+    let reader = BlockReader::open(&files(&Disk), &path, NUMBER, PageCache::new(0)).unwrap();
     Disk.remove_file(&path).unwrap();
     assert_holds(&reader, &model);
     std::fs::remove_dir(&dir).unwrap();
@@ -497,7 +502,7 @@ fn a_block_under_another_name_is_refused() {
     let disk = SimDisk::new(1);
     let path = block_path(&dir(), 43);
     disk.plant(&path, &bytes);
-    let error = BlockReader::open(&disk, &path, 43, PageCache::new(0)).unwrap_err();
+    let error = BlockReader::open(&files(&disk), &path, 43, PageCache::new(0)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub(crate) mod disk;
 mod mmap;
+pub(crate) mod pool;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod sim;
 

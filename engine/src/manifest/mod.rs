@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::io::Fs;
 
+mod copy;
 mod file;
 #[cfg(any(test, feature = "testing"))]
 mod fuzz;

@@ -40,10 +40,12 @@ impl<K: Kind> Core<K> {
                 return Err(error);
             }
         };
+        let before = self.state();
         match manifest.commit(&change) {
             Ok(version) => {
                 self.is_settled.store(true, Ordering::Release);
                 show(version);
+                self.retire(&before, &change.remove_blocks);
             }
             Err(error) => {
                 self.orphans.lock().extend_from_slice(begun);

@@ -2,9 +2,9 @@
 //! inputs.
 //!
 //! One merge at a time, beside freezes and readers. Its outputs are durable before the manifest
-//! names them and drops the inputs, in one commit; only then do the input files go (I5, I30). A
-//! merge that fails leaves everything as it was; inputs that cannot be read are left alone until
-//! the store is opened again.
+//! names them and drops the inputs, in one commit; only then do the input files go, each with
+//! its last reader (I5, I26, I30). A merge that fails leaves everything as it was; inputs that
+//! cannot be read are left alone until the store is opened again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -151,7 +151,6 @@ impl<K: Kind> Core<K> {
             outcome => outcome?,
         }
         self.traffic.merged(written);
-        self.remove_blocks(&job.inputs);
         Ok(())
     }
 }

@@ -93,8 +93,8 @@ impl<K: Kind> Core<K> {
     fn open_block(&self, entry: &BlockEntry) -> Result<LiveBlock> {
         let path = block_path(&self.blocks_directory(), entry.number);
         let cache = Arc::clone(&self.shared.cache);
-        let fs = &*self.shared.fs;
-        let reader = BlockReader::open(fs, &path, entry.number, cache)?;
+        let files = &self.shared.files;
+        let reader = BlockReader::open(files, &path, entry.number, cache)?;
         Ok(LiveBlock {
             entry: entry.clone(),
             reader,

@@ -1,12 +1,14 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `commit`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`,
-//! `notes`; `shared` holds what all stores of an engine have in common. Lock order: `freezing`,
-//! `manifest`, then the head's (writer, index, window), then `state`, then the log's own. No lock
-//! is held over IO but `freezing`, which only freezes take, and `manifest`.
+//! Split by verb: `append`, `commit`, `freeze`, `recover`, `retire`, `backup`, `snapshot`,
+//! `select`, `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in
+//! common. Lock order: `freezing`, `manifest`, then the head's (writer, index, window), then
+//! `state`, then the log's own. No lock is held over IO but `freezing`, which only freezes take,
+//! `manifest`, and `releasing`, which stands before all of them.
 
 pub(crate) mod append;
 mod background;
+pub(crate) mod backup;
 pub(crate) mod commit;
 pub(crate) mod compact;
 pub(crate) mod cursor;
@@ -18,6 +20,7 @@ pub(crate) mod notes;
 pub(crate) mod plant;
 pub(crate) mod pressure;
 pub(crate) mod recover;
+pub(crate) mod retire;
 pub(crate) mod select;
 pub(crate) mod shared;
 pub(crate) mod snapshot;
@@ -127,7 +130,10 @@ impl<K: Kind> Core<K> {
     fn change_state(&self, change: impl FnOnce(&State<K>) -> State<K>) {
         let mut state = self.state.write();
         let changed = Arc::new(change(&state));
-        *state = changed;
+        let old = std::mem::replace(&mut *state, changed);
+        // Dropped without the lock: the last holder of a block may unlink its file.
+        drop(state);
+        drop(old);
     }
 
     pub(crate) fn limits(&self) -> Arc<Limits> {

@@ -14,8 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
 use crate::head::replay::{Proof, Recovery};
+use crate::io::Fs;
 use crate::kind::Kind;
 use crate::manifest::{Change, Litter, Manifest, Version};
+use crate::store::backup::StoreImage;
 use crate::store::compact::Pace;
 use crate::store::notes::Notes;
 use crate::store::shared::{AnyStore, Shared, Taken};
@@ -37,7 +39,7 @@ impl<K: Kind> Store<K> {
     /// Opens a store for its one writer; what the manifest does not name is removed.
     pub(crate) fn open(shared: &Arc<Shared>, place: StorePlace) -> Result<Self> {
         let blocks = place.directory.join("blocks");
-        make_directories(shared, &blocks)?;
+        make_directories(&*shared.fs, &blocks)?;
         let manifest_directory = place.directory.join("manifest");
         let (manifest, opened) = Manifest::open(Arc::clone(&shared.fs), &manifest_directory)?;
         if opened.may_remove_litter == Litter::MayGo {
@@ -90,7 +92,7 @@ impl<K: Kind> Core<K> {
                 .join("blocks")
                 .join(block_name(entry.number));
             let cache = Arc::clone(&shared.cache);
-            let opened = BlockReader::open(&*shared.fs, &path, entry.number, cache);
+            let opened = BlockReader::open(&shared.files, &path, entry.number, cache);
             match opened {
                 Ok(reader) => blocks.push(LiveBlock {
                     entry: entry.clone(),
@@ -224,6 +226,10 @@ impl<K: Kind> AnyStore for Core<K> {
         state.blocks.iter().filter(is_fresh).count()
     }
 
+    fn image(&self) -> StoreImage {
+        self.take_image()
+    }
+
     fn evict(&self) {
         self.evict_rested();
     }
@@ -261,18 +267,13 @@ fn is_passing(error: &Error) -> bool {
 }
 
 /// Makes the folders of a store, each name synced in its parent.
-fn make_directories(shared: &Shared, blocks: &Path) -> Result<()> {
+pub(crate) fn make_directories(fs: &dyn Fs, blocks: &Path) -> Result<()> {
     let failed = |error, path: &Path| Error::io(error, "cannot make a store's folder", path);
-    shared
-        .fs
-        .create_dir_all(blocks)
+    fs.create_dir_all(blocks)
         .map_err(|error| failed(error, blocks))?;
     // blocks, the kind, the tenant, `tenants`: the root itself is the engine's to sync.
     for parent in blocks.ancestors().skip(1).take(4) {
-        shared
-            .fs
-            .sync_dir(parent)
-            .map_err(|error| failed(error, parent))?;
+        fs.sync_dir(parent).map_err(|error| failed(error, parent))?;
     }
     Ok(())
 }

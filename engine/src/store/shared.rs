@@ -11,6 +11,8 @@ use crate::config::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::budget::Budget;
 use crate::io::Fs;
+use crate::io::pool::FilePool;
+use crate::store::backup::StoreImage;
 use crate::time::Clock;
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -22,8 +24,12 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) budget: Arc<Budget>,
     pub(crate) cache: Arc<PageCache>,
+    /// The block files that are open.
+    pub(crate) files: Arc<FilePool>,
     pub(crate) clock: Arc<dyn Clock>,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
+    /// Held while segments of the log are removed, and while a backup opens them.
+    pub(crate) releasing: Mutex<()>,
     /// Whether the log was taken away by closing. Apart from `keeping`, which asks for the log
     /// while it is locked.
     closed: AtomicBool,
@@ -82,6 +88,8 @@ pub(crate) trait AnyStore: Send + Sync {
     fn compact(&self, rest: &mut dyn FnMut(usize)) -> Result<bool>;
     /// How many blocks come straight from the head.
     fn fresh_blocks(&self) -> usize;
+    /// The store as it is now, for a backup.
+    fn image(&self) -> StoreImage;
     /// Forgets idle series where nobody needs them any more.
     fn evict(&self);
     /// Returns once no freeze and no merge is under way.
@@ -98,6 +106,7 @@ pub(crate) trait AnyStore: Send + Sync {
 impl Shared {
     pub(crate) fn new(fs: Arc<dyn Fs>, clock: Arc<dyn Clock>, options: Options) -> Arc<Self> {
         Arc::new(Shared {
+            files: FilePool::new(Arc::clone(&fs), options.open_files_max),
             fs,
             wal: RwLock::new(None),
             budget: Arc::new(Budget::new(options.series_max, options.head_bytes_max)),
@@ -105,6 +114,7 @@ impl Shared {
             options,
             clock,
             stores: RwLock::default(),
+            releasing: Mutex::default(),
             closed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             merge_error: Mutex::default(),
@@ -185,6 +195,7 @@ impl Shared {
     /// Removes the log's segments that no store needs.
     pub(crate) fn release_log(&self) -> Result<()> {
         let Ok(wal) = self.wal() else { return Ok(()) };
+        let _no_backup = self.releasing.lock();
         // Read before the stores are asked: what comes in meanwhile stands at or after this (I4).
         let next = wal.next_lsn().0;
         let floors = self

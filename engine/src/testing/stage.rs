@@ -91,6 +91,11 @@ impl SimDisk {
         self.disk.reads()
     }
 
+    /// How many files are open for reading.
+    pub fn open_files(&self) -> usize {
+        self.disk.open_files()
+    }
+
     /// Lets the operation with this number fail; the first is 0.
     pub fn fail_at(&self, operation: u64, fault: Fault) {
         self.disk.fail_at(operation, fault.planned());
@@ -114,6 +119,11 @@ impl SimDisk {
     /// How many bytes all files together take.
     pub fn used(&self) -> u64 {
         self.disk.used()
+    }
+
+    /// From now on files cannot be linked, as if every folder lay on a disk of its own.
+    pub fn refuse_links(&self) {
+        self.disk.refuse_links();
     }
 
     /// Plants a bug: syncs of these files claim success and do nothing.
@@ -174,6 +184,11 @@ impl Stage {
         Engine::open_read_only_with(Path::new(ROOT), options.clone(), self.components())
     }
 
+    /// Opens another directory of the disk, say a backup, for writing.
+    pub fn open_at(&self, root: &str, options: &Options) -> Result<Engine> {
+        Engine::open_with(Path::new(root), options.clone(), self.components())
+    }
+
     fn components(&self) -> Components {
         Components {
             fs: Arc::new(self.disk.disk.clone()),
@@ -189,6 +204,11 @@ const ROOT: &str = "/data";
 /// One round of housekeeping; true if there may be more to do.
 pub fn tend(engine: &Engine) -> Result<bool> {
     engine.tend()
+}
+
+/// Takes the oldest block out of a store, as expiry would.
+pub fn drop_oldest_block<K: Kind>(store: &Store<K>) -> Result<()> {
+    store.core.drop_oldest_block()
 }
 
 /// Lets an engine make a mistake from now on.

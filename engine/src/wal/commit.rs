@@ -175,6 +175,21 @@ impl Shared {
         state.usable()
     }
 
+    /// Makes everything submitted so far durable, and says what the segments hold then: whole
+    /// frames, of which none can be refused any more.
+    pub(super) fn settled_segments(&self) -> Result<Vec<Segment>> {
+        let mut state = self.state.lock();
+        let target = state.submitted;
+        loop {
+            state.usable()?;
+            let is_synced = |writer: &Writer| writer.durable() == writer.written();
+            if state.durable >= target && state.writer.as_ref().is_some_and(is_synced) {
+                return Ok(self.segments.lock().clone());
+            }
+            self.lead_or_wait(&mut state, Goal::Durable);
+        }
+    }
+
     /// Commits what is in the buffer, or waits for whoever is committing now.
     pub(super) fn lead_or_wait(&self, state: &mut MutexGuard<'_, State>, goal: Goal) {
         let Some(mut writer) = state.writer.take() else {

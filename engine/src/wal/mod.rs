@@ -10,6 +10,7 @@ mod commit;
 mod frame;
 #[cfg(any(test, feature = "testing"))]
 mod fuzz;
+mod image;
 mod life;
 mod options;
 mod read;
@@ -30,6 +31,7 @@ use crate::io::Fs;
 use commit::Shared;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use fuzz::fuzz_wal;
+pub(crate) use image::WalImage;
 pub(crate) use options::{TENANT_BYTES_MAX, WalOptions};
 pub(crate) use replay::Floors;
 

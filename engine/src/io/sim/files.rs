@@ -64,11 +64,16 @@ impl WriteFile for SimWriter {
 }
 
 pub(super) struct SimReader {
-    pub(super) disk: SimDisk,
-    pub(super) file: FileNode,
+    disk: SimDisk,
+    file: FileNode,
 }
 
 impl SimReader {
+    pub(super) fn new(disk: SimDisk, file: FileNode) -> Self {
+        disk.state.lock().open_files += 1;
+        SimReader { disk, file }
+    }
+
     fn with_range<T>(&self, range: Range<u64>, read: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         self.disk.observe(|_| {
             let file = self.file.lock();
@@ -79,6 +84,12 @@ impl SimReader {
                 None => Err(io::ErrorKind::UnexpectedEof.into()),
             }
         })
+    }
+}
+
+impl Drop for SimReader {
+    fn drop(&mut self) {
+        self.disk.state.lock().open_files -= 1;
     }
 }
 

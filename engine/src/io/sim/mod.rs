@@ -41,6 +41,9 @@ struct State {
     capacity: u64,
     used: u64,
     syncs: u64,
+    /// Handles for reading.
+    open_files: usize,
+    are_links_refused: bool,
     locks: BTreeSet<PathBuf>,
     ignored_syncs: Option<PathTest>,
     ignored_dir_syncs: Option<PathTest>,
@@ -61,6 +64,8 @@ impl SimDisk {
                 capacity: u64::MAX,
                 used: 0,
                 syncs: 0,
+                open_files: 0,
+                are_links_refused: false,
                 locks: BTreeSet::new(),
                 ignored_syncs: None,
                 ignored_dir_syncs: None,
@@ -116,6 +121,16 @@ impl SimDisk {
     /// How many reads there were: what [`SimDisk::fail_read_at`] counts by.
     pub(crate) fn reads(&self) -> u64 {
         self.state.lock().plan.reads()
+    }
+
+    /// From now on files cannot be linked, as if every folder lay on a disk of its own.
+    pub(crate) fn refuse_links(&self) {
+        self.state.lock().are_links_refused = true;
+    }
+
+    /// How many files are open for reading.
+    pub(crate) fn open_files(&self) -> usize {
+        self.state.lock().open_files
     }
 
     /// How many file syncs succeeded.
@@ -322,10 +337,7 @@ impl Fs for SimDisk {
 
     fn open_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         let file = self.observe(|state| find_file(&state.root, path))?;
-        Ok(Arc::new(SimReader {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Arc::new(SimReader::new(self.clone(), file)))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -352,6 +364,9 @@ impl Fs for SimDisk {
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.operate(|state| {
+            if state.are_links_refused {
+                return Err(io::ErrorKind::CrossesDevices.into());
+            }
             let file = find_file(&state.root, from)?;
             let (dir, name) = find_parent(&state.root, to)?;
             let mut dir = dir.lock();
