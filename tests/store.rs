@@ -1,7 +1,8 @@
 //! The engine through its public door, on the real disk: what a program that embeds it may rely on.
 //!
 //! Each test has a folder of its own under the system's temporary one and removes it. Times are far
-//! in the past or in the future, so that no test depends on the day on which it runs.
+//! in the past or in the future, so that no test depends on the day on which it runs. Retention
+//! needs a clock that obeys: its tests run on the simulated disk.
 
 mod backfill;
 mod backup;
@@ -18,6 +19,7 @@ mod late;
 mod limits;
 mod lines;
 mod many_blocks;
+mod retention;
 mod selects;
 mod snapshots;
 mod tenants;

@@ -1,9 +1,11 @@
 //! Settings as plain values, each with a default and a limit. Components (`Fs`, `Clock`) are not
 //! settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::labels::matcher::Matcher;
 
 /// When an append counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -20,6 +22,12 @@ pub enum Durability {
 
 /// More series than this in one head cannot be numbered in the log.
 pub(crate) const SERIES_MAX: u64 = 1 << 28;
+
+/// More rules of retention than this no store has.
+pub(crate) const RETENTION_RULES_MAX: usize = 16;
+
+/// The matchers of one rule of retention take at most this many bytes as text.
+pub(crate) const RULE_BYTES_MAX: usize = 4096;
 
 /// Settings of one engine.
 ///
@@ -62,6 +70,9 @@ pub struct Options {
     pub compaction_percent: u8,
     /// Threads that encode and decode in the background (0: as many as there are cores, at most 4).
     pub threads: usize,
+    /// Bytes that the blocks of all stores together may take on disk; beyond, the oldest go
+    /// (`None`: no bound). The log, which has a bound of its own, is not counted.
+    pub retention_bytes_max: Option<u64>,
     /// The limits of a tenant that has none of its own.
     pub limits: Limits,
 }
@@ -78,6 +89,7 @@ impl Default for Options {
             window_span_max: Duration::from_secs(2 * 60 * 60),
             compaction_percent: 50,
             threads: 0,
+            retention_bytes_max: None,
             limits: Limits::default(),
         }
     }
@@ -107,10 +119,60 @@ pub struct Limits {
     /// newest line (zero: from the stream's). A series idle since a freeze or a restart counts as
     /// new.
     pub late_max: Option<Duration>,
-    /// Entries older than this are refused and expire (`None`: kept for ever).
+    /// Entries older than this are refused, and those stored expire (`None`: kept for ever). For
+    /// the series that none of the rules below accepts.
     pub retention: Option<Duration>,
+    /// Retention by series: the first rule whose matchers all accept a series' labels says how long
+    /// its entries are kept. At most 16.
+    pub retention_rules: Arc<[RetentionRule]>,
+    /// Bytes that the blocks of each store may take on disk; beyond, the oldest go (`None`: no
+    /// bound).
+    pub retention_bytes_max: Option<u64>,
     /// Metric families with metadata.
     pub metadata_families_max: usize,
+}
+
+/// How long the entries of some series are kept.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chronolith_engine::labels::{MatchOp, Matcher};
+/// use chronolith_engine::{Limits, RetentionRule};
+///
+/// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// let audit = RetentionRule {
+///     matchers: vec![Matcher::new(MatchOp::Equal, "app", "audit")?],
+///     keep: None,
+/// };
+/// let debug = RetentionRule {
+///     matchers: vec![Matcher::new(MatchOp::Regex, "level", "debug|trace")?],
+///     keep: Some(2 * DAY),
+/// };
+/// let limits = Limits {
+///     retention: Some(30 * DAY),
+///     retention_rules: [audit, debug].into(),
+///     ..Limits::default()
+/// };
+/// # let _ = limits;
+/// # Ok::<(), chronolith_engine::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionRule {
+    /// What a series' labels must be; without any, every series is meant.
+    pub matchers: Vec<Matcher>,
+    /// How long entries of these series are kept (`None`: for ever).
+    pub keep: Option<Duration>,
+}
+
+impl RetentionRule {
+    /// The matchers as text, the same for rules that differ in nothing but their order.
+    pub(crate) fn text(&self) -> String {
+        let mut texts: Vec<String> = self.matchers.iter().map(Matcher::to_string).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        format!("{{{}}}", texts.join(", "))
+    }
 }
 
 impl Default for Limits {
@@ -126,6 +188,8 @@ impl Default for Limits {
             future_max: Duration::from_secs(10 * 60),
             late_max: None,
             retention: None,
+            retention_rules: Arc::default(),
+            retention_bytes_max: None,
             metadata_families_max: 100_000,
         }
     }
@@ -202,7 +266,23 @@ impl Limits {
             "limits.series_max",
             self.series_max,
             u64::from(u32::MAX) - 1,
-        )
+        )?;
+        self.check_rules()
+    }
+
+    fn check_rules(&self) -> Result<()> {
+        let count = self.retention_rules.len();
+        if count > RETENTION_RULES_MAX {
+            return Err(Error::invalid(format!(
+                "limits.retention_rules has {count} rules: at most {RETENTION_RULES_MAX} are \
+                 possible"
+            )));
+        }
+        for (place, rule) in self.retention_rules.iter().enumerate() {
+            let name = format!("limits.retention_rules[{place}] in bytes of its matchers");
+            at_most(&name, rule.text().len() as u64, RULE_BYTES_MAX as u64)?;
+        }
+        Ok(())
     }
 }
 

@@ -273,10 +273,12 @@ impl Engine {
     pub fn stats(&self) -> EngineStats {
         let wal = self.shared.wal().ok();
         let cache = self.shared.cache.counts();
+        let stores = self.shared.stores();
         EngineStats {
             head_series: self.shared.budget.series(),
             head_bytes: self.shared.budget.bytes(),
             wal_bytes: wal.map_or(0, |wal| wal.size_bytes()),
+            block_bytes: stores.iter().map(|store| store.block_bytes()).sum(),
             cache_hits: cache.hits,
             cache_misses: cache.misses,
         }
@@ -352,6 +354,8 @@ pub struct EngineStats {
     pub head_bytes: u64,
     /// Bytes of the log.
     pub wal_bytes: u64,
+    /// Bytes of the blocks of all stores: what `Options::retention_bytes_max` bounds.
+    pub block_bytes: u64,
     /// Page reads that the cache answered.
     pub cache_hits: u64,
     /// Page reads that went to the disk.

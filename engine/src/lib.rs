@@ -89,7 +89,7 @@ pub mod logs {
     pub use crate::kind::lines::{Line, Lines};
 }
 
-pub use config::{Durability, Limits, Options};
+pub use config::{Durability, Limits, Options, RetentionRule};
 pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};

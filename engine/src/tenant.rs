@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::config::Limits;
 use crate::engine::Mode;
@@ -12,9 +12,9 @@ use crate::kind::Kind;
 use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
 use crate::manifest::Manifest;
-use crate::store::Store;
 use crate::store::recover::StorePlace;
 use crate::store::shared::{AnyStore, Shared};
+use crate::store::{LimitsCell, Store};
 use crate::wal::TENANT_BYTES_MAX;
 
 /// The folder of all tenants' folders.
@@ -37,7 +37,6 @@ struct Parts {
     mode: Mode,
     name: Arc<str>,
     directory: PathBuf,
-    limits: Limits,
     metrics: Slot<Samples>,
     logs: Slot<Lines>,
     exemplars: Slot<Lines>,
@@ -46,13 +45,15 @@ struct Parts {
 /// A store that is opened when it is first asked for.
 struct Slot<K: Kind> {
     stream: (u8, &'static str),
+    limits: LimitsCell,
     store: Mutex<Option<Store<K>>>,
 }
 
 impl<K: Kind> Slot<K> {
-    fn new(stream: (u8, &'static str)) -> Self {
+    fn new(stream: (u8, &'static str), limits: LimitsCell) -> Self {
         Slot {
             stream,
+            limits,
             store: Mutex::default(),
         }
     }
@@ -66,15 +67,18 @@ impl Tenant {
         directory: PathBuf,
         limits: Limits,
     ) -> Self {
+        let limits = Arc::new(limits);
+        let cell = || Arc::new(RwLock::new(Arc::clone(&limits)));
+        // Exemplars follow the metrics: they are kept as long as the samples of their series.
+        let of_metrics: LimitsCell = cell();
         let parts = Parts {
             shared: Arc::clone(shared),
             mode,
             name,
             directory,
-            limits,
-            metrics: Slot::new(METRICS),
-            logs: Slot::new(LOGS),
-            exemplars: Slot::new(EXEMPLARS),
+            metrics: Slot::new(METRICS, Arc::clone(&of_metrics)),
+            logs: Slot::new(LOGS, cell()),
+            exemplars: Slot::new(EXEMPLARS, of_metrics),
         };
         Tenant {
             parts: Arc::new(parts),
@@ -167,7 +171,7 @@ impl Parts {
             tenant: Arc::clone(&self.name),
             tag: slot.stream.0,
             directory: self.directory.join(slot.stream.1),
-            limits: self.limits.clone(),
+            limits: Arc::clone(&slot.limits),
         };
         let store = match self.mode {
             Mode::Write => Store::open(&self.shared, place)?,

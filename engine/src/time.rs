@@ -2,6 +2,7 @@
 //! rooms that carry either without knowing which. A bare `i64` is a time only inside the codecs.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A point in time in the tick of a kind that this room does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -79,6 +80,29 @@ impl TickRange {
     pub fn overlaps(&self, other: &TickRange) -> bool {
         self.start <= other.end && other.start <= self.end
     }
+}
+
+/// How long entries are kept, in ticks of a kind; without a number, for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keep(Option<i64>);
+
+impl Keep {
+    /// A duration in ticks, rounded down; `None` is for ever.
+    pub(crate) fn new(duration: Option<Duration>, ticks_per_second: i64) -> Keep {
+        Keep(duration.map(|duration| ticks_of(duration, ticks_per_second)))
+    }
+
+    /// The oldest tick that is still kept at `now`.
+    pub(crate) fn horizon(self, now: Ticks) -> Ticks {
+        let ticks = |ticks| now.0.saturating_sub(ticks);
+        Ticks(self.0.map_or(i64::MIN, ticks))
+    }
+}
+
+/// A duration in ticks, rounded down.
+pub(crate) fn ticks_of(duration: Duration, ticks_per_second: i64) -> i64 {
+    let ticks = duration.as_nanos() * ticks_per_second as u128 / 1_000_000_000;
+    i64::try_from(ticks).unwrap_or(i64::MAX)
 }
 
 /// Where the engine asks what time it is.

@@ -6,7 +6,7 @@ use super::source::{Source, is_name, name_at, skip_space};
 pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
     ("time", 0),
-    ("config", 0),
+    ("config", 1),
     ("io", 0),
     ("codec", 0),
     ("labels", 1),
@@ -26,8 +26,8 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("testing", 7),
 ];
 
-/// On the ground floor and behind the door the rooms may know each other.
-const SHARED_FLOORS: [u8; 2] = [0, 7];
+/// On the ground floor, on the one above it and behind the door the rooms may know each other.
+const SHARED_FLOORS: [u8; 3] = [0, 1, 7];
 
 pub(crate) fn floor(room: &str) -> Option<u8> {
     FLOORS

@@ -17,7 +17,8 @@ use crate::head::record::ENTRIES;
 use crate::head::window::Pages;
 use crate::head::{Head, NO_SERIES, NO_TIME, SeriesState, Writer};
 use crate::kind::{Arrival, Kind, Late, Newest, Refusal, Verdict};
-use crate::time::{Moment, TickRange, Ticks};
+use crate::labels::classes::{Classes, RuleNumber};
+use crate::time::{Moment, TickRange, Ticks, ticks_of};
 use crate::wal::{Lsn, Wal};
 
 /// Series whose entries are kept under one hold of the window's lock.
@@ -26,6 +27,8 @@ const SERIES_PER_HOLD: usize = 64;
 /// What the door checks a batch against.
 pub(crate) struct Gate<'a> {
     pub(crate) limits: &'a Limits,
+    /// How long entries are kept.
+    pub(crate) classes: &'a Arc<Classes>,
     pub(crate) now: Ticks,
     pub(crate) wal: &'a Wal,
     pub(crate) tenant: &'a str,
@@ -99,6 +102,7 @@ impl<K: Kind> Head<K> {
         writer.newborn.clear();
         let window = Arc::clone(&writer.active);
         let bounds = Bounds::new::<K>(gate);
+        writer.ages.begin(gate.classes, gate.now);
         let newest_of_store = writer.newest;
         let mut keeping = Keeping {
             writer,
@@ -330,6 +334,9 @@ impl<K: Kind> Keeping<'_, '_, K> {
         if number == NO_SERIES {
             return;
         }
+        if let Some(oldest) = self.writer.ages.oldest(number, self.index) {
+            self.arrival.oldest = oldest;
+        }
         let open = pages.slot_for(number);
         let before = K::heap_bytes(open);
         let mut is_first = false;
@@ -416,15 +423,9 @@ struct Bounds {
 
 impl Bounds {
     fn new<K: Kind>(gate: &Gate<'_>) -> Self {
-        let per_second = <K::Time as Moment>::PER_SECOND;
-        let ticks = |duration: std::time::Duration| {
-            let ticks = duration.as_nanos() * per_second as u128 / 1_000_000_000;
-            i64::try_from(ticks).unwrap_or(i64::MAX)
-        };
+        let ticks = |duration| ticks_of(duration, <K::Time as Moment>::PER_SECOND);
         let limits = gate.limits;
-        let oldest = limits.retention.map_or(Ticks(NO_TIME + 1), |retention| {
-            Ticks(gate.now.0.saturating_sub(ticks(retention)))
-        });
+        let oldest = gate.classes.keep(RuleNumber::NONE).horizon(gate.now);
         let late = match limits.late_max {
             None => Late::Taken,
             Some(window) if window.is_zero() => Late::Refused,

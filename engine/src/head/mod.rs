@@ -5,6 +5,7 @@
 //! moment each. Lock order: writer, index, window, and the log's own below them; the one exception
 //! is told in docs/architecture.md. Knows no files.
 
+pub(crate) mod ages;
 pub(crate) mod append;
 pub(crate) mod batch;
 pub(crate) mod budget;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 
+use crate::head::ages::Ages;
 use crate::head::budget::Budget;
 use crate::head::index::SeriesIndex;
 use crate::head::record::RecordWriter;
@@ -75,6 +77,7 @@ pub(crate) struct Writer<K: Kind> {
     resolved: Vec<u32>,
     /// Series whose first entry ever is in the batch at hand.
     newborn: Vec<u32>,
+    ages: Ages,
     /// The series looked up last: what followed it last time is the first guess for the next.
     last: u32,
 }
@@ -151,6 +154,7 @@ impl<K: Kind> Head<K> {
             entered: Vec::new(),
             resolved: Vec::new(),
             newborn: Vec::new(),
+            ages: Ages::default(),
             last: NO_SERIES,
         };
         let head = Head {
@@ -282,6 +286,7 @@ impl<K: Kind> Head<K> {
             Err(_) => return false,
         };
         writer.states[series].next = NO_SERIES;
+        writer.ages.forget(series);
         if writer.last == series {
             writer.last = NO_SERIES;
         }

@@ -1,4 +1,5 @@
-//! A window into blocks: series in label order, entries cut at the borders of UTC partitions.
+//! A window into blocks: series in label order and by retention class, entries cut at the borders of
+//! UTC partitions.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +12,14 @@ use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
 use crate::kind::merge::clip;
 use crate::kind::{Columns, Effort, Kind, Scratch};
+use crate::labels::classes::Classes;
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::{Moment, TickRange, Ticks};
 
 /// Series whose labels are copied under one hold of the index lock.
 const SERIES_PER_HOLD: usize = 1024;
 
-/// The retention class of every series.
-const DEFAULT_CLASS: u8 = 0;
-
-/// Blocks written at once; a window with entries in more partitions is gone through again.
+/// Blocks written at once; a window that makes more of them is gone through again.
 const BLOCKS_AT_ONCE: usize = 32;
 
 /// The partition that an entry goes to.
@@ -35,15 +34,21 @@ struct Catalogue {
     /// Ranks of each series' pairs, one series behind the other.
     ranks: Vec<u32>,
     ends: Vec<u32>,
+    /// The retention class of each series; empty where no rule tells series apart.
+    classes: Vec<u8>,
     /// Canonical bytes of the pair of each rank.
     pair_bytes: Vec<u8>,
     pair_ends: Vec<u32>,
 }
 
+/// One block to be written: a partition, and the class of its series.
+type Slot = (TickRange, u8);
+
 /// Writes all entries of a window that is behind the cut.
 pub(crate) fn seal<'f, K: Kind>(
     window: &Window<K>,
     index: &RwLock<SeriesIndex>,
+    classes: &Classes,
     now: Ticks,
     sink: &mut dyn BlockSink<'f>,
 ) -> Result<()> {
@@ -52,10 +57,13 @@ pub(crate) fn seal<'f, K: Kind>(
     if numbers.is_empty() {
         return Ok(());
     }
-    let catalogue = Catalogue::new(&numbers, index);
+    let catalogue = Catalogue::new(&numbers, index, classes);
     drop(numbers);
     let partitions = partitions::<K>(window, &catalogue.order, now)?;
-    for group in partitions.chunks(BLOCKS_AT_ONCE) {
+    // Class by class: a series is decoded for the groups that have its class only.
+    let of_class = |class: u8| partitions.iter().map(move |partition| (*partition, class));
+    let slots: Vec<Slot> = catalogue.all_classes().flat_map(of_class).collect();
+    for group in slots.chunks(BLOCKS_AT_ONCE) {
         seal_group(window, &catalogue, group, sink)?;
     }
     Ok(())
@@ -110,17 +118,21 @@ fn without_overlaps(mut partitions: Vec<TickRange>) -> Vec<TickRange> {
     kept
 }
 
-/// Writes one block per partition of the group.
+/// Writes one block for each slot of the group that has entries.
 fn seal_group<'f, K: Kind>(
     window: &Window<K>,
     catalogue: &Catalogue,
-    group: &[TickRange],
+    group: &[Slot],
     sink: &mut dyn BlockSink<'f>,
 ) -> Result<()> {
     let mut writers: Vec<Option<BlockWriter<'f>>> = group.iter().map(|_| None).collect();
     let mut scratch = Scratch::default();
     let mut labels = Vec::new();
     for place in 0..catalogue.order.len() {
+        let own_class = catalogue.class(place);
+        if !group.iter().any(|(_, class)| *class == own_class) {
+            continue;
+        }
         let Some(view) = window.view(catalogue.order[place], u64::MAX) else {
             continue;
         };
@@ -128,7 +140,7 @@ fn seal_group<'f, K: Kind>(
         catalogue.labels(place, &mut labels);
         let series = Labels::trusted(&labels);
         let series = (series.id(), series);
-        for (slot, partition) in group.iter().enumerate() {
+        for (slot, (partition, class)) in group.iter().enumerate() {
             let overlaps = |run: &K::Run| {
                 let ticks = run.ticks();
                 let range = TickRange {
@@ -137,7 +149,7 @@ fn seal_group<'f, K: Kind>(
                 };
                 range.overlaps(partition)
             };
-            if !runs.iter().any(overlaps) {
+            if *class != own_class || !runs.iter().any(overlaps) {
                 continue;
             }
             let part = clip(runs.clone(), *partition);
@@ -146,14 +158,14 @@ fn seal_group<'f, K: Kind>(
             }
             let writer = match &mut writers[slot] {
                 Some(writer) => writer,
-                absent => absent.insert(sink.begin(*partition, DEFAULT_CLASS)?),
+                absent => absent.insert(sink.begin(*partition, *class)?),
             };
             write_series::<K>(writer, series, &part, &mut scratch)?;
         }
     }
-    for (writer, partition) in writers.into_iter().zip(group) {
+    for (writer, (partition, class)) in writers.into_iter().zip(group) {
         if let Some(writer) = writer {
-            sink.done(*partition, DEFAULT_CLASS, writer.finish()?);
+            sink.done(*partition, *class, writer.finish()?);
         }
     }
     Ok(())
@@ -182,7 +194,7 @@ fn write_series<K: Kind>(
 }
 
 impl Catalogue {
-    fn new(numbers: &[u32], index: &RwLock<SeriesIndex>) -> Self {
+    fn new(numbers: &[u32], index: &RwLock<SeriesIndex>, classes: &Classes) -> Self {
         let mut pairs: Vec<u32> = Vec::new();
         let mut ends = Vec::with_capacity(numbers.len());
         for hold in numbers.chunks(SERIES_PER_HOLD) {
@@ -197,12 +209,41 @@ impl Catalogue {
             order: Vec::new(),
             ranks: pairs,
             ends: Vec::new(),
+            classes: Vec::new(),
             pair_bytes: Vec::new(),
             pair_ends: Vec::new(),
         };
         catalogue.rank_pairs(index);
         catalogue.sort(numbers, ends);
+        if classes.has_rules() {
+            catalogue.classify(classes);
+        }
         catalogue
+    }
+
+    /// Notes the class of every series.
+    fn classify(&mut self, classes: &Classes) {
+        let mut labels = Vec::new();
+        for place in 0..self.order.len() {
+            self.labels(place, &mut labels);
+            self.classes
+                .push(classes.class_of(Labels::trusted(&labels)));
+        }
+    }
+
+    /// The class of the series at `place` in label order.
+    fn class(&self, place: usize) -> u8 {
+        self.classes.get(place).copied().unwrap_or(0)
+    }
+
+    /// Every class that some series has, once.
+    fn all_classes(&self) -> impl Iterator<Item = u8> + use<> {
+        let mut has = [false; 1 << u8::BITS];
+        has[0] = self.classes.is_empty();
+        for class in &self.classes {
+            has[usize::from(*class)] = true;
+        }
+        (0..=u8::MAX).filter(move |class| has[usize::from(*class)])
     }
 
     /// Replaces pair numbers by their rank in label order, and keeps the pairs' bytes by rank.

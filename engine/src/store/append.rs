@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::head::append::{Appended, Gate};
 use crate::head::batch::{Batch, Report};
-use crate::kind::{Kind, Parts};
-use crate::store::Store;
-use crate::time::{Moment, Ticks};
+use crate::kind::Kind;
+use crate::store::{Store, now};
+use crate::time::Ticks;
 use crate::wal::Wal;
 
 impl<K: Kind> Store<K> {
@@ -59,9 +59,10 @@ impl<K: Kind> crate::store::Core<K> {
 
     /// Judges a batch, keeps it in the head and hands its record to the log.
     pub(crate) fn begin_append(&self, batch: &Batch<'_, K>, wal: &Wal) -> Result<Appended> {
-        let limits = self.limits();
+        let (limits, classes) = (self.limits(), self.classes());
         let gate = Gate {
             limits: &limits,
+            classes: &classes,
             now: self.now(),
             wal,
             tenant: &self.tenant,
@@ -95,7 +96,6 @@ impl<K: Kind> crate::store::Core<K> {
 
     /// The clock in ticks of this kind.
     pub(crate) fn now(&self) -> Ticks {
-        let nanos_per_tick = 1_000_000_000 / <<K as Parts>::Time as Moment>::PER_SECOND;
-        Ticks(self.shared.clock.now().0 / nanos_per_tick)
+        now::<K>(&self.shared)
     }
 }

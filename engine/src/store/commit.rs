@@ -13,10 +13,12 @@ use crate::block::block_path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kind::Kind;
 use crate::manifest::{Change, Manifest, Version};
+use crate::store::class_table::with_table;
 use crate::store::{Core, State};
 
 impl<K: Kind> Core<K> {
-    /// Makes a change of the manifest durable, and with it all that the manifest said before.
+    /// Makes a change of the manifest durable, and with it all that the manifest said before. What
+    /// the retention classes of its blocks mean is added here (I25).
     ///
     /// `plan` sees the newest version; an error of its own changes nothing. `show` puts the new
     /// version into the state. `begun` are the block files that the change may name: where the
@@ -29,7 +31,11 @@ impl<K: Kind> Core<K> {
         show: impl FnOnce(Arc<Version>),
     ) -> Result<()> {
         let mut manifest = self.manifest()?.lock();
-        let change = match plan(&manifest.version()) {
+        let with_table = |change| {
+            let terms_of = |class| self.terms_at_work(class);
+            with_table(&manifest.version(), change, terms_of)
+        };
+        let change = match plan(&manifest.version()).and_then(with_table) {
             // Numbers are given out by whoever writes files, also while others commit.
             Ok(change) => Change {
                 next_block: Some(self.next_block.load(Ordering::Acquire)),

@@ -13,11 +13,12 @@ use crate::block::BlockReader;
 use crate::compact::merge::{Guide, merge_blocks};
 use crate::compact::plan::{Job, Policy, Zeal, plan};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kind::merge::clip;
 use crate::kind::{Effort, Kind};
 use crate::manifest::{BlockEntry, Change, Version};
 use crate::store::files::BlockFiles;
 use crate::store::{Core, LiveBlock, State, Store};
-use crate::time::Moment;
+use crate::time::{Moment, TickRange};
 
 /// A partition is done with when its end is this much longer ago than a window may stay open.
 const SETTLE_SECONDS: i64 = 10 * 60;
@@ -102,9 +103,19 @@ impl<K: Kind> Core<K> {
             log_range(inputs),
         );
         let readers: Vec<&BlockReader> = inputs.iter().map(|live| &*live.reader).collect();
+        // Held until readers see the blocks: so long their classes mean what they do (I25).
+        let classes = self.classes();
+        // What has expired goes before the rest is merged, lest it come back in a class that keeps
+        // it longer (I24).
+        let retained = self.retained(&self.state().version);
+        let kept = |live: &LiveBlock| retained.in_block(&live.entry, TickRange::ALL);
+        let kept: Vec<Option<TickRange>> = inputs.iter().map(kept).collect();
         let mut guide = Guide::<K> {
-            class_of: &|_| 0,
-            screen: &mut |_, _, run| Ok(vec![run]),
+            class_of: &|labels| classes.class_of(labels),
+            screen: &mut |input, _, run| {
+                let kept = kept[input].map(|range| clip(vec![run], range));
+                Ok(kept.unwrap_or_default())
+            },
             pace: &mut |bytes| {
                 (pace.rest)(bytes);
                 self.shared.check_running()

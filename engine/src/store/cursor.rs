@@ -9,6 +9,7 @@ use crate::block::ChunkMeta;
 use crate::error::{Error, Result};
 use crate::kind::merge::{clip, merge};
 use crate::kind::{Columns, Kind, Parts};
+use crate::store::LiveBlock;
 use crate::store::select::{Place, Series};
 use crate::store::snapshot::SnapshotView;
 use crate::time::{TickRange, Ticks};
@@ -28,6 +29,8 @@ pub struct Cursor<K: Kind> {
 /// Entries of one place that are read together.
 struct Piece<K: Kind> {
     range: TickRange,
+    /// What of it is shown: before the merge, so that nothing is hidden by what has expired.
+    shown: TickRange,
     /// The order in which places were acknowledged.
     priority: u32,
     content: Content<K>,
@@ -47,7 +50,7 @@ impl<K: Kind> Cursor<K> {
                 Place::Block(block, ordinal) => {
                     block_pieces(series, block, ordinal, &mut pieces)?;
                 }
-                Place::Head(number) => head_pieces(series, number, &mut pieces)?,
+                Place::Head(number, start) => head_pieces(series, number, start, &mut pieces)?,
             }
         }
         let groups = group(pieces);
@@ -67,7 +70,9 @@ impl<K: Kind> Cursor<K> {
         for piece in group {
             let runs = match piece.content {
                 Content::Decoded(runs) => runs,
-                Content::Chunk(block, chunk) => vec![self.open_chunk(block, &chunk)?],
+                Content::Chunk(block, chunk) => {
+                    clip(vec![self.open_chunk(block, &chunk)?], piece.shown)
+                }
             };
             // Pieces of one place follow each other in time: together they are one source.
             match sources.last_mut() {
@@ -136,11 +141,14 @@ fn block_pieces<K: Kind>(
     ordinal: u32,
     pieces: &mut Vec<Piece<K>>,
 ) -> Result<()> {
-    let reader = &series.view.state.blocks[block as usize].reader;
+    let LiveBlock { entry, reader } = &series.view.state.blocks[block as usize];
+    let Some(shown) = series.view.retained.in_block(entry, series.range) else {
+        return Ok(());
+    };
     let mut chunks = Vec::new();
     reader.chunks(ordinal, &mut chunks)?;
     for chunk in chunks {
-        if !chunk.range.overlaps(&series.range) {
+        if !chunk.range.overlaps(&shown) {
             continue;
         }
         if !series.tokens.is_empty() && !reader.page_may_contain(chunk.page, &series.tokens)? {
@@ -149,6 +157,7 @@ fn block_pieces<K: Kind>(
         let range = chunk.range;
         pieces.push(Piece {
             range,
+            shown,
             priority: block,
             content: Content::Chunk(block, chunk),
         });
@@ -156,7 +165,13 @@ fn block_pieces<K: Kind>(
     Ok(())
 }
 
-fn head_pieces<K: Kind>(series: &Series<K>, number: u32, pieces: &mut Vec<Piece<K>>) -> Result<()> {
+fn head_pieces<K: Kind>(
+    series: &Series<K>,
+    number: u32,
+    start: Ticks,
+    pieces: &mut Vec<Piece<K>>,
+) -> Result<()> {
+    let shown = TickRange::new(series.range.start.max(start), series.range.end);
     let seq = series.view.hold.seq();
     let first = series.view.state.blocks.len();
     for (place, window) in series.view.state.windows.iter().enumerate() {
@@ -166,7 +181,7 @@ fn head_pieces<K: Kind>(series: &Series<K>, number: u32, pieces: &mut Vec<Piece<
         let Some(view) = window.view(number, seq) else {
             continue;
         };
-        let runs = clip(K::decode(view)?, series.range);
+        let runs = clip(K::decode(view)?, shown);
         let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else {
             continue;
         };
@@ -177,6 +192,7 @@ fn head_pieces<K: Kind>(series: &Series<K>, number: u32, pieces: &mut Vec<Piece<
         let priority = (first + place) as u32;
         pieces.push(Piece {
             range,
+            shown,
             priority,
             content: Content::Decoded(runs),
         });

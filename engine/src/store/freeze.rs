@@ -68,6 +68,8 @@ impl<K: Kind> Core<K> {
     }
 
     fn seal_window(&self, window: &Arc<Window<K>>, floor: u64) -> Result<()> {
+        // Held until readers see the blocks: so long their classes mean what they do (I25).
+        let classes = self.classes();
         let mut files = BlockFiles::new(self, Effort::Quick, 0, (window.floor, floor - 1));
         #[cfg(feature = "testing")]
         if self.shared.is_planted(Plant::FloorTooSoon) {
@@ -77,7 +79,7 @@ impl<K: Kind> Core<K> {
             };
             self.commit(&[], |_| Ok(change), |_| ())?;
         }
-        let written = seal(window, self.head.index(), self.now(), &mut files);
+        let written = seal(window, self.head.index(), &classes, self.now(), &mut files);
         let BlockFiles { done, begun, .. } = files;
         if let Err(error) = written {
             self.remove_blocks(&begun);
@@ -102,6 +104,7 @@ impl<K: Kind> Core<K> {
         self.traffic.frozen(written);
         self.notes.lock().saved(&saving);
         *self.evictable.lock() = Eviction::Due(self.now());
+        self.retention.want();
         Ok(())
     }
 

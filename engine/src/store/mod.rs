@@ -1,7 +1,7 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `commit`, `freeze`, `recover`, `retire`, `backup`, `snapshot`,
-//! `select`, `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in
+//! Split by verb: `append`, `commit`, `freeze`, `recover`, `retention`, `retire`, `backup`,
+//! `snapshot`, `select`, `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in
 //! common. Lock order: `freezing`, `manifest`, then the head's (writer, index, window), then
 //! `state`, then the log's own. No lock is held over IO but `freezing`, which only freezes take,
 //! `manifest`, and `releasing`, which stands before all of them.
@@ -9,6 +9,7 @@
 pub(crate) mod append;
 mod background;
 pub(crate) mod backup;
+pub(crate) mod class_table;
 pub(crate) mod commit;
 pub(crate) mod compact;
 pub(crate) mod cursor;
@@ -20,6 +21,7 @@ pub(crate) mod notes;
 pub(crate) mod plant;
 pub(crate) mod pressure;
 pub(crate) mod recover;
+pub(crate) mod retention;
 pub(crate) mod retire;
 pub(crate) mod select;
 pub(crate) mod shared;
@@ -44,9 +46,10 @@ use crate::kind::Kind;
 use crate::manifest::{BlockEntry, Manifest, Version};
 use crate::store::compact::Compacting;
 use crate::store::notes::Notes;
+use crate::store::retention::Retention;
 use crate::store::shared::Shared;
 use crate::store::traffic::Traffic;
-use crate::time::Ticks;
+use crate::time::{Moment, Ticks};
 
 /// Entries of one kind of one tenant: append batches, take snapshots.
 ///
@@ -82,7 +85,8 @@ pub(crate) struct Core<K: Kind> {
     compacting: Mutex<Compacting>,
     traffic: Traffic,
     next_block: AtomicU64,
-    limits: RwLock<Arc<Limits>>,
+    limits: LimitsCell,
+    retention: Retention,
     notes: Mutex<Notes>,
     /// Wakes a freeze that waits for notes on their way to the log.
     notes_landed: Condvar,
@@ -95,6 +99,9 @@ pub(crate) struct Core<K: Kind> {
     is_settled: AtomicBool,
     damage: Mutex<Vec<Error>>,
 }
+
+/// The limits of one store, or of several that follow the same.
+pub(crate) type LimitsCell = Arc<RwLock<Arc<Limits>>>;
 
 /// Whether a freeze has made series idle that the head still knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,6 +126,12 @@ pub(crate) struct State<K: Kind> {
 pub(crate) struct LiveBlock {
     pub(crate) entry: BlockEntry,
     pub(crate) reader: Arc<BlockReader>,
+}
+
+/// The engine's clock in ticks of a kind.
+fn now<K: Kind>(shared: &Shared) -> Ticks {
+    let nanos_per_tick = 1_000_000_000 / <K::Time as Moment>::PER_SECOND;
+    Ticks(shared.clock.now().0 / nanos_per_tick)
 }
 
 impl<K: Kind> Core<K> {
@@ -150,10 +163,16 @@ impl<K: Kind> Core<K> {
 }
 
 impl<K: Kind> Store<K> {
-    /// Replaces the limits; batches from now on are judged by the new ones.
+    /// Replaces the limits until the engine is closed; batches from now on are judged by the new
+    /// ones.
+    ///
+    /// What is in memory, and the default retention of what is in blocks, follow at once; blocks
+    /// that were written under a rule keep its duration until a merge writes them anew. The
+    /// exemplars of a tenant have the limits of its metrics.
     pub fn set_limits(&self, limits: Limits) -> Result<()> {
         limits.check()?;
         *self.core.limits.write() = Arc::new(limits);
+        self.core.retention.want();
         Ok(())
     }
 
@@ -175,6 +194,8 @@ impl<K: Kind> Store<K> {
     /// Plain figures about this store.
     pub fn stats(&self) -> StoreStats {
         let state = self.core.state();
+        let retention = self.core.retention_counts(&state);
+        let (dropped_blocks, dropped_bytes) = self.core.retention.dropped();
         StoreStats {
             head_series: self.core.head.series_count(),
             head_bytes: state.windows.iter().map(|window| window.bytes()).sum(),
@@ -185,6 +206,11 @@ impl<K: Kind> Store<K> {
             frozen_bytes: self.core.traffic.frozen_bytes(),
             merged_bytes: self.core.traffic.merged_bytes(),
             merges: self.core.traffic.merges(),
+            oldest: retention.oldest,
+            expired_blocks: retention.expired_blocks,
+            expired_bytes: retention.expired_bytes,
+            dropped_blocks,
+            dropped_bytes,
         }
     }
 }
@@ -211,4 +237,15 @@ pub struct StoreStats {
     pub merged_bytes: u64,
     /// Merges since then.
     pub merges: u64,
+    /// No entry that a snapshot would show now is older, in the ticks of the store's kind; `None`
+    /// where there can be none.
+    pub oldest: Option<Ticks>,
+    /// Blocks of which no entry is kept any more, and which are not dropped yet.
+    pub expired_blocks: u64,
+    /// Their size on disk.
+    pub expired_bytes: u64,
+    /// Blocks that retention has dropped since the store was opened.
+    pub dropped_blocks: u64,
+    /// Their size on disk.
+    pub dropped_bytes: u64,
 }

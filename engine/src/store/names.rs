@@ -20,7 +20,8 @@ impl<K: Kind> Snapshot<K> {
     pub fn label_names(&self, selector: &Selector, limit: usize) -> Result<Vec<String>> {
         let mut names = BTreeSet::new();
         for block in &self.view.state.blocks {
-            if !block.entry.range.overlaps(&selector.range) {
+            let retained = &self.view.retained;
+            if retained.in_block(&block.entry, selector.range).is_none() {
                 continue;
             }
             let block = &block.reader;
@@ -50,7 +51,8 @@ impl<K: Kind> Snapshot<K> {
     ) -> Result<Vec<String>> {
         let mut values = BTreeSet::new();
         for block in &self.view.state.blocks {
-            if !block.entry.range.overlaps(&selector.range) {
+            let retained = &self.view.retained;
+            if retained.in_block(&block.entry, selector.range).is_none() {
                 continue;
             }
             let block = &block.reader;

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::bytes::{Cursor, put_prefixed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::head::record::NOTES;
 use crate::kind::Kind;
 use crate::manifest::Change;
 use crate::store::Core;
+use crate::store::class_table::OWN_NOTE;
 use crate::wal::Lsn;
 
 /// A store's notes.
@@ -34,11 +35,17 @@ type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 /// Keys that a change of the manifest saves, with the log position of each.
 pub(crate) type Saving = BTreeMap<Vec<u8>, u64>;
 
+fn is_own(key: &[u8]) -> bool {
+    key.first() == Some(&OWN_NOTE)
+}
+
 impl Notes {
     /// Notes as the manifest has them: the log position that each came with, then the value.
     pub(crate) fn recovered(saved: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self> {
         let mut values = BTreeMap::new();
-        for (key, saved) in saved {
+        // A store's own notes are the manifest's alone: the log never has them.
+        let of_callers = saved.iter().filter(|(key, _)| !is_own(key));
+        for (key, saved) in of_callers {
             let mut cursor = Cursor::new(saved);
             let lsn = cursor
                 .u64()
@@ -169,6 +176,11 @@ impl<K: Kind> Core<K> {
         let mut held = self.notes.lock();
         while !cursor.is_empty() {
             let (key, value) = (cursor.prefixed()?, cursor.prefixed()?);
+            if is_own(key) {
+                return Err(Error::corrupt(
+                    "a note in the log has the key of a store's own",
+                ));
+            }
             held.put(key.to_vec(), value.to_vec(), lsn.0);
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Backpressure and housekeeping: when to freeze, whom, and when writers must wait for it.
+//! Backpressure and housekeeping: when to freeze, whom, and when writers must wait for it; and the
+//! round that also drops what retention has done with.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::shared::{Keeping, Shared};
@@ -77,6 +78,16 @@ impl Shared {
         let Ok(wal) = self.wal() else {
             return Ok(false);
         };
+        // First, and whatever comes of the rest: on a full disk this is what makes room.
+        let expired = self.expire();
+        match self.relieve(&wal)? {
+            true => Ok(true),
+            false => expired.map(|()| false),
+        }
+    }
+
+    /// Keeps memory and log below their bounds; true if there may be more to do.
+    fn relieve(&self, wal: &Wal) -> Result<bool> {
         if wal.health().is_some() {
             self.revive_log()?;
         }
@@ -92,9 +103,9 @@ impl Shared {
         let aged = stores
             .iter()
             .find(|store| store.window_age_seconds() > span);
-        let chosen = match self.is_near_bound(&wal) {
+        let chosen = match self.is_near_bound(wal) {
             false => aged.cloned(),
-            true if self.is_log_the_bound(&wal) => stores
+            true if self.is_log_the_bound(wal) => stores
                 .iter()
                 .filter(|store| store.log_floor().is_some())
                 .min_by_key(|store| store.log_floor())
@@ -111,7 +122,7 @@ impl Shared {
         store.freeze()?;
         self.release_log()?;
         store.evict();
-        Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(&wal))
+        Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(wal))
     }
 
     fn is_log_the_bound(&self, wal: &Wal) -> bool {

@@ -8,8 +8,8 @@ use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::BlockReader;
 use crate::block::{block_name, block_number};
+use crate::compact::expire::Holding;
 use crate::compact::plan::Zeal;
-use crate::config::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
@@ -20,9 +20,10 @@ use crate::manifest::{Change, Litter, Manifest, Version};
 use crate::store::backup::StoreImage;
 use crate::store::compact::Pace;
 use crate::store::notes::Notes;
+use crate::store::retention::Retention;
 use crate::store::shared::{AnyStore, Shared, Taken};
 use crate::store::traffic::Traffic;
-use crate::store::{Core, LiveBlock, State, Store};
+use crate::store::{Core, LimitsCell, LiveBlock, State, Store, now};
 use crate::time::Ticks;
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -32,7 +33,7 @@ pub(crate) struct StorePlace {
     pub(crate) tenant: Arc<str>,
     pub(crate) tag: u8,
     pub(crate) directory: PathBuf,
-    pub(crate) limits: Limits,
+    pub(crate) limits: LimitsCell,
 }
 
 impl<K: Kind> Store<K> {
@@ -84,6 +85,8 @@ impl<K: Kind> Core<K> {
         let newest = ends.max().unwrap_or(Ticks(i64::MIN));
         let (head, active) = Head::new(floor, newest, 0, Arc::clone(&shared.budget));
         let notes = Notes::recovered(&version.notes)?;
+        let limits = Arc::clone(&place.limits.read());
+        let retention = Retention::new::<K>(limits, &version, now::<K>(shared))?;
         let mut damage = Vec::new();
         let mut blocks = Vec::with_capacity(version.blocks.len());
         for entry in &version.blocks {
@@ -120,7 +123,8 @@ impl<K: Kind> Core<K> {
             compacting: Mutex::default(),
             traffic: Traffic::default(),
             next_block: AtomicU64::new(next_block),
-            limits: RwLock::new(Arc::new(place.limits)),
+            limits: place.limits,
+            retention,
             notes: Mutex::new(notes),
             notes_landed: Condvar::new(),
             evictable: Mutex::default(),
@@ -232,6 +236,23 @@ impl<K: Kind> AnyStore for Core<K> {
 
     fn evict(&self) {
         self.evict_rested();
+    }
+
+    fn is_expiry_due(&self) -> bool {
+        Core::is_expiry_due(self)
+    }
+
+    fn expire(&self, until: Option<Ticks>) -> Result<()> {
+        Core::expire(self, until)
+    }
+
+    fn holding(&self) -> Holding {
+        Core::holding(self)
+    }
+
+    fn block_bytes(&self) -> u64 {
+        let version = &self.state().version;
+        version.blocks.iter().map(|block| block.bytes).sum()
     }
 
     fn await_work(&self) {

@@ -4,14 +4,15 @@
 //! by name. So a file keeps its name until the last reader has gone, and only then is unlinked; a
 //! crash in between leaves litter for the next open.
 
-#[cfg(feature = "testing")]
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[cfg(feature = "testing")]
 use crate::error::Result;
 use crate::kind::Kind;
 #[cfg(feature = "testing")]
-use crate::manifest::{Change, Version};
+use crate::manifest::Change;
+use crate::manifest::Version;
 use crate::store::{Core, State};
 
 impl<K: Kind> Core<K> {
@@ -45,15 +46,14 @@ impl<K: Kind> Core<K> {
     }
 }
 
-#[cfg(feature = "testing")]
 impl<K: Kind> State<K> {
     /// Without the blocks that the version does not name.
-    fn narrowed_to(&self, version: Arc<Version>) -> Self {
-        let is_named = |number: u64| version.blocks.iter().any(|block| block.number == number);
+    pub(crate) fn narrowed_to(&self, version: Arc<Version>) -> Self {
+        let named: BTreeSet<u64> = version.blocks.iter().map(|block| block.number).collect();
         let blocks = self.blocks.iter();
         State {
             blocks: blocks
-                .filter(|block| is_named(block.entry.number))
+                .filter(|block| named.contains(&block.entry.number))
                 .cloned()
                 .collect(),
             windows: self.windows.clone(),

@@ -79,8 +79,8 @@ pub struct Series<K: Kind> {
 /// Where entries of a series are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
-    /// In the head, under this number.
-    Head(u32),
+    /// In the head, under this number; nothing before this tick is shown.
+    Head(u32, Ticks),
     /// In the snapshot's block of this index, under this ordinal.
     Block(u32, u32),
 }
@@ -169,14 +169,14 @@ impl<K: Kind> Snapshot<K> {
         let (mut labels, mut chunks) = (Vec::new(), Vec::new());
         for (place, block) in self.view.state.blocks.iter().enumerate() {
             let (entry, block) = (&block.entry, &block.reader);
-            if !entry.range.overlaps(&selector.range) {
+            let Some(range) = self.view.retained.in_block(entry, selector.range) else {
                 continue;
-            }
+            };
             for ordinal in block.select(&selector.matchers)? {
-                if !covers(&entry.range, &selector.range) {
+                if !covers(&entry.range, &range) {
                     chunks.clear();
                     block.chunks(ordinal, &mut chunks)?;
-                    let meets = |chunk: &ChunkMeta| chunk.range.overlaps(&selector.range);
+                    let meets = |chunk: &ChunkMeta| chunk.range.overlaps(&range);
                     if !chunks.iter().any(meets) {
                         continue;
                     }
@@ -200,7 +200,7 @@ impl<K: Kind> Snapshot<K> {
         let index = self.view.core.head.index();
         let numbers = select(&HeadIndexView::new(index), &selector.matchers)? & born;
         let numbers: Vec<u32> = numbers.iter().collect();
-        let mut labels = Vec::new();
+        let (mut labels, oldest) = (Vec::new(), self.view.head_range().start);
         for hold in numbers.chunks(SERIES_PER_HOLD) {
             let index = index.read();
             for number in hold {
@@ -217,7 +217,8 @@ impl<K: Kind> Snapshot<K> {
                 }
                 labels.clear();
                 index.labels(*number, &mut labels);
-                let (labels, place) = (Labels::trusted(&labels), Place::Head(*number));
+                let labels = Labels::trusted(&labels);
+                let place = Place::Head(*number, self.view.retained.head_start(labels, oldest));
                 let id = labels.id();
                 if !found.add(id, place) {
                     found.insert(id, labels.to_set(), place);

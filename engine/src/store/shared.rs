@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::block::PageCache;
+use crate::compact::expire::Holding;
 use crate::config::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::budget::Budget;
 use crate::io::Fs;
 use crate::io::pool::FilePool;
 use crate::store::backup::StoreImage;
-use crate::time::Clock;
+use crate::time::{Clock, Ticks};
 use crate::wal::{Frame, Lsn, Wal};
 
 /// What all stores of one engine have in common.
@@ -92,6 +93,14 @@ pub(crate) trait AnyStore: Send + Sync {
     fn image(&self) -> StoreImage;
     /// Forgets idle series where nobody needs them any more.
     fn evict(&self);
+    /// Whether it is time to look for blocks that retention has done with. Asking takes the turn.
+    fn is_expiry_due(&self) -> bool;
+    /// Drops those, and all that end at or before `until` but for the newest.
+    fn expire(&self, until: Option<Ticks>) -> Result<()>;
+    /// What the store could give where all stores together take too much.
+    fn holding(&self) -> Holding;
+    /// Bytes of all blocks.
+    fn block_bytes(&self) -> u64;
     /// Returns once no freeze and no merge is under way.
     fn await_work(&self);
     /// Takes back what the failed log had not acknowledged.

@@ -18,6 +18,7 @@ use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
 use crate::kind::{Columns, Effort, Kind, Parts, Scratch};
 use crate::metadata;
+use crate::store::class_table::ClassTable;
 use crate::store::notes::Notes;
 use crate::testing::{ManualClock, SimDisk, Stage};
 use crate::time::Ticks;
@@ -60,9 +61,14 @@ pub fn fuzz_metadata(data: &[u8]) {
     }
 }
 
-/// Fuzz body: notes as the log has them and as the manifest has them, and the metadata in them.
+/// Fuzz body: notes as the log has them and as the manifest has them, the metadata in them, and the
+/// store's own note of its classes.
 pub fn fuzz_notes(data: &[u8]) {
     let saved = BTreeMap::from([(b"up".to_vec(), data.to_vec())]);
+    if let Ok(table) = ClassTable::decode(data) {
+        let again = ClassTable::decode(&table.encode());
+        assert_eq!(again.ok(), Some(table));
+    }
     // Whether bytes are notes is not asserted here, only that to ask is safe.
     let _ = Notes::recovered(&saved);
     let stage = Stage {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging, block_path};
-use crate::codec::bytes::{put_prefixed, put_varint_signed};
+use crate::codec::bytes::{put_prefixed, put_varint, put_varint_signed};
 use crate::codec::stream::FloatStream;
 use crate::codec::tokens::token_hash;
 use crate::codec::{float_chunk, histogram_chunk, histogram_value, ints};
@@ -205,7 +205,7 @@ pub fn seeds_metadata() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A record of notes, and a note as the manifest has it.
+/// A record of notes, a note as the manifest has it, and a table of two classes.
 pub fn seeds_notes() -> Vec<Vec<u8>> {
     let values = seeds_metadata();
     let mut record = Vec::new();
@@ -214,7 +214,13 @@ pub fn seeds_notes() -> Vec<Vec<u8>> {
         put_prefixed(&mut record, value);
     }
     let saved = [&9u64.to_le_bytes()[..], &values[0]].concat();
-    vec![record, saved]
+    let mut classes = vec![1];
+    for (class, keep, matchers) in [(1, 0, r#"{app="audit"}"#), (3, 1 << 42, r#"{l=~"d"}"#)] {
+        classes.push(class);
+        put_varint(&mut classes, keep);
+        put_prefixed(&mut classes, matchers.as_bytes());
+    }
+    vec![record, saved, classes]
 }
 
 /// Bytes behind a count of entries, as the codecs' targets read it.
