@@ -66,6 +66,8 @@ fn few_files(open_files_max: usize) -> Options {
     Options {
         open_files_max,
         cache_bytes_max: 0,
+        // The blocks are to stay as many as they are.
+        compaction_percent: 0,
         ..options()
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn refuse_unfinished(fs: &dyn Fs, root: &Path) -> Result<()> {
 fn check_target(fs: &dyn Fs, root: &Path, target: &Path) -> Result<()> {
     if target.starts_with(root) || root.starts_with(target) {
         return Err(Error::invalid(
-            "the backup's folder and the data directory lie in each other: choose a folder beside it",
+            "the backup's folder and the data directory lie in each other: choose one beside it",
         )
         .at_path(target));
     }
