@@ -14,6 +14,7 @@ mod cursors;
 mod damage;
 mod doors;
 mod floats;
+mod full_disk;
 mod histograms;
 mod late;
 mod limits;

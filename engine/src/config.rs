@@ -62,6 +62,10 @@ pub struct Options {
     /// Block files kept open between two reads. Others are opened again when they are read, so any
     /// number of blocks can be had with few descriptors.
     pub open_files_max: usize,
+    /// Space set aside in a file of the data directory once there is more data than that. On a full
+    /// disk it is given up for commits that make room, and taken again when there is space (0:
+    /// none).
+    pub reserve_bytes: u64,
     /// A head window whose first entry came longer ago than this is frozen even if small. Measured
     /// by the engine's clock, not by the entries' times.
     pub window_span_max: Duration,
@@ -86,6 +90,7 @@ impl Default for Options {
             series_max: 4_000_000,
             cache_bytes_max: 64 << 20,
             open_files_max: 256,
+            reserve_bytes: 4 << 20,
             window_span_max: Duration::from_secs(2 * 60 * 60),
             compaction_percent: 50,
             threads: 0,
@@ -210,6 +215,10 @@ impl Options {
         at_least("head_bytes_max", self.head_bytes_max, 64 << 10)?;
         at_least("series_max", self.series_max, 1)?;
         at_least("open_files_max", self.open_files_max as u64, 1)?;
+        if self.reserve_bytes > 0 {
+            at_least("reserve_bytes", self.reserve_bytes, 64 << 10)?;
+            at_most("reserve_bytes", self.reserve_bytes, 1 << 30)?;
+        }
         at_most(
             "compaction_percent",
             u64::from(self.compaction_percent),

@@ -134,7 +134,8 @@ impl Engine {
         let fs = Arc::clone(&components.fs);
         let lock = take_directory(&*fs, root)?;
         backup::refuse_unfinished(&*fs, root)?;
-        let shared = Shared::new(fs, components.clock, options);
+        let shared = Shared::new(root, fs, components.clock, options);
+        shared.reserve.find()?;
         let tenants = Tenants::new(root, &shared, Mode::Write);
         tenants.open_existing()?;
         let wal_options = WalOptions {
@@ -191,7 +192,7 @@ impl Engine {
         loop {
             attempts += 1;
             let fs = Arc::clone(&components.fs);
-            let shared = Shared::new(fs, Arc::clone(&components.clock), options.clone());
+            let shared = Shared::new(root, fs, Arc::clone(&components.clock), options.clone());
             match Engine::read_once(root, &shared) {
                 Ok(Some(engine)) => return Ok(engine),
                 Ok(None) | Err(_) if attempts < READ_ATTEMPTS_MAX => shared.dismiss_stores(),

@@ -47,6 +47,7 @@ impl<K: Kind> Store<K> {
 impl<K: Kind> crate::store::Core<K> {
     /// The log, revived if it had failed, once there is room for more.
     pub(crate) fn log_for_writing(&self) -> Result<Arc<Wal>> {
+        self.shared.reserve.admit()?;
         self.shared.wait_for_room()?;
         let wal = self.shared.wal()?;
         if wal.health().is_some() {

@@ -47,7 +47,8 @@ impl<K: Kind> Core<K> {
             }
         };
         let before = self.state();
-        match manifest.commit(&change) {
+        let reserve = &self.shared.reserve;
+        match reserve.commit(&change, || manifest.commit(&change)) {
             Ok(version) => {
                 self.is_settled.store(true, Ordering::Release);
                 show(version);

@@ -57,6 +57,7 @@ impl<K: Kind> Core<K> {
     pub(crate) fn compact_once(&self, pace: &mut Pace<'_>) -> Result<bool> {
         let mut compacting = self.compacting.lock();
         self.shared.check_running()?;
+        self.shared.reserve.admit()?;
         let state = self.state();
         let Some(job) = self.next_job(&state, &compacting, pace.zeal) else {
             return Ok(false);

@@ -32,6 +32,7 @@ impl<K: Kind> Store<K> {
 
 impl<K: Kind> Core<K> {
     pub(crate) fn freeze(&self) -> Result<()> {
+        self.shared.reserve.admit()?;
         let _one_at_a_time = self.freezing.lock();
         // Asked for under the lock: closing takes the log away and then waits for the lock.
         let wal = self.shared.wal()?;

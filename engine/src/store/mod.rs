@@ -21,6 +21,7 @@ pub(crate) mod notes;
 pub(crate) mod plant;
 pub(crate) mod pressure;
 pub(crate) mod recover;
+pub(crate) mod reserve;
 pub(crate) mod retention;
 pub(crate) mod retire;
 pub(crate) mod select;

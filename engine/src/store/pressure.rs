@@ -80,6 +80,7 @@ impl Shared {
         };
         // First, and whatever comes of the rest: on a full disk this is what makes room.
         let expired = self.expire();
+        self.keep_reserve(&wal);
         match self.relieve(&wal)? {
             true => Ok(true),
             false => expired.map(|()| false),
@@ -123,6 +124,14 @@ impl Shared {
         self.release_log()?;
         store.evict();
         Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(wal))
+    }
+
+    /// Takes the reserve, or takes it again.
+    fn keep_reserve(&self, wal: &Wal) {
+        let stores = self.stores();
+        let blocks: u64 = stores.iter().map(|store| store.block_bytes()).sum();
+        let stored = blocks.saturating_add(wal.size_bytes());
+        self.reserve.take_when_due(self.clock.now(), stored);
     }
 
     fn is_log_the_bound(&self, wal: &Wal) -> bool {

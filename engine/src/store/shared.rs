@@ -1,6 +1,7 @@
 //! What all stores of one engine have in common: disk, log, budget, cache, clock, and the list of
 //! stores.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ use crate::head::budget::Budget;
 use crate::io::Fs;
 use crate::io::pool::FilePool;
 use crate::store::backup::StoreImage;
+use crate::store::reserve::Reserve;
 use crate::time::{Clock, Ticks};
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -28,6 +30,7 @@ pub(crate) struct Shared {
     /// The block files that are open.
     pub(crate) files: Arc<FilePool>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reserve: Reserve,
     stores: RwLock<Vec<Arc<dyn AnyStore>>>,
     /// Held while segments of the log are removed, and while a backup opens them.
     pub(crate) releasing: Mutex<()>,
@@ -113,8 +116,14 @@ pub(crate) trait AnyStore: Send + Sync {
 }
 
 impl Shared {
-    pub(crate) fn new(fs: Arc<dyn Fs>, clock: Arc<dyn Clock>, options: Options) -> Arc<Self> {
+    pub(crate) fn new(
+        root: &Path,
+        fs: Arc<dyn Fs>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Arc<Self> {
         Arc::new(Shared {
+            reserve: Reserve::new(Arc::clone(&fs), root, options.reserve_bytes),
             files: FilePool::new(Arc::clone(&fs), options.open_files_max),
             fs,
             wal: RwLock::new(None),
