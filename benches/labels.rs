@@ -1,9 +1,12 @@
-//! How long it takes to sort, check and lay out the label set of one series.
+//! How long it takes to sort, check and lay out the label set of one series, and to find its
+//! retention class.
 #![allow(missing_docs)] // What criterion's macros generate carries no documentation.
 
 use std::hint::black_box;
 
-use chronolith_engine::testing::label_set_bytes;
+use chronolith_engine::labels::{LabelSet, MatchOp, Matcher};
+use chronolith_engine::testing::{RetentionClasses, label_set_bytes};
+use chronolith_engine::{Limits, RetentionRule};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// A container metric as cluster monitoring sends it: fifteen labels in no useful order.
@@ -31,5 +34,28 @@ fn build(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, build);
+/// Sixteen rules that a series must be compared with, of which none accepts it.
+fn class(criterion: &mut Criterion) {
+    let rule = |number: usize| RetentionRule {
+        matchers: vec![
+            Matcher::new(MatchOp::Equal, "namespace", "shop").expect("a sound matcher"),
+            Matcher::new(MatchOp::Regex, "pod", &format!("cart-{number}-.*|audit.*"))
+                .expect("a sound pattern"),
+        ],
+        keep: None,
+    };
+    let labels = LabelSet::from_pairs(PAIRS).expect("a sound label set");
+    for count in [0, 1, 16] {
+        let limits = Limits {
+            retention_rules: (0..count).map(rule).collect(),
+            ..Limits::default()
+        };
+        let classes = RetentionClasses::new(&limits);
+        criterion.bench_function(&format!("labels/class_under_{count}_rules"), |bencher| {
+            bencher.iter(|| classes.class_of(black_box(labels.as_labels())));
+        });
+    }
+}
+
+criterion_group!(benches, build, class);
 criterion_main!(benches);

@@ -4,7 +4,11 @@
 //! `fuzz_*` function takes any bytes at all and returns: a panic is a bug in the decoder that it
 //! drives. A `seeds_*` function gives small valid inputs for the target of that name.
 
+use std::collections::BTreeMap;
+
+use crate::config::Limits;
 use crate::error::Result;
+use crate::kind::samples::Samples;
 use crate::labels::set::{LabelSet, Labels};
 
 pub mod codec;
@@ -75,6 +79,24 @@ pub fn seeds_labels() -> Vec<Vec<u8>> {
 pub fn label_set_bytes(pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
     let set = LabelSet::from_pairs(pairs.iter().copied())?;
     Ok(set.as_labels().as_bytes().to_vec())
+}
+
+/// Rules of retention, compiled: what the benchmark of classes drives.
+pub struct RetentionClasses {
+    classes: crate::labels::classes::Classes,
+}
+
+impl RetentionClasses {
+    /// The rules of these limits, for metrics.
+    pub fn new(limits: &Limits) -> Self {
+        let classes = crate::store::retention::number_rules::<Samples>(limits, BTreeMap::new());
+        RetentionClasses { classes }
+    }
+
+    /// The class that a series is stored in.
+    pub fn class_of(&self, labels: Labels<'_>) -> u8 {
+        self.classes.class_of(labels)
+    }
 }
 
 /// The bytes of a sealed chunk of floats: what the benchmark of the codec decodes.

@@ -4,6 +4,7 @@
 //! labels finds all values that any rule asks for. Knows no store and no clock; which number a
 //! class has is told by `store/retention.rs`.
 
+use crate::codec::bytes::Cursor;
 use crate::labels::matcher::Matcher;
 use crate::labels::set::Labels;
 use crate::time::Keep;
@@ -99,13 +100,7 @@ impl Classes {
                 &mut heap[..]
             }
         };
-        let mut names = self.names.iter().zip(values.iter_mut()).peekable();
-        for (name, value) in labels.iter() {
-            while names.next_if(|(wanted, _)| ***wanted < *name).is_some() {}
-            if let Some((_, place)) = names.next_if(|(wanted, _)| ***wanted == *name) {
-                *place = value;
-            }
-        }
+        self.find_values(labels, values);
         let accepts = |rule: &Compiled| {
             let mut conditions = rule.conditions.iter();
             conditions.all(|(place, matcher)| matcher.matches(values[*place]))
@@ -113,6 +108,25 @@ impl Classes {
         let first = self.rules.iter().position(accepts);
         // Rules are fewer than 255, see `new`.
         RuleNumber(first.map_or(0, |place| place as u8 + 1))
+    }
+
+    /// Finds the values of all names that some rule asks for; those that the labels lack stay as
+    /// they are. Only what is found is looked at as text.
+    fn find_values<'a>(&self, labels: Labels<'a>, values: &mut [&'a str]) {
+        let mut names = self.names.iter().zip(values).peekable();
+        let mut cursor = Cursor::new(labels.as_bytes());
+        while !cursor.is_empty() && names.peek().is_some() {
+            let (Ok(name), Ok(value)) = (cursor.prefixed(), cursor.prefixed()) else {
+                return;
+            };
+            while names
+                .next_if(|(wanted, _)| wanted.as_bytes() < name)
+                .is_some()
+            {}
+            if let Some((_, place)) = names.next_if(|(wanted, _)| wanted.as_bytes() == name) {
+                *place = std::str::from_utf8(value).unwrap_or_default();
+            }
+        }
     }
 
     /// How long entries of series under this rule are kept.

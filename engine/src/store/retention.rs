@@ -130,7 +130,7 @@ impl Registry {
 }
 
 /// Compiles the rules. One whose terms are known gets their number, others one that nobody uses.
-fn number_rules<K: Kind>(limits: &Limits, known: BTreeMap<u8, Terms>) -> Classes {
+pub(crate) fn number_rules<K: Kind>(limits: &Limits, known: BTreeMap<u8, Terms>) -> Classes {
     let ticks_per_second = <K::Time as Moment>::PER_SECOND;
     let mut numbers = known;
     let mut rules = Vec::with_capacity(limits.retention_rules.len());
@@ -370,5 +370,98 @@ impl Shared {
             }
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RetentionRule;
+    use crate::kind::samples::Samples;
+    use crate::labels::matcher::{MatchOp, Matcher};
+
+    /// Rules on values of `app`, each with its hours.
+    fn limits(rules: &[(&str, u64)]) -> Arc<Limits> {
+        let rule = |(app, hours): &(&str, u64)| RetentionRule {
+            matchers: vec![Matcher::new(MatchOp::Equal, "app", app).expect("a sound matcher")],
+            keep: Some(Duration::from_secs(hours * 3600)),
+        };
+        Arc::new(Limits {
+            retention_rules: rules.iter().map(rule).collect(),
+            ..Limits::default()
+        })
+    }
+
+    fn numbers(classes: &Classes) -> Vec<u8> {
+        classes.terms().map(|(class, _)| class).collect()
+    }
+
+    fn known(classes: &Classes) -> BTreeMap<u8, Terms> {
+        let terms = classes.terms();
+        terms.map(|(class, terms)| (class, terms.clone())).collect()
+    }
+
+    #[test]
+    fn rules_with_known_terms_keep_their_number_and_others_get_a_free_one() {
+        let first = number_rules::<Samples>(&limits(&[("a", 1), ("b", 2)]), BTreeMap::new());
+        assert_eq!(numbers(&first), [1, 2]);
+        let changed = limits(&[("b", 2), ("a", 9), ("c", 1), ("b", 2), ("a", 1)]);
+        let second = number_rules::<Samples>(&changed, known(&first));
+        assert_eq!(numbers(&second), [2, 3, 4, 2, 1]);
+        let forgotten = number_rules::<Samples>(&changed, BTreeMap::new());
+        assert_eq!(numbers(&forgotten), [1, 2, 3, 1, 4]);
+    }
+
+    #[test]
+    fn the_order_of_a_rule_s_matchers_is_no_change() {
+        let matcher = |name: &str| Matcher::new(MatchOp::NotEqual, name, "").expect("sound");
+        let of = |names: &[&str]| RetentionRule {
+            matchers: names.iter().map(|name| matcher(name)).collect(),
+            keep: None,
+        };
+        assert_eq!(of(&["b", "a", "b"]).text(), "{a!=\"\", b!=\"\"}");
+        assert_eq!(of(&["b", "a"]).text(), of(&["a", "b"]).text());
+        assert_eq!(of(&[]).text(), "{}");
+    }
+
+    #[test]
+    fn where_no_number_is_free_a_rule_waits() {
+        let terms = |class: u8| Terms {
+            matchers: format!("{{n=\"{class}\"}}").into(),
+            keep_nanos: None,
+        };
+        let mut taken: BTreeMap<u8, Terms> = (1..CLASS_WAITING).map(|c| (c, terms(c))).collect();
+        let rules = limits(&[("a", 1), ("b", 1)]);
+        let full = number_rules::<Samples>(&rules, taken.clone());
+        assert_eq!(numbers(&full), [CLASS_WAITING, CLASS_WAITING]);
+        taken.remove(&77);
+        let one = number_rules::<Samples>(&rules, taken);
+        assert_eq!(numbers(&one), [77, CLASS_WAITING]);
+    }
+
+    #[test]
+    fn a_number_is_not_given_away_while_a_job_works_under_it() {
+        let version = Version::default();
+        let retention = Retention::new::<Samples>(limits(&[("a", 1)]), &version, Ticks(0));
+        let retention = retention.expect("an empty version has no table");
+        let mut registry = retention.registry.write();
+        let job = Arc::clone(&registry.current);
+        registry.adopt::<Samples>(limits(&[("b", 1)]), &version);
+        assert_eq!(numbers(&registry.current), [2]);
+        assert!(
+            registry.terms(1).is_some(),
+            "the job can still say what 1 means"
+        );
+        registry.adopt::<Samples>(limits(&[("a", 1), ("c", 1)]), &version);
+        assert_eq!(numbers(&registry.current), [1, 3]);
+        registry.adopt::<Samples>(limits(&[("d", 1)]), &version);
+        drop(job);
+        registry.adopt::<Samples>(limits(&[("e", 1)]), &version);
+        assert_eq!(
+            numbers(&registry.current),
+            [1],
+            "nobody works under it any more"
+        );
+        assert!(registry.terms(3).is_none());
     }
 }
