@@ -12,6 +12,7 @@ mod decoders;
 mod lookup;
 mod seeds;
 mod stage;
+mod text;
 
 pub use crate::store::plant::Plant;
 pub use decoders::{
@@ -26,6 +27,7 @@ pub use seeds::{
 pub use stage::{
     Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, plant, tend,
 };
+pub use text::TextCodec;
 
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
 
@@ -47,6 +49,16 @@ pub fn fuzz_wal(bytes: &[u8]) {
 /// Takes bytes as a pattern behind its length, and a text.
 pub fn fuzz_re2(bytes: &[u8]) {
     crate::labels::re2::fuzz::fuzz_re2(bytes);
+}
+
+/// Takes bytes as a strip of texts behind its length.
+pub fn fuzz_text(bytes: &[u8]) {
+    crate::codec::text::fuzz::fuzz_text(bytes);
+}
+
+/// Encoded strips of texts behind their length.
+pub fn seeds_text() -> Vec<Vec<u8>> {
+    crate::codec::text::fuzz::seeds_text()
 }
 
 /// Takes bytes as a block file.
