@@ -93,7 +93,7 @@ pub use config::{Durability, Limits, Options, RetentionRule};
 pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
-pub use kind::{Kind, Refusal};
+pub use kind::{Kind, Refusal, Wanted};
 pub use store::backup::BackupReport;
 pub use store::cursor::Cursor;
 pub use store::select::{Selector, Series};

@@ -16,6 +16,7 @@ mod decoders;
 mod lookup;
 mod seeds;
 mod stage;
+mod text;
 
 pub use crate::store::plant::Plant;
 pub use decoders::{
@@ -30,6 +31,7 @@ pub use seeds::{
 pub use stage::{
     Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, plant, tend,
 };
+pub use text::TextCodec;
 
 pub use crate::manifest::{fuzz_manifest, seeds_manifest};
 
@@ -51,6 +53,16 @@ pub fn fuzz_wal(bytes: &[u8]) {
 /// Takes bytes as a pattern behind its length, and a text.
 pub fn fuzz_re2(bytes: &[u8]) {
     crate::labels::re2::fuzz::fuzz_re2(bytes);
+}
+
+/// Takes bytes as a strip of texts behind its length.
+pub fn fuzz_text(bytes: &[u8]) {
+    crate::codec::text::fuzz::fuzz_text(bytes);
+}
+
+/// Encoded strips of texts behind their length.
+pub fn seeds_text() -> Vec<Vec<u8>> {
+    crate::codec::text::fuzz::seeds_text()
 }
 
 /// Takes bytes as a block file.

@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("record", testing::fuzz_record),
     ("samples_chunk", testing::fuzz_samples_chunk),
     ("stream", testing::codec::fuzz_stream),
+    ("text", testing::fuzz_text),
     ("wal", testing::fuzz_wal),
 ];
 
@@ -58,6 +59,7 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("record", testing::seeds_record),
     ("samples_chunk", testing::seeds_samples_chunk),
     ("stream", testing::seeds_stream),
+    ("text", testing::seeds_text),
 ];
 
 /// Where the corpus of a target lies.

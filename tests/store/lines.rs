@@ -3,7 +3,7 @@
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::logs::Line;
 use chronolith_engine::time::Nanos;
-use chronolith_engine::{Limits, Refusal};
+use chronolith_engine::{Limits, Refusal, Wanted};
 use chronolith_tests::Random;
 
 use super::bed::{
@@ -185,5 +185,115 @@ fn metadata_may_be_as_long_as_the_limit_and_no_longer() {
     assert_eq!(
         refused[0].why.to_string(),
         "metadata has 101 bytes, limits.metadata_bytes_max is 100"
+    );
+}
+
+/// Lines with words, ids and numbers; each its own.
+fn searched_lines() -> Vec<String> {
+    let mut random = Random::new(77);
+    (0..6_000)
+        .map(|number| {
+            let (id, at) = (random.draw(), random.draw());
+            let event = ["opened", "closed", "timed out"][number % 3];
+            format!(
+                "conn={id:016x}{at:016x} {event} from 10.{}.{}.{} order={} took {}.{:03}ms",
+                id & 255,
+                at & 255,
+                id >> 8 & 255,
+                10_000_000 + at % 80_000_000,
+                at % 90,
+                id % 1000,
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn parts_of_words_and_of_ids_are_found_and_what_is_missing_skips_pages() {
+    let folder = Folder::new();
+    let texts = searched_lines();
+    let lines: Vec<Line<'_>> = texts
+        .iter()
+        .enumerate()
+        .map(|(number, text)| Line::new(Nanos(PAST_MS * MS + number as i64), text))
+        .collect();
+    let line = &texts[4_321];
+    let needles = [
+        &line[5..37],
+        &line[9..25],
+        &line[..40],
+        "timed out from",
+        "imed ou",
+        "sed f",
+        " closed ",
+        "order=1",
+        "7ms",
+        "",
+    ];
+    at_every_stage(
+        &folder,
+        |engine| {
+            // Two blocks, so that there is something to merge.
+            let logs = engine.logs().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[..3_000]);
+            logs.freeze().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[3_000..]);
+        },
+        |stage, engine| {
+            let snapshot = engine.logs().unwrap().snapshot();
+            let read = |needle: &str| {
+                let selector = all().containing(needle);
+                let found = logged(&snapshot, &selector);
+                let lines: Vec<Logged> = found.into_iter().flat_map(|(_, lines)| lines).collect();
+                lines
+            };
+            for needle in needles {
+                let found = read(needle).into_iter();
+                let found: Vec<String> = found.map(|(_, text, _)| text).collect();
+                let with = |text: &&String| text.contains(needle);
+                assert!(
+                    found.iter().filter(with).eq(texts.iter().filter(with)),
+                    "{stage}: {needle:?}"
+                );
+            }
+            // The head has no filters.
+            if stage.contains("block") || stage.contains("merged") {
+                for absent in ["imed oux", "0123456789abcdef0123", " opener "] {
+                    assert!(read(absent).is_empty(), "{stage}: {absent:?}");
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn a_count_reads_times_and_no_line_once_they_are_sealed() {
+    let folder = Folder::new();
+    let tags = set(&[("trace_id", "00f067aa0ba902b7")]);
+    let lines: Vec<Line<'_>> = (0..500)
+        .map(|number| Line {
+            metadata: tags.as_labels(),
+            ..Line::new(Nanos(PAST_MS * MS + number), "GET /cart 200")
+        })
+        .collect();
+    at_every_stage(
+        &folder,
+        |engine| {
+            let logs = engine.logs().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[..200]);
+            logs.freeze().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[200..]);
+        },
+        |stage, engine| {
+            let snapshot = engine.logs().unwrap().snapshot();
+            for wanted in [Wanted::Times, Wanted::Metadata] {
+                let found = snapshot.select(&all().wanting(wanted)).unwrap();
+                let runs = found[0].read().unwrap();
+                let times = runs.iter().flat_map(|run| run.times().iter().copied());
+                assert!(times.eq(lines.iter().map(|line| line.time.0)), "{stage}");
+                let tagged = runs.iter().all(|run| run.metadata(0) == tags.as_labels());
+                assert!(tagged || wanted == Wanted::Times, "{stage}");
+            }
+        },
     );
 }

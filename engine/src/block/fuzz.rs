@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::block::{BlockReader, PageCache, block_path};
 use crate::codec::bytes::Cursor;
+use crate::codec::tokens::Needle;
 use crate::index::filter::Filter;
 use crate::index::postings::read_postings;
 use crate::index::rows::Rows;
@@ -42,7 +43,7 @@ pub(crate) fn fuzz_block(data: &[u8]) {
         if reader.chunks(ordinal, &mut chunks).is_ok() {
             for chunk in chunks.iter().take(ASKED_MAX as usize) {
                 let _ = reader.summary(chunk);
-                let _ = reader.page_may_contain(chunk.page, &[1, 2]);
+                let _ = reader.page_may_hold(chunk.page, &Needle::new(b" word "));
                 for strip in 0..reader.strip_count() {
                     let _ = reader.strip(chunk, strip);
                 }
@@ -63,7 +64,7 @@ pub(crate) fn fuzz_index(data: &[u8]) {
     let split = |bytes: &'_ [u8], at: u8| bytes.len() * usize::from(at) / 256;
     let (symbols, rest) = rest.split_at(split(rest, *first));
     let (postings, rows) = rest.split_at(split(rest, *second));
-    let _ = Filter::read(postings).map(|filter| filter.may_contain_all(&[0, 1, u64::MAX]));
+    let _ = Filter::read(postings).map(|filter| filter.may_hold(&Needle::new(b" word ")));
     let _ = read_postings(&mut Cursor::new(postings)).and_then(|entry| entry.bitmap(1_000));
     let rows = Rows::read(rows).ok();
     let Ok(directory) = SymbolDirectory::read(symbols) else {

@@ -10,6 +10,9 @@ use std::ops::Range;
 
 use crate::block::{STRIP_BYTES_MAX, STRIPS_MAX};
 use crate::codec::bytes::Cursor;
+use crate::codec::text::{self, Packed, TextPacker};
+use crate::codec::tokens::Keys;
+use crate::codec::{Packing, Sought};
 use crate::error::{Error, Result};
 
 const STRIP_ENTRY_BYTES: usize = 12;
@@ -29,24 +32,57 @@ pub(crate) struct StoredStrip {
 
 /// Compresses strips and writes the page table.
 pub(crate) struct PageEncoder {
-    compressors: [Option<zstd::bulk::Compressor<'static>>; STRIPS_MAX],
+    packers: [Packer; STRIPS_MAX],
     table: Vec<u8>,
     pages: u32,
 }
 
-impl PageEncoder {
-    pub(crate) fn new(levels: [Option<i32>; STRIPS_MAX]) -> Result<Self> {
-        let mut compressors = [const { None }; STRIPS_MAX];
-        for (compressor, level) in compressors.iter_mut().zip(levels) {
-            if let Some(level) = level {
-                let made = zstd::bulk::Compressor::new(level);
-                *compressor = Some(made.map_err(|error| {
-                    Error::invalid(format!("zstd level {level} cannot be used: {error}"))
-                })?);
+/// What a strip's packing takes.
+enum Packer {
+    AsIs,
+    Frame(Box<zstd::bulk::Compressor<'static>>),
+    TextFrame(Box<zstd::bulk::Compressor<'static>>),
+    Texts(Box<TextPacker>, Sought),
+}
+
+impl Packer {
+    fn new(packing: Packing) -> Result<Self> {
+        Ok(match packing {
+            Packing::AsIs => Packer::AsIs,
+            Packing::Frame(level) => Packer::Frame(compressor(level)?),
+            Packing::TextFrame(level) => Packer::TextFrame(compressor(level)?),
+            Packing::Texts(sought) => Packer::Texts(Box::new(TextPacker::new()?), sought),
+        })
+    }
+
+    /// The strip in other bytes, if that may be smaller, and the keys of texts that are sought.
+    fn pack(&mut self, raw: &[u8]) -> Result<Packed> {
+        let (bytes, keys) = match self {
+            Packer::AsIs => (None, None),
+            Packer::Frame(compressor) => (compressor.compress(raw).ok(), None),
+            Packer::TextFrame(compressor) => {
+                (compressor.compress(raw).ok(), Some(text::keys_of(raw)?))
             }
+            Packer::Texts(packer, sought) => return packer.pack(raw, *sought),
+        };
+        Ok(Packed { bytes, keys })
+    }
+}
+
+fn compressor(level: i32) -> Result<Box<zstd::bulk::Compressor<'static>>> {
+    zstd::bulk::Compressor::new(level)
+        .map(Box::new)
+        .map_err(|error| Error::invalid(format!("zstd level {level} cannot be used: {error}")))
+}
+
+impl PageEncoder {
+    pub(crate) fn new(packing: [Packing; STRIPS_MAX]) -> Result<Self> {
+        let mut packers = [const { Packer::AsIs }; STRIPS_MAX];
+        for (packer, packing) in packers.iter_mut().zip(packing) {
+            *packer = Packer::new(packing)?;
         }
         Ok(PageEncoder {
-            compressors,
+            packers,
             table: Vec::new(),
             pages: 0,
         })
@@ -57,26 +93,25 @@ impl PageEncoder {
     }
 
     /// Appends a page's strips to `out`, which begins at `offset` in the file, and notes them in
-    /// the table.
+    /// the table. Tells the keys of a strip of texts that are sought by content.
     pub(crate) fn encode(
         &mut self,
         strips: &[Vec<u8>],
         offset: u64,
         out: &mut Vec<u8>,
-    ) -> Result<()> {
+    ) -> Result<Option<Keys>> {
+        let mut told = None;
         self.table.extend_from_slice(&offset.to_le_bytes());
-        for (raw, compressor) in strips.iter().zip(&mut self.compressors) {
+        for (raw, packer) in strips.iter().zip(&mut self.packers) {
             assert!(
                 raw.len() <= STRIP_BYTES_MAX,
                 "the writer closes pages before the limit"
             );
-            let packed = match compressor {
-                Some(compressor) => compressor.compress(raw).ok(),
-                None => None,
-            };
+            let Packed { bytes, keys } = packer.pack(raw)?;
+            told = told.or(keys);
             // Equal lengths mean "stored as it is", so only what is smaller may count as
             // compressed.
-            let stored = match &packed {
+            let stored = match &bytes {
                 Some(packed) if packed.len() < raw.len() => packed,
                 _ => raw,
             };
@@ -93,7 +128,7 @@ impl PageEncoder {
             .pages
             .checked_add(1)
             .ok_or_else(|| Error::limit("a block holds at most 2^32 - 1 pages"))?;
-        Ok(())
+        Ok(told)
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {

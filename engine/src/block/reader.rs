@@ -19,6 +19,8 @@ use crate::block::header::{BlockHeader, HEADER_BYTES};
 use crate::block::ids::Ids;
 use crate::block::page::{PageTable, StoredStrip};
 use crate::block::{ChunkMeta, STRIPS_MAX};
+use crate::codec::text;
+use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::index::filter::Filter;
 use crate::index::rows::Rows;
@@ -247,15 +249,14 @@ impl BlockReader {
         Ok(PageSlice { page, range })
     }
 
-    /// Whether every one of these token hashes may be in a page; a block without filters always
-    /// says maybe.
-    pub(crate) fn page_may_contain(&self, page: u32, tokens: &[u64]) -> Result<bool> {
+    /// Whether a text that contains this needle may be in a page.
+    pub(crate) fn page_may_hold(&self, page: u32, needle: &Needle) -> Result<bool> {
         let section = self.section(Section::Filters)?;
-        if section.is_empty() || tokens.is_empty() {
+        if section.is_empty() {
             return Ok(true);
         }
         self.filter(section, page)
-            .map(|filter| filter.may_contain_all(tokens))
+            .map(|filter| filter.may_hold(needle))
             .map_err(|error| self.placed(error, Section::Filters))
     }
 
@@ -403,6 +404,11 @@ impl BlockReader {
         }
         let mut packed = vec![0; stored.stored as usize];
         read_into(&mut packed)?;
+        if packed.first() == Some(&text::TAG) {
+            let frames = &mut |packed: &[u8], raw: &mut [u8]| self.cache.decompress(packed, raw);
+            text::decode(&packed, bytes, frames).map_err(|error| damaged(&format!("{error}")))?;
+            return Ok(raw);
+        }
         match self.cache.decompress(&packed, bytes) {
             Ok(length) if length == bytes.len() => Ok(raw),
             Ok(_) => Err(damaged("it is shorter than the page table says")),

@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use crate::block::footer::{SECTIONS, Section};
 use crate::block::header::HEADER_BYTES;
 use crate::block::reader::BlockReader;
+use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::index::rows::LabelRank;
 use crate::index::select::IndexView;
@@ -178,7 +179,7 @@ impl BlockReader {
                 }
                 next += u64::from(stored.stored);
             }
-            self.page_may_contain(page, &[0])?;
+            self.page_may_hold(page, &Needle::default())?;
         }
         match next == self.pages_end() {
             true => Ok(()),

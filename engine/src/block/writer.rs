@@ -12,10 +12,11 @@ use crate::block::header::BlockHeader;
 use crate::block::ids::write_ids;
 use crate::block::page::PageEncoder;
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_path};
-use crate::codec::tokens::TokenSet;
+use crate::codec::Packing;
+use crate::codec::tokens::{Keys, TokenSet};
 use crate::error::{Error, Result};
 use crate::index::build::IndexBuilder;
-use crate::index::filter::write_filter;
+use crate::index::filter::{write_filter, write_key_filter};
 use crate::io::{Fs, WriteFile};
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::{TickRange, Ticks};
@@ -31,19 +32,19 @@ pub(crate) struct Paging {
     /// A page is closed before it would exceed this many raw bytes; a larger chunk gets a page of
     /// its own.
     pub(crate) page_bytes: usize,
-    /// The zstd level for each strip, or none to store it as it is.
-    pub(crate) compress: [Option<i32>; STRIPS_MAX],
+    /// How each strip is stored.
+    pub(crate) packing: [Packing; STRIPS_MAX],
 }
 
 impl Paging {
-    /// As many strips as there are levels; at most [`STRIPS_MAX`].
-    pub(crate) fn new(levels: &[Option<i32>], page_bytes: usize) -> Self {
-        let mut compress = [None; STRIPS_MAX];
-        compress[..levels.len()].copy_from_slice(levels);
+    /// As many strips as packings are told; at most [`STRIPS_MAX`].
+    pub(crate) fn new(told: &[Packing], page_bytes: usize) -> Self {
+        let mut packing = [Packing::AsIs; STRIPS_MAX];
+        packing[..told.len()].copy_from_slice(told);
         Paging {
-            strips: levels.len() as u8,
+            strips: told.len() as u8,
             page_bytes,
-            compress,
+            packing,
         }
     }
 }
@@ -60,7 +61,8 @@ pub(crate) struct ChunkSpec<'a> {
     /// The strips, as many as the block's paging says.
     pub(crate) strips: &'a [&'a [u8]],
     /// The hashes of all of its tokens. Either every chunk of a block tells its tokens or none
-    /// does: a block in which one does takes the silence of another for "has no tokens".
+    /// does: a block in which one does takes the silence of another for "has no tokens". None is
+    /// asked for where a strip is packed as texts that are sought by content: the page tells keys.
     pub(crate) tokens: &'a [u64],
     /// Bytes that are kept beside the chunk's place, to skip it by.
     pub(crate) summary: &'a [u8],
@@ -150,7 +152,7 @@ impl<'f> BlockWriter<'f> {
                 "a block has 1 to {STRIPS_MAX} strips and pages of at most {STRIP_BYTES_MAX} bytes"
             )));
         }
-        let encoder = PageEncoder::new(paging.compress)?;
+        let encoder = PageEncoder::new(paging.packing)?;
         let path = block_path(dir, number);
         let file = fs
             .create_new(&path)
@@ -357,12 +359,16 @@ impl<'f> BlockWriter<'f> {
     fn close_page(&mut self) -> Result<()> {
         let offset = self.out.offset;
         let before = self.out.buffer.len();
-        self.encoder
+        let keys = self
+            .encoder
             .encode(&self.page.strips, offset, &mut self.out.buffer)?;
         self.out.offset += (self.out.buffer.len() - before) as u64;
         self.page.strips.iter_mut().for_each(Vec::clear);
         self.page.chunks = 0;
-        self.filters.page(&mut self.page.tokens)?;
+        match keys {
+            Some(keys) => self.filters.page_of_keys(&keys)?,
+            None => self.filters.page(&mut self.page.tokens)?,
+        }
         if self.out.buffer.len() >= BUFFER_BYTES {
             self.out
                 .flush()
@@ -376,6 +382,16 @@ impl Filters {
     fn page(&mut self, tokens: &mut TokenSet) -> Result<()> {
         write_filter(&tokens.sorted(), &mut self.bytes);
         tokens.clear();
+        self.end_page()
+    }
+
+    fn page_of_keys(&mut self, keys: &Keys) -> Result<()> {
+        write_key_filter(keys, &mut self.bytes);
+        self.told_any = true;
+        self.end_page()
+    }
+
+    fn end_page(&mut self) -> Result<()> {
         let end = u32::try_from(self.bytes.len())
             .map_err(|_| Error::limit("the token filters of a block exceed 4 GiB"))?;
         self.ends.extend_from_slice(&end.to_le_bytes());

@@ -90,6 +90,16 @@ impl Column {
         }
     }
 
+    /// Plans a column whose order says nothing: differences are not tried.
+    pub(crate) fn unordered(values: &[i64]) -> Column {
+        let first = values.first().copied().unwrap_or(0);
+        let form = match values.iter().all(|&value| value == first) {
+            true => Form::Constant(first),
+            false => Form::Blocks(Blocks::frame(values).plan()),
+        };
+        Column { factor: None, form }
+    }
+
     /// How many bytes [`Column::write`] appends.
     pub(crate) fn size_bytes(&self) -> usize {
         let factor_bytes = self.factor.map_or(0, |factor| {

@@ -16,6 +16,7 @@ pub(crate) mod ints;
 pub(crate) mod miniblock;
 pub(crate) mod pack;
 pub(crate) mod stream;
+pub(crate) mod text;
 pub(crate) mod times;
 pub(crate) mod tokens;
 pub(crate) mod window;
@@ -23,3 +24,22 @@ pub(crate) mod xor;
 
 /// The most entries that a sealed chunk holds.
 pub(crate) const CHUNK_ENTRIES_MAX: usize = 65_536;
+
+/// How a part of a page is stored; whatever is not smaller that way is stored as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    AsIs,
+    /// A zstd frame of this level.
+    Frame(i32),
+    /// Lists of texts as a zstd frame of this level; their keys are in the page's filter.
+    TextFrame(i32),
+    /// Lists of texts as shapes and columns, where that pays, otherwise a frame.
+    Texts(Sought),
+}
+
+/// Whether texts are searched by what is in them: then their keys are in the page's filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    ByContent,
+    Never,
+}

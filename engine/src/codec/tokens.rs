@@ -5,8 +5,12 @@
 //! of the block format: it is written out here, pinned by tests, and never changes. Case is kept.
 //! What a filter does with the hashes is `filter`'s business.
 //!
-//! The promise that everything rests on: if a line contains a needle, the line's tokens include
-//! every [`needle_tokens`] of that needle.
+//! Tells two sorts of facts about texts. *Tokens*: the hashes of all complete ones; what a needle
+//! says about them is [`needle_tokens`]. *Keys*: complete words, pieces of words, and pieces of
+//! ids, so that a part of a token is found missing too. A [`Needle`] asks for both.
+//!
+//! The promise that everything rests on: if a text contains a needle, the text's tokens and keys
+//! include all that the needle asks for.
 
 use hashbrown::HashSet;
 
@@ -53,6 +57,177 @@ fn fold(value: u64) -> u64 {
     (wide as u64) ^ ((wide >> 64) as u64) ^ value.rotate_left(29)
 }
 
+/// A token with a digit is an *id* from this length on; shorter ones are numbers that every page
+/// has, and no filter knows them.
+pub(crate) const ID_BYTES_MIN: usize = 8;
+/// A shorter id is told as a whole too: it has few pieces.
+const SHORT_ID_BYTES_MAX: usize = 16;
+/// Whole ids are told by so many keys.
+const SHORT_ID_KEYS: u64 = 3;
+/// The length of the pieces of words: all that have no digit are keys.
+const WORD_PIECE_BYTES: usize = 4;
+/// The length of the pieces of ids: all are keys.
+const ID_PIECE_BYTES: usize = 6;
+
+/// Bits of the bitmap of ids while a page is filled; what is kept is folded to fewer.
+const ID_BITS: usize = 1 << 20;
+
+/// The key of a piece of a word: four bytes without a digit.
+fn word_piece_key(piece: [u8; WORD_PIECE_BYTES]) -> u64 {
+    fold(u64::from(u32::from_le_bytes(piece)) ^ HASH_START)
+}
+
+/// The key of a piece of an id.
+#[inline]
+fn id_piece_key(piece: [u8; ID_PIECE_BYTES]) -> u64 {
+    let [a, b, c, d, e, f] = piece;
+    fold(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ HASH_START)
+}
+
+fn short_id_keys(hash: u64) -> impl Iterator<Item = u64> {
+    (1..=SHORT_ID_KEYS).map(move |number| fold(hash ^ number))
+}
+
+/// Calls `found` with the keys of all pieces of a word or an id that have no digit.
+#[inline]
+fn for_each_word_piece(token: &[u8], mut found: impl FnMut(u64)) {
+    let mut plain = 0;
+    for (place, byte) in token.iter().enumerate() {
+        plain = if byte.is_ascii_digit() { 0 } else { plain + 1 };
+        if plain >= WORD_PIECE_BYTES
+            && let Some(piece) = token[..=place].last_chunk()
+        {
+            found(word_piece_key(*piece));
+        }
+    }
+}
+
+/// The keys of the texts of a page.
+#[derive(Default)]
+pub(crate) struct Keys {
+    /// Words, and pieces of words and ids without a digit.
+    words: HashSet<u64, foldhash::fast::FixedState>,
+    /// A bit for each piece of an id and each short id; empty while there is none.
+    ids: Vec<u64>,
+}
+
+impl Keys {
+    /// Adds every token of a text. Tokens end where the text ends.
+    pub(crate) fn add_text(&mut self, text: &[u8]) {
+        for_each_token(text, |_, token| self.add_token(token));
+    }
+
+    /// Adds a token, which is a whole one of its text.
+    pub(crate) fn add_token(&mut self, token: &[u8]) {
+        if !token.iter().any(u8::is_ascii_digit) {
+            if self.words.insert(token_hash(token)) {
+                for_each_word_piece(token, |key| {
+                    self.words.insert(key);
+                });
+            }
+            return;
+        }
+        for_each_word_piece(token, |key| {
+            self.words.insert(key);
+        });
+        if token.len() >= ID_BYTES_MIN {
+            self.ids.resize(ID_BITS / 64, 0);
+            let ids = &mut self.ids[..ID_BITS / 64];
+            let mut set = |key: u64| {
+                let place = key as usize % ID_BITS;
+                ids[place / 64] |= 1 << (place % 64);
+            };
+            for piece in token.array_windows() {
+                set(id_piece_key(*piece));
+            }
+            if token.len() < SHORT_ID_BYTES_MAX {
+                short_id_keys(token_hash(token)).for_each(set);
+            }
+        }
+    }
+
+    /// Words and pieces of words, distinct and in order.
+    pub(crate) fn words(&self) -> Vec<u64> {
+        let mut words: Vec<u64> = self.words.iter().copied().collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// The bitmap of ids: a key's bit is the one of its lowest bits. It has as many bits as half of
+    /// them are set, or so, and none if there is no id.
+    pub(crate) fn ids(&self) -> Vec<u8> {
+        let set: usize = self.ids.iter().map(|word| word.count_ones() as usize).sum();
+        if set == 0 {
+            return Vec::new();
+        }
+        // About one bit a key: two thirds of that or four thirds, whichever is a power of two.
+        let bits = (set * 2 / 3).next_power_of_two().clamp(64, ID_BITS);
+        let mut folded = vec![0u64; bits / 64];
+        for words in self.ids.chunks_exact(folded.len()) {
+            for (kept, word) in folded.iter_mut().zip(words) {
+                *kept |= word;
+            }
+        }
+        folded.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+}
+
+/// Whether the bit of a key is set in a bitmap of ids, whose length is a power of two or nothing.
+pub(crate) fn bitmap_has(bitmap: &[u8], key: u64) -> bool {
+    let Some(last) = bitmap.len().checked_sub(1) else {
+        return false;
+    };
+    // The lowest bits of the key, as many as there are places.
+    bitmap[(key >> 3) as usize & last] & (1 << (key & 7)) != 0
+}
+
+/// What a page must have if one of its texts contains a needle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needle {
+    /// Hashes of complete tokens: [`needle_tokens`].
+    pub(crate) tokens: Vec<u64>,
+    /// Among the words and their pieces.
+    pub(crate) words: Vec<u64>,
+    /// Among the ids and their pieces.
+    pub(crate) ids: Vec<u64>,
+}
+
+impl Needle {
+    pub(crate) fn new(needle: &[u8]) -> Self {
+        let mut asked = Needle {
+            tokens: needle_tokens(needle),
+            ..Needle::default()
+        };
+        for_each_token(needle, |start, token| {
+            let complete = start > 0 && start + token.len() < needle.len();
+            asked.add_token(token, complete);
+        });
+        asked
+    }
+
+    fn add_token(&mut self, token: &[u8], complete: bool) {
+        // Whatever token of the text this one is in, its pieces without digits are pieces of that.
+        for_each_word_piece(token, |key| self.words.push(key));
+        if !token.iter().any(u8::is_ascii_digit) {
+            if complete {
+                self.words.push(token_hash(token));
+            }
+        } else if token.len() >= ID_BYTES_MIN {
+            // A token of the text that has this one in it is an id as well.
+            let pieces = token.array_windows();
+            self.ids.extend(pieces.map(|piece| id_piece_key(*piece)));
+            if complete && token.len() < SHORT_ID_BYTES_MAX {
+                self.ids.extend(short_id_keys(token_hash(token)));
+            }
+        }
+    }
+
+    /// Whether nothing can be told about a text that contains it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.tokens.is_empty() && self.words.is_empty() && self.ids.is_empty()
+    }
+}
+
 /// Calls `found` with each token and its place in `text`.
 fn for_each_token(text: &[u8], mut found: impl FnMut(usize, &[u8])) {
     let mut position = 0;
@@ -69,11 +244,6 @@ fn for_each_token(text: &[u8], mut found: impl FnMut(usize, &[u8])) {
         found(position, &rest[..length]);
         position += length;
     }
-}
-
-/// Calls `found` with the hash of each token, repetitions included.
-pub(crate) fn for_each_token_hash(text: &[u8], mut found: impl FnMut(u64)) {
-    for_each_token(text, |_, token| found(token_hash(token)));
 }
 
 /// The distinct token hashes of a page or a chunk.
@@ -171,13 +341,71 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_keys_are_those_in_the_format_page() {
+        assert_eq!(word_piece_key(*b"time"), 0x6fb4_a42d_870e_f04c);
+        let first = short_id_keys(token_hash(b"12345678")).next();
+        assert_eq!(first, Some(0x86f0_9b21_d8aa_b9dc));
+        assert_eq!(id_piece_key(*b"4bf92f"), 0x0ea0_b019_1c5e_e355);
+    }
+
     const GOLDEN: [u64; 3] = [
         0x66df_841f_913a_9972,
         0xc11f_ac7a_0ba9_7278,
         0x263b_61e4_c3fe_b16e,
     ];
 
+    #[test]
+    fn a_part_of_a_word_or_of_an_id_asks_for_what_its_page_must_have() {
+        let mut keys = Keys::default();
+        keys.add_text(b"upstream timed out trace=4bf92f3577b34da6a3ce929d0e0e4736 order 12345678");
+        let (words, ids) = (keys.words(), keys.ids());
+        let has_word = |key: &u64| words.binary_search(key).is_ok();
+        let may = |needle: &[u8]| {
+            let needle = Needle::new(needle);
+            needle.words.iter().all(has_word) && needle.ids.iter().all(|key| bitmap_has(&ids, *key))
+        };
+        for present in [
+            &b"pstrea"[..],
+            b"timed out",
+            b" out ",
+            b"92f3577b34da6a3ce9",
+            b" 12345678",
+            b"45678",
+            b"=4bf92f3577b34da6a3ce929d0e0e4736 ",
+        ] {
+            assert!(may(present), "{present:?}");
+        }
+        for absent in [
+            &b"pstreet"[..],
+            b" time ",
+            b"92f3577b34da6a3ce8",
+            b" 12345679 ",
+            b"=4bf92f35 ",
+        ] {
+            assert!(!may(absent), "{absent:?}");
+        }
+        assert!(Needle::new(b"503").is_silent());
+    }
+
     proptest! {
+        #[test]
+        fn a_text_that_contains_a_needle_has_all_of_its_keys(
+            line in "[a-c0-9_ .=é]{0,80}",
+            from in 0usize..80,
+            length in 0usize..50,
+        ) {
+            let line = line.as_bytes();
+            let from = from.min(line.len());
+            let needle = Needle::new(&line[from..(from + length).min(line.len())]);
+            let mut keys = Keys::default();
+            keys.add_text(line);
+            let words = keys.words();
+            prop_assert!(needle.words.iter().all(|key| words.binary_search(key).is_ok()));
+            let ids = keys.ids();
+            prop_assert!(needle.ids.iter().all(|key| bitmap_has(&ids, *key)));
+        }
+
         #[test]
         fn a_line_that_contains_a_needle_has_all_of_its_tokens(
             line in "[a-c_ .=é]{0,60}",

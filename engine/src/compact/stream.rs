@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crate::block::{BlockReader, ChunkMeta};
 use crate::error::{Error, Result};
 use crate::kind::merge::merge;
-use crate::kind::{Columns, Kind, Parts};
+use crate::kind::{Columns, Kind, Parts, Wanted};
 
 /// What one block has of the series.
 pub(crate) struct Source<'a, K: Kind> {
@@ -37,7 +37,7 @@ impl<'a, K: Kind> Source<'a, K> {
     }
 
     fn decode(&self, chunk: &ChunkMeta) -> Result<K::Run> {
-        let opened = K::open_chunk(chunk.encoding, chunk.count, &|strip| {
+        let opened = K::open_chunk(chunk.encoding, chunk.count, Wanted::Everything, &|strip| {
             self.reader.strip(chunk, strip)
         });
         let checked = opened.and_then(|run| match run.count() == chunk.count as usize {

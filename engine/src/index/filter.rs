@@ -5,11 +5,13 @@
 //! token is, and when a filter may be asked, is `tokens`' business.
 //!
 //! Bytes: one tag; for [`TAG_FUSE`] then `seed u64, log2 of the segment length u8, segment count
-//! u32`, and one fingerprint byte for each of `(segment count + 2) x segment length` slots.
+//! u32`, and one fingerprint byte for each of `(segment count + 2) x segment length` slots. For
+//! [`TAG_KEYS`] a varint length, a filter of that length over words, and a bitmap over ids.
 
 use xorf::BinaryFuse8;
 
-use crate::codec::bytes::Cursor;
+use crate::codec::bytes::{Cursor, put_prefixed};
+use crate::codec::tokens::{Keys, Needle, bitmap_has};
 use crate::error::{Error, Result};
 
 /// No token at all: the answer is always no.
@@ -19,14 +21,26 @@ const TAG_ALWAYS: u8 = 1;
 /// Fingerprints follow.
 const TAG_FUSE: u8 = 2;
 
+/// A filter over words, then a bitmap over ids.
+const TAG_KEYS: u8 = 3;
+
 /// The longest segment that the construction makes.
 const SEGMENT_LOG_MAX: u8 = 18;
 
 /// A filter over borrowed bytes whose layout has been checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Filter<'a> {
-    Never,
-    Always,
+    /// Over complete tokens.
+    Tokens(Set<'a>),
+    /// Over the keys of texts: words and their pieces, and a bit for each key of an id.
+    Keys { words: Set<'a>, ids: &'a [u8] },
+}
+
+/// A set of hashes, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Set<'a> {
+    Empty,
+    Unknown,
     Fuse(Fuse<'a>),
 }
 
@@ -59,8 +73,8 @@ pub(crate) fn write_filter(hashes: &[u64], out: &mut Vec<u8>) {
         out.extend_from_slice(&fuse.fingerprints);
         // A false "no" is a wrong answer to a query, so what is written is asked before it is
         // trusted.
-        if let Ok(filter) = Filter::read(&out[start..])
-            && hashes.iter().all(|&hash| filter.may_contain(hash))
+        if let Ok(set) = Set::read(&out[start..])
+            && set.may_contain_all(hashes)
         {
             return;
         }
@@ -69,14 +83,53 @@ pub(crate) fn write_filter(hashes: &[u64], out: &mut Vec<u8>) {
     out.push(TAG_ALWAYS);
 }
 
+/// Appends a filter over the keys of a page's texts.
+pub(crate) fn write_key_filter(keys: &Keys, out: &mut Vec<u8>) {
+    let mut words = Vec::new();
+    write_filter(&keys.words(), &mut words);
+    out.push(TAG_KEYS);
+    put_prefixed(out, &words);
+    out.extend_from_slice(&keys.ids());
+}
+
 impl<'a> Filter<'a> {
     /// Checks the layout of all of `bytes`.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self> {
         let mut cursor = Cursor::new(bytes);
-        let filter = match cursor.u8()? {
-            TAG_NEVER => Filter::Never,
-            TAG_ALWAYS => Filter::Always,
-            TAG_FUSE => Filter::Fuse(Fuse::read(&mut cursor)?),
+        if bytes.first() != Some(&TAG_KEYS) {
+            return Set::read(bytes).map(Filter::Tokens);
+        }
+        cursor.u8()?;
+        let words = Set::read(cursor.prefixed()?)?;
+        let ids = cursor.rest();
+        if !ids.is_empty() && !ids.len().is_power_of_two() {
+            return Err(Error::corrupt(format!(
+                "a bitmap of {} bytes, powers of two are possible",
+                ids.len()
+            )));
+        }
+        Ok(Filter::Keys { words, ids })
+    }
+
+    /// Whether a text that contains the needle may be in the page.
+    pub(crate) fn may_hold(&self, needle: &Needle) -> bool {
+        match self {
+            Filter::Tokens(tokens) => tokens.may_contain_all(&needle.tokens),
+            Filter::Keys { words, ids } => {
+                let id = |key: &u64| bitmap_has(ids, *key);
+                needle.ids.iter().all(id) && words.may_contain_all(&needle.words)
+            }
+        }
+    }
+}
+
+impl<'a> Set<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(bytes);
+        let set = match cursor.u8()? {
+            TAG_NEVER => Set::Empty,
+            TAG_ALWAYS => Set::Unknown,
+            TAG_FUSE => Set::Fuse(Fuse::read(&mut cursor)?),
             tag => {
                 return Err(Error::corrupt(format!(
                     "token filter has unknown tag {tag}"
@@ -84,24 +137,17 @@ impl<'a> Filter<'a> {
             }
         };
         match cursor.is_empty() {
-            true => Ok(filter),
+            true => Ok(set),
             false => Err(Error::corrupt("bytes left behind a token filter")),
         }
     }
 
-    /// Whether the hash may have been in the set.
-    pub(crate) fn may_contain(&self, hash: u64) -> bool {
+    fn may_contain_all(&self, hashes: &[u64]) -> bool {
         match self {
-            Filter::Never => false,
-            Filter::Always => true,
-            Filter::Fuse(fuse) => fuse.may_contain(hash),
+            Set::Empty => hashes.is_empty(),
+            Set::Unknown => true,
+            Set::Fuse(fuse) => hashes.iter().all(|&hash| fuse.may_contain(hash)),
         }
-    }
-
-    /// Whether every one of the hashes may have been in the set. No hash at all is no question:
-    /// maybe.
-    pub(crate) fn may_contain_all(&self, hashes: &[u64]) -> bool {
-        hashes.iter().all(|&hash| self.may_contain(hash))
     }
 }
 
@@ -167,6 +213,13 @@ mod tests {
         bytes
     }
 
+    fn holds_all(filter: &Filter<'_>, tokens: &[u64]) -> bool {
+        filter.may_hold(&Needle {
+            tokens: tokens.to_vec(),
+            ..Needle::default()
+        })
+    }
+
     fn hashes(count: u64) -> Vec<u64> {
         (0..count)
             .map(|number| token_hash(&number.to_le_bytes()))
@@ -177,8 +230,8 @@ mod tests {
     fn an_empty_set_contains_nothing_and_no_question_is_maybe() {
         let bytes = written(&[]);
         let filter = Filter::read(&bytes).unwrap();
-        assert!(!filter.may_contain(0));
-        assert!(filter.may_contain_all(&[]));
+        assert!(!holds_all(&filter, &[0]));
+        assert!(holds_all(&filter, &[]));
     }
 
     #[test]
@@ -188,10 +241,10 @@ mod tests {
             let bytes = written(&present);
             assert_eq!(bytes[0], TAG_FUSE, "no filter for {count} tokens");
             let filter = Filter::read(&bytes).unwrap();
-            assert!(filter.may_contain_all(&present), "{count} tokens");
+            assert!(holds_all(&filter, &present), "{count} tokens");
             let wrong = (0..10_000u64)
                 .filter(|number| {
-                    filter.may_contain(token_hash(&(number + (1 << 40)).to_le_bytes()))
+                    holds_all(&filter, &[token_hash(&(number + (1 << 40)).to_le_bytes())])
                 })
                 .count();
             assert!(
@@ -214,7 +267,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[position] ^= 0xff;
             if let Ok(filter) = Filter::read(&damaged) {
-                filter.may_contain_all(&hashes(100));
+                holds_all(&filter, &hashes(100));
             }
         }
         let mut longer = bytes.clone();
@@ -231,6 +284,36 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
+    #[test]
+    fn a_filter_over_keys_finds_what_is_there_and_little_else() {
+        let mut keys = Keys::default();
+        let id = |number: u64| format!("{:015x}7", token_hash(&number.to_le_bytes()) >> 4);
+        for number in 0..5_000 {
+            keys.add_text(format!("request {} took {number} ms", id(number)).as_bytes());
+        }
+        let mut bytes = Vec::new();
+        write_key_filter(&keys, &mut bytes);
+        let filter = Filter::read(&bytes).unwrap();
+        let holds = |text: &str| filter.may_hold(&Needle::new(text.as_bytes()));
+        for number in 0..5_000 {
+            assert!(holds(&id(number)) && holds(&id(number)[3..]), "{number}");
+        }
+        assert!(holds(" took ") && holds("eques") && holds(" 17 "));
+        assert!(!holds("requested") && !holds(" tool ") && !holds("timed"));
+        let wrong = (5_000..15_000).filter(|number| holds(&id(*number))).count();
+        assert!(wrong < 300, "{wrong} of 10000 ids are wrongly maybe");
+    }
+
+    #[test]
+    fn keys_of_a_text_without_words_or_ids_are_a_filter_too() {
+        let mut bytes = Vec::new();
+        write_key_filter(&Keys::default(), &mut bytes);
+        let filter = Filter::read(&bytes).unwrap();
+        let holds = |text: &str| filter.may_hold(&Needle::new(text.as_bytes()));
+        assert!(holds("17") && !holds("word") && !holds("4bf92f3577b34da6"));
+        assert!(Filter::read(&[TAG_KEYS, 1, TAG_KEYS]).is_err());
+    }
+
     const GOLDEN: &str = "02c15c0289ec2d0a91020100000000ca0000000000bb00000000";
 
     proptest! {
@@ -239,7 +322,7 @@ mod tests {
             set.sort_unstable();
             set.dedup();
             let bytes = written(&set);
-            prop_assert!(Filter::read(&bytes).unwrap().may_contain_all(&set));
+            prop_assert!(holds_all(&Filter::read(&bytes).unwrap(), &set));
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod marks;
 pub(crate) mod merge;
 pub(crate) mod samples;
 
+use crate::codec::Packing;
 use crate::codec::bytes::Cursor;
 use crate::config::Limits;
 use crate::error::Result;
@@ -103,6 +104,20 @@ pub enum Effort {
     Quick,
     /// A compaction: what is written stays for long.
     Best,
+}
+
+/// What a reader looks at. What it does not want may be left out of what it gets, so that nothing
+/// is decoded that nobody looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wanted {
+    /// Times alone, as for a count. Lines may come empty and without structured metadata.
+    Times,
+    /// Times and structured metadata. Lines may come empty.
+    Metadata,
+    /// All that an entry has.
+    #[default]
+    Everything,
 }
 
 /// One chunk ready for a block: its strips and what a block's index says about it.
@@ -201,8 +216,8 @@ pub trait Parts: Sized + Send + Sync + 'static {
         each: impl FnOnce(&Self::Entry<'_>) -> Result<()>,
     ) -> Result<()>;
 
-    /// Strips of a chunk, and the zstd level of each.
-    fn strip_levels(effort: Effort) -> &'static [Option<i32>];
+    /// Strips of a chunk, and how each is stored.
+    fn strip_packing(effort: Effort) -> &'static [Packing];
     /// Raw bytes after which neighbouring chunks' page is closed.
     fn page_bytes(effort: Effort) -> usize;
     /// Cuts a run into chunks and hands each on.
@@ -212,10 +227,11 @@ pub trait Parts: Sized + Send + Sync + 'static {
         scratch: &mut Scratch,
         sink: &mut ChunkSink<'_>,
     ) -> Result<()>;
-    /// Decodes a sealed chunk.
+    /// Decodes what is wanted of a sealed chunk.
     fn open_chunk<B: std::ops::Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,
+        wanted: Wanted,
         strip: &StripSource<'_, B>,
     ) -> Result<Self::Run>;
 }
@@ -224,6 +240,4 @@ pub trait Parts: Sized + Send + Sync + 'static {
 #[derive(Default)]
 pub struct Scratch {
     pub(crate) strips: [Vec<u8>; 4],
-    pub(crate) numbers: Vec<i64>,
-    pub(crate) tokens: Vec<u64>,
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::block::ChunkMeta;
 use crate::error::{Error, Result};
 use crate::kind::merge::{clip, merge};
-use crate::kind::{Columns, Kind, Parts};
+use crate::kind::{Columns, Kind, Parts, Wanted};
 use crate::store::LiveBlock;
 use crate::store::select::{Place, Series};
 use crate::store::snapshot::SnapshotView;
@@ -21,6 +21,7 @@ use crate::time::{TickRange, Ticks};
 pub struct Cursor<K: Kind> {
     view: std::sync::Arc<SnapshotView<K>>,
     range: TickRange,
+    wanted: Wanted,
     groups: VecDeque<Vec<Piece<K>>>,
     front: VecDeque<<K as Parts>::Run>,
     back: VecDeque<<K as Parts>::Run>,
@@ -58,6 +59,7 @@ impl<K: Kind> Cursor<K> {
         Ok(Cursor {
             view,
             range: series.range,
+            wanted: series.wanted,
             groups,
             front,
             back,
@@ -67,11 +69,16 @@ impl<K: Kind> Cursor<K> {
     fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
         let mut sources = Vec::with_capacity(group.len());
         let mut last_priority = None;
+        // What overlaps is merged, and repetitions are told by all that an entry has.
+        let wanted = match group.len() {
+            1 => self.wanted,
+            _ => Wanted::Everything,
+        };
         for piece in group {
             let runs = match piece.content {
                 Content::Decoded(runs) => runs,
                 Content::Chunk(block, chunk) => {
-                    clip(vec![self.open_chunk(block, &chunk)?], piece.shown)
+                    clip(vec![self.open_chunk(block, &chunk, wanted)?], piece.shown)
                 }
             };
             // Pieces of one place follow each other in time: together they are one source.
@@ -84,9 +91,14 @@ impl<K: Kind> Cursor<K> {
         Ok(clip(merge(sources), self.range).into())
     }
 
-    fn open_chunk(&self, block: u32, chunk: &ChunkMeta) -> Result<<K as Parts>::Run> {
+    fn open_chunk(
+        &self,
+        block: u32,
+        chunk: &ChunkMeta,
+        wanted: Wanted,
+    ) -> Result<<K as Parts>::Run> {
         let reader = &self.view.state.blocks[block as usize].reader;
-        let opened = K::open_chunk(chunk.encoding, chunk.count, &|strip| {
+        let opened = K::open_chunk(chunk.encoding, chunk.count, wanted, &|strip| {
             reader.strip(chunk, strip)
         });
         let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
@@ -151,7 +163,11 @@ fn block_pieces<K: Kind>(
         if !chunk.range.overlaps(&shown) {
             continue;
         }
-        if !series.tokens.is_empty() && !reader.page_may_contain(chunk.page, &series.tokens)? {
+        let mut may_hold = true;
+        for needle in series.needles.iter() {
+            may_hold &= reader.page_may_hold(chunk.page, needle)?;
+        }
+        if !may_hold {
             continue;
         }
         let range = chunk.range;

@@ -54,7 +54,7 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
             lsn_min: self.lsn.0,
             lsn_max: self.lsn.1,
         };
-        let paging = Paging::new(K::strip_levels(self.effort), K::page_bytes(self.effort));
+        let paging = Paging::new(K::strip_packing(self.effort), K::page_bytes(self.effort));
         let directory = self.core.blocks_directory();
         BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::block::ChunkMeta;
+use crate::codec::tokens::Needle;
 use crate::error::Result;
 use crate::head::index::HeadIndexView;
 use crate::index::select::select;
-use crate::kind::{Kind, Parts};
+use crate::kind::{Kind, Parts, Wanted};
 use crate::labels::matcher::Matcher;
 use crate::labels::set::{LabelSet, Labels, SeriesId};
 use crate::store::cursor::Cursor;
@@ -38,6 +39,7 @@ pub struct Selector {
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) range: TickRange,
     pub(crate) needles: Vec<Vec<u8>>,
+    pub(crate) wanted: Wanted,
 }
 
 impl Selector {
@@ -47,6 +49,7 @@ impl Selector {
             matchers,
             range: TickRange::ALL,
             needles: Vec::new(),
+            wanted: Wanted::Everything,
         }
     }
 
@@ -63,6 +66,13 @@ impl Selector {
         self.needles.push(needle.into());
         self
     }
+
+    /// What will be looked at: the rest may be missing from what is read. A count of lines wants
+    /// their times, and no line is decoded for it.
+    pub fn wanting(mut self, wanted: Wanted) -> Self {
+        self.wanted = wanted;
+        self
+    }
 }
 
 /// One series of a snapshot.
@@ -72,8 +82,9 @@ pub struct Series<K: Kind> {
     pub(crate) places: Vec<Place>,
     pub(crate) view: Arc<SnapshotView<K>>,
     pub(crate) range: TickRange,
-    /// Hashes of the tokens that a chunk must have to be read.
-    pub(crate) tokens: Arc<[u64]>,
+    /// What a chunk must have to be read.
+    pub(crate) needles: Arc<[Needle]>,
+    pub(crate) wanted: Wanted,
 }
 
 /// Where entries of a series are.
@@ -144,11 +155,8 @@ impl<K: Kind> Snapshot<K> {
         let mut found = Found::default();
         self.find_in_blocks(selector, &mut found)?;
         self.find_in_head(selector, &mut found)?;
-        let mut tokens: Vec<u64> = Vec::new();
-        for needle in &selector.needles {
-            tokens.extend(crate::codec::tokens::needle_tokens(needle));
-        }
-        let tokens: Arc<[u64]> = tokens.into();
+        let needles = selector.needles.iter().map(|needle| Needle::new(needle));
+        let needles: Arc<[Needle]> = needles.filter(|needle| !needle.is_silent()).collect();
         let mut series: Vec<Series<K>> = found
             .series
             .into_iter()
@@ -158,7 +166,8 @@ impl<K: Kind> Snapshot<K> {
                 places,
                 view: Arc::clone(&self.view),
                 range: selector.range,
-                tokens: Arc::clone(&tokens),
+                needles: Arc::clone(&needles),
+                wanted: selector.wanted,
             })
             .collect();
         series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));

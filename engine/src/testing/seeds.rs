@@ -389,7 +389,10 @@ fn block<K: Kind>(kind: u8, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
         lsn_min: 1,
         lsn_max: 9,
     };
-    let paging = Paging::new(K::strip_levels(Effort::Quick), K::page_bytes(Effort::Quick));
+    let paging = Paging::new(
+        K::strip_packing(Effort::Quick),
+        K::page_bytes(Effort::Quick),
+    );
     let write = || {
         crate::io::Fs::create_dir_all(&disk, directory).expect("an empty disk has room");
         let mut writer = BlockWriter::create(&disk, directory, BLOCK_NUMBER, header, paging)?;

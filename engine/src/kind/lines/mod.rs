@@ -7,10 +7,12 @@ pub(crate) mod seal;
 use std::ops::Deref;
 
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint_signed};
+use crate::codec::{Packing, Sought};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
     Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
+    Wanted,
 };
 use crate::labels::set::Labels;
 use crate::time::{Nanos, Ticks};
@@ -139,29 +141,47 @@ impl Parts for Lines {
         })
     }
 
-    /// Times and lengths pack by themselves; metadata and text are compressed.
-    fn strip_levels(_effort: Effort) -> &'static [Option<i32>] {
-        &[None, Some(1), None, Some(1)]
+    /// Times pack by themselves; metadata and text are compressed, at a compaction as shapes and
+    /// columns.
+    fn strip_packing(effort: Effort) -> &'static [Packing] {
+        match effort {
+            Effort::Quick => &[
+                Packing::AsIs,
+                Packing::Frame(1),
+                Packing::AsIs,
+                Packing::TextFrame(1),
+            ],
+            Effort::Best => &[
+                Packing::AsIs,
+                Packing::Texts(Sought::Never),
+                Packing::AsIs,
+                Packing::Texts(Sought::ByContent),
+            ],
+        }
     }
 
-    fn page_bytes(_effort: Effort) -> usize {
-        256 << 10
+    fn page_bytes(effort: Effort) -> usize {
+        match effort {
+            Effort::Quick => 256 << 10,
+            Effort::Best => 512 << 10,
+        }
     }
 
     fn seal(
         run: &LineRun,
-        _effort: Effort,
+        effort: Effort,
         scratch: &mut Scratch,
         sink: &mut ChunkSink<'_>,
     ) -> Result<()> {
-        seal::seal(run, scratch, sink)
+        seal::seal(run, effort, scratch, sink)
     }
 
     fn open_chunk<B: Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,
+        wanted: Wanted,
         strip: &StripSource<'_, B>,
     ) -> Result<LineRun> {
-        seal::open_chunk(encoding, count, strip)
+        seal::open_chunk(encoding, count, wanted, strip)
     }
 }

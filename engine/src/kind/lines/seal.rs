@@ -1,33 +1,54 @@
 //! Lines as sealed chunks of four strips: times, metadata, lengths, text. A count needs the first
 //! only.
+//!
+//! What is written has the encoding [`LISTS`]: metadata and text are lists of texts
+//! (`codec::text`), which a page packs as a frame after a freeze, and as shapes and columns after a
+//! compaction. Chunks of the encoding [`PLAIN`] are read.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
-use crate::codec::bytes::{Cursor, put_prefixed};
-use crate::codec::tokens::for_each_token_hash;
-use crate::codec::{ints, times};
+use crate::codec::bytes::Cursor;
+use crate::codec::{ints, text, times};
 use crate::error::{Error, Result};
 use crate::kind::lines::run::{LineRun, Texts};
-use crate::kind::{ChunkSink, Scratch, SealedChunk, StripSource};
+use crate::kind::{ChunkSink, Effort, Scratch, SealedChunk, StripSource, Wanted};
+use crate::labels::set::Labels;
 use crate::time::{TickRange, Ticks};
 
-/// The chunk encoding of this kind.
+/// Metadata and text behind each other, with a column of lengths. Not written any more.
 const PLAIN: u8 = 0;
+/// Metadata and text as lists; no column of lengths.
+const LISTS: u8 = 1;
 
 const TIMES: usize = 0;
 const METADATA: usize = 1;
 const LENGTHS: usize = 2;
 const TEXT: usize = 3;
 
-/// Lines and bytes of one chunk at most.
+/// Lines of one chunk at most.
 const CHUNK_LINES_MAX: usize = 65_536;
-const CHUNK_BYTES_MAX: usize = 256 << 10;
 
-pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_>) -> Result<()> {
+/// Bytes of text of one chunk at most, unless a single line has more.
+fn chunk_bytes_max(effort: Effort) -> usize {
+    match effort {
+        // With its lengths it fills a page of its own.
+        Effort::Quick => 240 << 10,
+        Effort::Best => 480 << 10,
+    }
+}
+
+pub(crate) fn seal(
+    run: &LineRun,
+    effort: Effort,
+    scratch: &mut Scratch,
+    sink: &mut ChunkSink<'_>,
+) -> Result<()> {
     let mut start = 0;
     while start < run.len() {
-        let end = chunk_end(run, start);
-        fill(run, start, end, scratch);
+        let end = chunk_end(run, start, chunk_bytes_max(effort));
+        scratch.strips.iter_mut().for_each(Vec::clear);
+        times::encode(&run.times[start..end], &mut scratch.strips[TIMES]);
+        fill(run, start..end, scratch);
         let [times, metadata, lengths, text] = &scratch.strips;
         sink(SealedChunk {
             range: TickRange {
@@ -35,9 +56,9 @@ pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_
                 end: Ticks(run.times[end - 1]),
             },
             count: (end - start) as u32,
-            encoding: PLAIN,
+            encoding: LISTS,
             strips: &[times, metadata, lengths, text],
-            tokens: &scratch.tokens,
+            tokens: &[],
             summary: &[],
         })?;
         start = end;
@@ -46,44 +67,40 @@ pub(crate) fn seal(run: &LineRun, scratch: &mut Scratch, sink: &mut ChunkSink<'_
 }
 
 /// Where the chunk that begins at `start` ends: at least one line, whatever its size.
-fn chunk_end(run: &LineRun, start: usize) -> usize {
+fn chunk_end(run: &LineRun, start: usize, bytes_max: usize) -> usize {
     let ends = &run.texts.ends;
     let from = if start == 0 {
         0
     } else {
         ends[start - 1] as usize
     };
-    let fitting = ends[start..].partition_point(|end| *end as usize - from <= CHUNK_BYTES_MAX);
+    let fitting = ends[start..].partition_point(|end| *end as usize - from <= bytes_max);
     start + fitting.clamp(1, CHUNK_LINES_MAX)
 }
 
-fn fill(run: &LineRun, start: usize, end: usize, scratch: &mut Scratch) {
-    scratch.strips.iter_mut().for_each(Vec::clear);
-    scratch.tokens.clear();
-    times::encode(&run.times[start..end], &mut scratch.strips[TIMES]);
-    if let Some(metadata) = &run.metadata
-        && (start..end).any(|index| !metadata.at(index).is_empty())
-    {
-        for index in start..end {
-            put_prefixed(&mut scratch.strips[METADATA], metadata.at(index));
-        }
+/// The metadata column, if a line of the range has any.
+fn metadata_of(run: &LineRun, mut lines: Range<usize>) -> Option<&Texts> {
+    let metadata = run.metadata.as_ref()?;
+    let has_some = lines.any(|index| !metadata.at(index).is_empty());
+    has_some.then_some(metadata)
+}
+
+fn fill(run: &LineRun, lines: Range<usize>, scratch: &mut Scratch) {
+    if let Some(metadata) = metadata_of(run, lines.clone()) {
+        let texts = lines.clone().map(|index| metadata.at(index));
+        text::put_chunk(texts, &mut scratch.strips[METADATA]);
     }
-    scratch.numbers.clear();
-    for index in start..end {
-        let line = run.line(index);
-        scratch.numbers.push(line.len() as i64);
-        scratch.strips[TEXT].extend_from_slice(line);
-        for_each_token_hash(line, |hash| scratch.tokens.push(hash));
-    }
-    ints::encode(&scratch.numbers, &mut scratch.strips[LENGTHS]);
+    let texts = lines.map(|index| run.line(index));
+    text::put_chunk(texts, &mut scratch.strips[TEXT]);
 }
 
 pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
     encoding: u8,
     count: u32,
+    wanted: Wanted,
     strip: &StripSource<'_, B>,
 ) -> Result<LineRun> {
-    if encoding != PLAIN {
+    if encoding != PLAIN && encoding != LISTS {
         return Err(Error::corrupt(format!(
             "chunk encoding {encoding} is unknown"
         )));
@@ -95,13 +112,54 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
             "chunk claims {count} lines, at most {CHUNK_LINES_MAX} are valid"
         )));
     }
-    let times = decode_numbers(&strip(TIMES)?, count, times::decode)?;
-    let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
-    let text = strip(TEXT)?;
-    let mut texts = Texts {
-        bytes: Vec::new(),
-        ends: Vec::with_capacity(count),
+    let mut run = LineRun {
+        times: decode_numbers(&strip(TIMES)?, count, times::decode)?,
+        texts: Texts {
+            bytes: Vec::new(),
+            ends: vec![0; count],
+        },
+        metadata: None,
     };
+    if wanted != Wanted::Times {
+        let metadata = strip(METADATA)?;
+        run.metadata = match encoding {
+            PLAIN => decode_metadata(&metadata, count)?,
+            _ => decode_metadata_list(&metadata, count)?,
+        };
+    }
+    if wanted == Wanted::Everything {
+        run.texts = match encoding {
+            PLAIN => {
+                let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
+                decode_texts(lengths, &strip(TEXT)?)?
+            }
+            _ => decode_list(&strip(TEXT)?, count)?,
+        };
+    }
+    Ok(run)
+}
+
+fn decode_list(bytes: &[u8], count: usize) -> Result<Texts> {
+    let (ends, texts) = text::read_chunk(bytes, count)?;
+    Ok(Texts {
+        bytes: texts.to_vec(),
+        ends,
+    })
+}
+
+fn decode_metadata_list(bytes: &[u8], count: usize) -> Result<Option<Texts>> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let metadata = decode_list(bytes, count)?;
+    for index in 0..count {
+        Labels::from_bytes(metadata.at(index))?;
+    }
+    Ok(Some(metadata))
+}
+
+fn decode_texts(lengths: Vec<i64>, text: &[u8]) -> Result<Texts> {
+    let mut ends = Vec::with_capacity(lengths.len());
     let mut end = 0usize;
     for length in lengths {
         let length = usize::try_from(length)
@@ -111,19 +169,14 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
             return Err(Error::corrupt("a line's length goes beyond its chunk"));
         };
         end += length;
-        texts
-            .ends
-            .push(u32::try_from(end).map_err(|_| Error::corrupt("chunk beyond 4 GiB"))?);
+        ends.push(u32::try_from(end).map_err(|_| Error::corrupt("chunk beyond 4 GiB"))?);
     }
     if end != text.len() {
         return Err(Error::corrupt("text behind the last line of a chunk"));
     }
-    texts.bytes.extend_from_slice(&text);
-    let metadata = decode_metadata(&strip(METADATA)?, count)?;
-    Ok(LineRun {
-        times,
-        texts,
-        metadata,
+    Ok(Texts {
+        bytes: text.to_vec(),
+        ends,
     })
 }
 
@@ -157,32 +210,4 @@ fn decode_metadata(bytes: &[u8], count: usize) -> Result<Option<Texts>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kind::lines::Line;
-    use crate::time::Nanos;
-
-    #[test]
-    fn the_example_of_the_format_page_is_what_is_written() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format/lines.md");
-        let page = std::fs::read_to_string(page).unwrap();
-        let (_, example_on) = page.split_once("```hex\n").unwrap();
-        let (shown, _) = example_on.split_once("```").unwrap();
-        let shown: Vec<u8> = shown
-            .lines()
-            .flat_map(|line| line.split('|').next().unwrap().split_whitespace())
-            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-            .collect();
-        let mut run = LineRun::default();
-        run.push(&Line::new(Nanos(1_000), "ok"));
-        run.push(&Line::new(Nanos(3_000), "GET /b"));
-        let mut written = Vec::new();
-        seal(&run, &mut Scratch::default(), &mut |chunk| {
-            assert!(chunk.strips[METADATA].is_empty());
-            written.extend(chunk.strips.concat());
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(shown, written, "the page shows other bytes: {written:02x?}");
-    }
-}
+mod tests;

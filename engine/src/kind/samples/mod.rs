@@ -7,12 +7,14 @@ pub(crate) mod seal;
 
 use std::ops::Deref;
 
+use crate::codec::Packing;
 use crate::codec::bytes::Cursor;
 use crate::codec::histogram::{Counts, Histogram};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
     Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
+    Wanted,
 };
 use crate::time::{Millis, Ticks};
 use open::{OpenSamples, SampleView};
@@ -150,8 +152,8 @@ impl Parts for Samples {
         record::read(cursor, state, each)
     }
 
-    fn strip_levels(_effort: Effort) -> &'static [Option<i32>] {
-        &[None]
+    fn strip_packing(_effort: Effort) -> &'static [Packing] {
+        &[Packing::AsIs]
     }
 
     fn page_bytes(_effort: Effort) -> usize {
@@ -170,6 +172,7 @@ impl Parts for Samples {
     fn open_chunk<B: Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,
+        _wanted: Wanted,
         strip: &StripSource<'_, B>,
     ) -> Result<SampleRun> {
         seal::open_chunk(encoding, count, &strip(0)?)

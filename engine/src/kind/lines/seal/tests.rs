@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::kind::Columns;
+use crate::kind::lines::Line;
+use crate::labels::set::LabelSet;
+use crate::time::Nanos;
+
+/// A sealed chunk: its encoding, its count and its strips.
+type Sealed = (u8, u32, Vec<Vec<u8>>);
+
+fn sealed(run: &LineRun, effort: Effort) -> Vec<Sealed> {
+    let mut chunks = Vec::new();
+    seal(run, effort, &mut Scratch::default(), &mut |chunk| {
+        let strips = chunk.strips.iter().map(|strip| strip.to_vec()).collect();
+        chunks.push((chunk.encoding, chunk.count, strips));
+        Ok(())
+    })
+    .unwrap();
+    chunks
+}
+
+fn opened(encoding: u8, count: u32, strips: &[Vec<u8>]) -> Result<LineRun> {
+    open_chunk(encoding, count, Wanted::Everything, &|strip| {
+        Ok(strips[strip].as_slice())
+    })
+}
+
+/// The strips of an example of the format page: all bytes, and those of each line of it.
+fn example(heading: &str) -> Vec<Vec<u8>> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format/lines.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once(heading).unwrap();
+    let (_, example_on) = section.split_once("```hex\n").unwrap();
+    let (shown, _) = example_on.split_once("```").unwrap();
+    let bytes = |line: &str| {
+        let bytes = line.split('|').next().unwrap().split_whitespace();
+        bytes
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect()
+    };
+    shown.lines().map(bytes).collect()
+}
+
+fn example_run() -> LineRun {
+    let mut run = LineRun::default();
+    run.push(&Line::new(Nanos(1_000), "ok"));
+    run.push(&Line::new(Nanos(3_000), "GET /b"));
+    run
+}
+
+#[test]
+fn the_example_of_the_format_page_is_what_is_written() {
+    let shown = example("### A chunk as it is written").concat();
+    for effort in [Effort::Quick, Effort::Best] {
+        let chunks = sealed(&example_run(), effort);
+        let [(LISTS, 2, strips)] = &chunks[..] else {
+            panic!("one chunk of two lines");
+        };
+        let written = strips.concat();
+        assert_eq!(shown, written, "the page shows other bytes: {written:02x?}");
+        assert!(strips[METADATA].is_empty() && strips[LENGTHS].is_empty());
+    }
+}
+
+#[test]
+fn a_chunk_of_the_first_encoding_still_opens() {
+    let shown = example("### A chunk of encoding 0");
+    let [times, lengths, text] = &shown[..] else {
+        panic!("three strips are shown");
+    };
+    let strips = [times.clone(), Vec::new(), lengths.clone(), text.clone()];
+    assert_eq!(opened(PLAIN, 2, &strips).unwrap(), example_run());
+    // Two labels for the first line, none for the second.
+    let tags = LabelSet::from_pairs([("a", "b"), ("c", "d")]).unwrap();
+    let mut metadata = vec![tags.as_labels().as_bytes().len() as u8];
+    metadata.extend_from_slice(tags.as_labels().as_bytes());
+    metadata.push(0);
+    let strips = [times.clone(), metadata, lengths.clone(), text.clone()];
+    let run = opened(PLAIN, 2, &strips).unwrap();
+    assert_eq!(run.metadata(0), tags.as_labels());
+    assert_eq!(run.metadata(1), Labels::EMPTY);
+}
+
+#[test]
+fn what_is_not_wanted_is_not_even_fetched() {
+    let mut run = example_run();
+    let tags = LabelSet::from_pairs([("trace", "a1")]).unwrap();
+    run.push(&Line {
+        metadata: tags.as_labels(),
+        ..Line::new(Nanos(4_000), "x")
+    });
+    let (encoding, count, strips) = sealed(&run, Effort::Best).swap_remove(0);
+    let opened = |wanted: Wanted, allowed: &[usize]| {
+        let fetch = |strip: usize| {
+            assert!(allowed.contains(&strip), "strip {strip} for {wanted:?}");
+            Ok(strips[strip].as_slice())
+        };
+        open_chunk(encoding, count, wanted, &fetch).unwrap()
+    };
+    let times = opened(Wanted::Times, &[TIMES]);
+    assert_eq!(times.times(), run.times());
+    assert!(times.line(1).is_empty() && times.metadata(2).is_empty());
+    let metadata = opened(Wanted::Metadata, &[TIMES, METADATA]);
+    assert_eq!(metadata.metadata(2), tags.as_labels());
+    assert!(metadata.text().is_empty());
+    assert_eq!(opened(Wanted::Everything, &[TIMES, METADATA, TEXT]), run);
+}
+
+#[test]
+fn a_chunk_cut_at_any_byte_is_an_error_and_no_flipped_bit_panics() {
+    let mut run = LineRun::default();
+    let tags = LabelSet::from_pairs([("trace", "a1")]).unwrap();
+    for time in 0..20 {
+        let mut line = Line::new(Nanos(time * 7), "GET /cart 200");
+        if time % 3 == 0 {
+            line.metadata = tags.as_labels();
+        }
+        run.push(&line);
+    }
+    let (encoding, count, strips) = sealed(&run, Effort::Best).swap_remove(0);
+    assert_eq!(opened(encoding, count, &strips).unwrap(), run);
+    for strip in [TIMES, METADATA, TEXT] {
+        for end in 0..strips[strip].len() {
+            let mut cut = strips.clone();
+            cut[strip].truncate(end);
+            // Without a byte of metadata no line has any.
+            let is_fine = strip == METADATA && end == 0;
+            let outcome = opened(encoding, count, &cut);
+            assert_eq!(outcome.is_ok(), is_fine, "strip {strip} cut at {end}");
+        }
+        for place in 0..8 * strips[strip].len() {
+            let mut flipped = strips.clone();
+            flipped[strip][place / 8] ^= 1 << (place % 8);
+            let _ = opened(encoding, count, &flipped);
+        }
+    }
+    assert!(opened(encoding, count + 1, &strips).is_err());
+    assert!(opened(LISTS + 1, count, &strips).is_err());
+    assert!(opened(LISTS, u32::MAX, &strips).is_err());
+}
+
+proptest! {
+    #[test]
+    fn lines_come_back_in_chunks_of_bounded_size(
+        lines in prop::collection::vec(("\\PC{0,40}", 1usize..6_000, 0u8..4), 1..40),
+    ) {
+        let mut run = LineRun::default();
+        for (time, (text, times, tag)) in lines.iter().enumerate() {
+            let text = text.repeat(*times);
+            let tag = tag.to_string();
+            let tags = LabelSet::from_pairs([("t", tag.as_str())]).unwrap();
+            let mut line = Line::new(Nanos(time as i64 / 3), &text);
+            if tag != "0" {
+                line.metadata = tags.as_labels();
+            }
+            run.push(&line);
+        }
+        for effort in [Effort::Quick, Effort::Best] {
+            let mut back = LineRun::default();
+            for (encoding, count, strips) in sealed(&run, effort) {
+                let bytes_max = chunk_bytes_max(effort) + 4 * (count as usize + 1);
+                prop_assert!(count == 1 || strips[TEXT].len() <= bytes_max);
+                let chunk = opened(encoding, count, &strips).unwrap();
+                for index in 0..chunk.len() {
+                    back.push_from(&chunk, index);
+                }
+            }
+            prop_assert_eq!(&back, &run);
+        }
+    }
+}
