@@ -3,6 +3,7 @@
 //!
 //! `engine_load` runs the loads; `docs/benchmarks.md` says how to read what they print.
 
+pub mod compare;
 pub mod exposition;
 pub mod fleet;
 pub mod hosts;

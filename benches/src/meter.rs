@@ -32,6 +32,42 @@ pub struct Spent {
     pub peak_bytes: u64,
 }
 
+/// What a database made of samples.
+pub struct Made {
+    /// Samples in its blocks.
+    pub samples: u64,
+    /// Bytes of its blocks.
+    pub bytes: u64,
+    /// How many blocks there are.
+    pub blocks: u64,
+    /// User and system seconds until it was at rest.
+    pub cpu_seconds: f64,
+    /// Its largest memory.
+    pub peak_bytes: u64,
+}
+
+impl Made {
+    /// Bytes of blocks for each sample.
+    pub fn bytes_a_sample(&self) -> f64 {
+        self.bytes as f64 / self.samples as f64
+    }
+
+    /// All of it on one line.
+    pub fn describe(&self) -> String {
+        format!(
+            "{:.3} bytes a sample ({} samples in {} blocks of {} MiB), settled {:.2} M \
+             samples/CPU-s ({:.1} s of core time), VmHWM {} MiB",
+            self.bytes_a_sample(),
+            self.samples,
+            self.blocks,
+            self.bytes >> 20,
+            self.samples as f64 / 1e6 / self.cpu_seconds,
+            self.cpu_seconds,
+            self.peak_bytes >> 20,
+        )
+    }
+}
+
 impl Meter {
     /// Begins to measure. Fails on systems without `/proc`.
     pub fn start() -> Result<Meter, &'static str> {

@@ -74,7 +74,12 @@ pub fn io_written_bytes() -> Option<u64> {
 
 /// A field of `/proc/self/status` that is given in kilobytes, in bytes: `VmHWM`, `VmRSS`.
 pub fn status_bytes(field: &str) -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    status_bytes_of("self", field)
+}
+
+/// The same of a process by its number.
+pub fn status_bytes_of(process: &str, field: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = text.lines().find(|line| line.starts_with(field))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kilobytes * 1024)

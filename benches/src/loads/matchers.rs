@@ -4,8 +4,6 @@
 //! One label has a value of its own for each series; it comes first in label order, so that the
 //! series of any other value lie scattered.
 
-use std::time::Instant;
-
 use chronolith_engine::labels::{MatchOp, Matcher, put_label};
 use chronolith_engine::metrics::{Sample, Samples};
 use chronolith_engine::testing::{count_in_blocks, count_in_head};
@@ -14,7 +12,7 @@ use chronolith_engine::{Batch, Durability, Engine, Selector, Store};
 
 use crate::fleet::{START_MS, mix};
 use crate::loads::{BATCH, Load, Outcome, say, spread};
-use crate::process::RunDirectory;
+use crate::process::{RunDirectory, thread_cpu_ns};
 
 const SERVICES: [&str; 10] = [
     "accounts",
@@ -29,8 +27,8 @@ const SERVICES: [&str; 10] = [
     "reviews",
 ];
 
-/// Each question is asked at least this many times.
-const TIMES_MIN: usize = 15;
+/// Questions are asked again until this much core time was used, so that its clock is fine enough.
+const CPU_NS_MIN: u64 = 20_000_000;
 
 /// A question and how it is called.
 struct Question {
@@ -171,28 +169,43 @@ fn report(
     store: &Store<Samples>,
     count: fn(&Store<Samples>, &[Matcher]) -> chronolith_engine::Result<u64>,
 ) -> Outcome {
-    let times = TIMES_MIN.max(load.rounds);
-    let (mut index, mut whole) = (Vec::new(), Vec::new());
     let (mut counted, mut found) = (0, 0);
-    for _ in 0..times {
-        let begun = Instant::now();
+    let mut index = measure(load.rounds, || {
         counted = count(store, &question.matchers)?;
-        index.push(begun.elapsed().as_secs_f64() * 1e6);
-    }
+        Ok(())
+    })?;
     let selector = Selector::new(question.matchers.clone());
-    for _ in 0..times.min(load.rounds) {
-        let begun = Instant::now();
+    let mut whole = measure(load.rounds, || {
         found = store.snapshot().select(&selector)?.len();
-        whole.push(begun.elapsed().as_secs_f64() * 1e6);
-    }
+        Ok(())
+    })?;
     if counted != found as u64 {
         return Err(format!("the index has {counted}, select finds {found}").into());
     }
     let ((middle, least, most), (select, ..)) = (spread(&mut index), spread(&mut whole));
     say(&format!(
-        "{place}, {}: {middle:.0} us by the index alone ({least:.0} to {most:.0}), {select:.0} us \
-         to select with labels; {counted} series",
+        "{place}, {}: {middle:.0} us of core time by the index alone ({least:.0} to {most:.0}), \
+         {select:.0} us to select with labels; {counted} series",
         question.what
     ));
     Ok(())
+}
+
+/// Microseconds of core time that a piece of work takes, once for each round.
+fn measure(
+    rounds: usize,
+    mut work: impl FnMut() -> Outcome,
+) -> Result<Vec<f64>, Box<dyn std::error::Error>> {
+    let mut taken = Vec::new();
+    for _ in 0..rounds {
+        let begun = thread_cpu_ns().ok_or("this system does not tell a thread's time")?;
+        let (mut times, mut used) = (0.0, 0);
+        while used < CPU_NS_MIN {
+            work()?;
+            times += 1.0;
+            used = thread_cpu_ns().unwrap_or(u64::MAX) - begun;
+        }
+        taken.push(used as f64 / 1e3 / times);
+    }
+    Ok(taken)
 }

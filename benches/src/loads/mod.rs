@@ -8,7 +8,7 @@ mod logmix;
 mod logs;
 mod matchers;
 mod memory;
-mod node;
+pub mod node;
 mod open;
 mod recover;
 mod short;
@@ -119,13 +119,18 @@ impl Load {
         Ok(load)
     }
 
+    /// What to run.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Sizes and settings that fit one load only.
     fn adjust(&mut self) {
         match &self.name[..] {
             "logmix" | "logmix-lines" => self.megabytes = 200,
             "short-streams" => self.streams = 100_000,
             "backfill" => self.series = 5_000,
-            "node" | "churn" | "short-series" => {}
+            "node" | "prometheus" | "churn" | "short-series" => {}
             _ => return,
         }
         // What stays on disk is measured as users have it.

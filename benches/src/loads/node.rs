@@ -10,7 +10,7 @@ use crate::exposition::{SHARED, node_exporter};
 use crate::fleet::STEP_MS;
 use crate::hosts::Hosts;
 use crate::loads::{Load, Outcome, interval, say, settle};
-use crate::meter::{Meter, Spent};
+use crate::meter::{Made, Meter, Spent};
 use crate::process::{RunDirectory, midnight_before_ms};
 
 /// Hosts whose samples go into one batch: about ten thousand samples.
@@ -23,38 +23,59 @@ const SCRAPES_AN_HOUR: usize = 3_600_000 / STEP_MS as usize;
 
 /// Appends the given hours of the given hosts.
 pub fn run(load: &Load) -> Outcome {
+    let (hosts, scrapes) = input(load)?;
+    measure(load, &hosts, scrapes)?;
+    Ok(())
+}
+
+/// The hosts that the arguments ask for, and how often each is scraped.
+pub fn input(load: &Load) -> Result<(Hosts, usize), Box<dyn std::error::Error>> {
     let recording = node_exporter().ok_or_else(|| format!("{SHARED} must name the shared data"))?;
     let scrapes = load.hours * SCRAPES_AN_HOUR;
     let start_ms = midnight_before_ms(load.hours.div_ceil(24) as u64);
-    let hosts = Hosts::new(
-        &recording,
-        load.hosts,
-        scrapes,
-        load.jitter_percent,
-        start_ms,
-    )?;
-    drop(recording);
+    let jitter = load.jitter_percent;
+    let hosts = Hosts::new(&recording, load.hosts, scrapes, jitter, start_ms)?;
+    Ok((hosts, scrapes))
+}
+
+/// Appends all scrapes in order, lets the store come to rest, and reads some of them back.
+pub fn measure(
+    load: &Load,
+    hosts: &Hosts,
+    scrapes: usize,
+) -> Result<Made, Box<dyn std::error::Error>> {
     let directory = RunDirectory::new(&load.name);
-    let settings = load.settings;
-    let engine = Engine::open(directory.path(), settings.options(interval()))?;
+    let engine = Engine::open(directory.path(), load.settings.options(interval()))?;
     let store = engine.metrics()?;
     let mut meter = Meter::start()?;
     let mut batch = Batch::<Samples>::new();
     for scrape in 0..scrapes {
         for first in (0..hosts.count()).step_by(HOSTS_A_BATCH) {
             let last = hosts.count().min(first + HOSTS_A_BATCH);
-            append(&store, &mut batch, &hosts, first..last, scrape)?;
+            append(&store, &mut batch, hosts, first..last, scrape)?;
             meter.note_log(engine.stats().wal_bytes);
         }
     }
     let appended = meter.stop();
     settle(&store)?;
     let settled = meter.stop();
-    say(&describe(load, &store, &appended, &settled));
-    let compared = compare(&store, &hosts, scrapes)?;
+    let stats = store.stats();
+    let made = Made {
+        samples: stats.block_entries,
+        bytes: stats.block_bytes,
+        blocks: stats.blocks,
+        cpu_seconds: settled.cpu.as_secs_f64(),
+        peak_bytes: settled.peak_bytes,
+    };
+    let sent = (hosts.count() * hosts.series() * scrapes) as u64;
+    if made.samples != sent {
+        return Err(format!("{sent} samples were sent, {} are in blocks", made.samples).into());
+    }
+    say(&describe(load, &made, &appended, &settled));
+    let compared = compare(&store, hosts, scrapes)?;
     say(&format!("  {compared} samples read back and compared"));
     engine.close()?;
-    Ok(())
+    Ok(made)
 }
 
 fn append<'a>(
@@ -79,29 +100,17 @@ fn append<'a>(
     }
 }
 
-fn describe(load: &Load, store: &Store<Samples>, appended: &Spent, settled: &Spent) -> String {
-    let stats = store.stats();
-    let samples = stats.block_entries as f64;
-    let rate = |spent: &Spent| samples / 1e6 / spent.cpu.as_secs_f64();
+fn describe(load: &Load, made: &Made, appended: &Spent, settled: &Spent) -> String {
     format!(
-        "node, {} hosts, {} h, {} % jitter: {:.3} bytes a sample ({} of {} samples in blocks, {} \
-         blocks, {} MiB); settled {:.2} M samples/CPU-s ({:.1} s of core time, {:.1} s on the \
-         wall; until the last append {:.2} M/CPU-s); {:.2} bytes written to blocks for each that \
-         is there; VmHWM {} MiB",
+        "node, {} hosts, {} h, {} % jitter: {}; {:.1} s on the wall; until the last append {:.2} M \
+         samples/CPU-s; {:.2} bytes written to blocks for each that is there",
         load.hosts,
         load.hours,
         load.jitter_percent,
-        stats.block_bytes as f64 / samples,
-        stats.block_entries,
-        stats.block_entries + stats.head_entries,
-        stats.blocks,
-        stats.block_bytes >> 20,
-        rate(settled),
-        settled.cpu.as_secs_f64(),
+        made.describe(),
         settled.wall.as_secs_f64(),
-        rate(appended),
-        settled.block_written_bytes as f64 / stats.block_bytes as f64,
-        settled.peak_bytes >> 20,
+        made.samples as f64 / 1e6 / appended.cpu.as_secs_f64(),
+        settled.block_written_bytes as f64 / made.bytes as f64,
     )
 }
 

@@ -92,6 +92,17 @@ impl<'a> Cursor<'a> {
     }
 
     fn varint_long(&mut self) -> Result<u64> {
+        if let Some(window) = self.rest.first_chunk::<8>()
+            && let Some((value, length)) = short_varint(u64::from_le_bytes(*window))
+        {
+            self.rest = &self.rest[length..];
+            return Ok(value);
+        }
+        self.varint_by_byte()
+    }
+
+    /// For the last bytes of a slice and for the longest varints; the slow twin of the above.
+    fn varint_by_byte(&mut self) -> Result<u64> {
         let mut value = 0u64;
         for (index, &byte) in self.rest.iter().enumerate().take(VARINT_BYTES_MAX) {
             let bits = u64::from(byte & 0x7f);
@@ -153,6 +164,24 @@ pub(crate) fn unzigzag(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
 }
 
+/// The varint that begins a window of eight bytes, and its length, if it ends there: without a
+/// branch for each byte.
+#[inline]
+fn short_varint(window: u64) -> Option<(u64, usize)> {
+    let ends = !window & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        return None;
+    }
+    // The lowest bit of `ends` is the top bit of the last byte; what lies above is not ours.
+    let own = window & (ends ^ (ends - 1));
+    // Seven bits of each byte move together: pairs of bytes, then of pairs, then of those.
+    let groups = own & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (groups & 0x007f_007f_007f_007f) | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    let value = (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4;
+    Some((value, ends.trailing_zeros() as usize / 8 + 1))
+}
+
 #[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -175,6 +204,7 @@ pub(crate) fn put_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn varints_round_trip_at_every_width() {
@@ -199,6 +229,16 @@ mod tests {
         let mut too_wide = [0xff; 10];
         too_wide[9] = 2;
         assert!(Cursor::new(&too_wide).varint().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_varint_reads_the_same_by_byte(bytes in prop::collection::vec(any::<u8>(), 1..12)) {
+            let (mut quick, mut slow) = (Cursor::new(&bytes), Cursor::new(&bytes));
+            let (read, by_byte) = (quick.varint(), slow.varint_by_byte());
+            prop_assert_eq!(read.ok(), by_byte.ok());
+            prop_assert_eq!(quick.position(), slow.position());
+        }
     }
 
     #[test]

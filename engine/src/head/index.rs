@@ -10,12 +10,24 @@ use crate::codec::bytes::Cursor;
 use crate::error::Result;
 use crate::head::slots::Slots;
 use crate::head::symbols::{PairId, Symbols};
+use crate::head::values::Wanted;
+use crate::index::postings::Gather;
 use crate::index::select::IndexView;
 use crate::labels::matcher::Matcher;
-use crate::labels::set::Labels;
+use crate::labels::re2::Shape;
+use crate::labels::set::{Labels, put_label};
 
-/// Label values looked at under one hold of the read lock.
-const VALUES_PER_HOLD: usize = 4096;
+/// Pieces of label values looked at under one hold of the read lock: some thousand values.
+const PIECES_PER_HOLD: usize = 2;
+
+/// How often a reader begins again because pairs were moved, before it holds the lock to the end.
+const RESTARTS_MAX: u32 = 2;
+
+/// Asking one series costs about this many times what looking at one value costs.
+const SERIES_COST: u64 = 16;
+
+/// Series asked under one hold of the read lock.
+const SERIES_PER_HOLD: usize = 1024;
 
 /// What readers know of a series.
 pub(crate) struct SeriesLabels {
@@ -134,23 +146,46 @@ impl<'a> HeadIndexView<'a> {
         self.index.read()
     }
 
-    /// Visits the pairs of a name in bounded holds of the lock. Pairs that come or go meanwhile may
-    /// be missed or seen: they belong to batches that the reader's snapshot does not show.
-    fn each_pair(&self, name: &str, mut each: impl FnMut(&SeriesIndex, PairId)) {
-        let pairs = self.read().symbols.pairs_of(name).to_vec();
-        for hold in pairs.chunks(VALUES_PER_HOLD) {
+    /// Visits the pairs of a name whose value is wanted in bounded holds of the lock. Pairs that
+    /// come or go meanwhile may be missed or seen: they belong to batches that the reader's
+    /// snapshot does not show. Others may be seen twice.
+    fn each_pair(
+        &self,
+        name: &str,
+        wanted: &Wanted<'_>,
+        mut each: impl FnMut(&SeriesIndex, PairId),
+    ) {
+        let (mut next, mut moves, mut restarts) = (0, 0, 0);
+        loop {
             let index = self.read();
-            for pair in hold {
-                if !index.symbols.postings(*pair).is_empty() {
-                    each(&index, *pair);
-                }
+            let Some(number) = index.symbols.name_number(name) else {
+                return;
+            };
+            let name = index.symbols.name(number);
+            if next > 0 && moves != name.moves {
+                // Pairs that were ahead may now stand behind.
+                (next, restarts) = (0, restarts + 1);
             }
+            moves = name.moves;
+            let until = match restarts {
+                0..=RESTARTS_MAX => name.pieces.len().min(next + PIECES_PER_HOLD),
+                _ => name.pieces.len(),
+            };
+            for piece in &name.pieces[next..until] {
+                index
+                    .symbols
+                    .scan(*piece, wanted, |pair| each(&index, pair));
+            }
+            if until == name.pieces.len() {
+                return;
+            }
+            next = until;
         }
     }
 
-    /// Visits the values of a name that some series of `among` has.
+    /// Visits the values of a name that some series of `among` has; a value may be told twice.
     pub(crate) fn each_value(&self, name: &str, among: &RoaringBitmap, mut each: impl FnMut(&str)) {
-        self.each_pair(name, |index, pair| {
+        self.each_pair(name, &Wanted::All, |index, pair| {
             if index.symbols.postings(pair).meets(among) {
                 each(index.symbols.value(pair));
             }
@@ -160,7 +195,7 @@ impl<'a> HeadIndexView<'a> {
     /// Whether some series of `among` has the label.
     pub(crate) fn has_value(&self, name: &str, among: &RoaringBitmap) -> bool {
         let mut has = false;
-        self.each_pair(name, |index, pair| {
+        self.each_pair(name, &Wanted::All, |index, pair| {
             has = has || index.symbols.postings(pair).meets(among);
         });
         has
@@ -168,6 +203,40 @@ impl<'a> HeadIndexView<'a> {
 
     pub(crate) fn names(&self) -> Vec<String> {
         self.read().symbols.names().map(str::to_owned).collect()
+    }
+
+    /// The union of the series of all pairs of a name whose value is wanted.
+    fn union(&self, name: &str, wanted: &Wanted<'_>) -> RoaringBitmap {
+        // Series that come while this goes on are none that the reader's snapshot shows.
+        let mut gather = Gather::new(self.read().series.len() as u32);
+        self.each_pair(name, wanted, |index, pair| {
+            index.symbols.postings(pair).add_to(&mut gather);
+        });
+        gather.finish()
+    }
+
+    /// The series with one of these values.
+    fn with_values(&self, name: &str, values: &[Box<str>]) -> RoaringBitmap {
+        let index = self.read();
+        let mut gather = Gather::new(index.series.len() as u32);
+        let mut bytes = Vec::new();
+        for value in values.iter().filter(|value| !value.is_empty()) {
+            bytes.clear();
+            put_label(&mut bytes, name, value);
+            if let Some(pair) = index.symbols.find(&bytes) {
+                index.symbols.postings(pair).add_to(&mut gather);
+            }
+        }
+        gather.finish()
+    }
+
+    /// The series whose value the matcher names or whose value its pattern matches, be the matcher
+    /// negated or not.
+    fn affirmed(&self, name: &str, matcher: &Matcher) -> RoaringBitmap {
+        match matcher.shape() {
+            Shape::Exact(values) => self.with_values(name, values),
+            _ => self.union(name, &Wanted::by(matcher)),
+        }
     }
 }
 
@@ -178,7 +247,7 @@ impl IndexView for HeadIndexView<'_> {
 
     fn postings(&self, name: &str, value: &str) -> Result<Option<RoaringBitmap>> {
         let mut bytes = Vec::new();
-        crate::labels::set::put_label(&mut bytes, name, value);
+        put_label(&mut bytes, name, value);
         let index = self.read();
         Ok(index
             .symbols
@@ -187,20 +256,49 @@ impl IndexView for HeadIndexView<'_> {
     }
 
     fn with_label(&self, name: &str) -> Result<RoaringBitmap> {
-        let mut union = RoaringBitmap::new();
-        self.each_pair(name, |index, pair| {
-            index.symbols.postings(pair).add_to(&mut union)
-        });
-        Ok(union)
+        Ok(self.union(name, &Wanted::All))
     }
 
     fn matching(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap> {
-        let mut union = RoaringBitmap::new();
-        self.each_pair(name, |index, pair| {
-            if matcher.matches(index.symbols.value(pair)) {
-                index.symbols.postings(pair).add_to(&mut union);
-            }
-        });
-        Ok(union)
+        match matcher.op().is_negative() {
+            false => Ok(self.affirmed(name, matcher)),
+            true => Ok(self.with_label(name)? - self.affirmed(name, matcher)),
+        }
+    }
+
+    fn refusing(&self, name: &str, matcher: &Matcher) -> Result<RoaringBitmap> {
+        match matcher.op().is_negative() {
+            false => Ok(self.with_label(name)? - self.affirmed(name, matcher)),
+            true => Ok(self.affirmed(name, matcher)),
+        }
+    }
+
+    /// A series has few labels and each is one step away: where few series are left, they are
+    /// asked.
+    fn filter(&self, within: &RoaringBitmap, matcher: &Matcher) -> Result<Option<RoaringBitmap>> {
+        let index = self.read();
+        let Some(name) = index.symbols.name_number(matcher.name()) else {
+            return Ok(None);
+        };
+        let is_few =
+            within.len().saturating_mul(SERIES_COST) < u64::from(index.symbols.name(name).live);
+        if !matcher.op().is_regex() || !is_few {
+            return Ok(None);
+        }
+        drop(index);
+        let numbers: Vec<u32> = within.iter().collect();
+        let mut kept = RoaringBitmap::new();
+        for hold in numbers.chunks(SERIES_PER_HOLD) {
+            let index = self.read();
+            let holds = |number: &u32| {
+                let pairs = &index.series[*number].pairs;
+                let pair = pairs
+                    .iter()
+                    .find(|pair| index.symbols.name_of(**pair) == name);
+                matcher.matches(pair.map_or("", |pair| index.symbols.value(*pair)))
+            };
+            kept.extend(hold.iter().copied().filter(holds));
+        }
+        Ok(Some(kept))
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod seal;
 pub(crate) mod slots;
 pub(crate) mod snapshots;
 pub(crate) mod symbols;
+pub(crate) mod values;
 pub(crate) mod window;
 
 use std::collections::VecDeque;

@@ -2,8 +2,13 @@
 
 use roaring::RoaringBitmap;
 
+use crate::index::postings::Gather;
+
 /// Numbers up to which a sorted vector is smaller than a bitmap.
 const FEW_MAX: usize = 64;
+
+/// A run up to this long is added to a union number by number.
+const FEW_RUN: u32 = 64;
 
 /// A growing set of series numbers.
 ///
@@ -103,14 +108,22 @@ impl HeadPostings {
         bitmap
     }
 
-    /// Adds this set to `union`.
-    pub(crate) fn add_to(&self, union: &mut RoaringBitmap) {
+    /// Adds this set to a union.
+    #[inline]
+    pub(crate) fn add_to(&self, gather: &mut Gather) {
         match &self.rest {
             Rest::None => {}
-            Rest::Few(few) => union.extend(few.iter().copied()),
-            Rest::Many(many) => *union |= &**many,
+            Rest::Few(few) => few.iter().for_each(|number| gather.put(*number)),
+            Rest::Many(many) => gather.add_bitmap(RoaringBitmap::clone(many)),
         }
-        union.insert_range(self.run_start..self.run_end);
+        match self.run_end - self.run_start {
+            0..FEW_RUN => (self.run_start..self.run_end).for_each(|number| gather.put(number)),
+            _ => {
+                let mut run = RoaringBitmap::new();
+                run.insert_range(self.run_start..self.run_end);
+                gather.add_bitmap(run);
+            }
+        }
     }
 
     /// Whether this set and `other` share a number.
@@ -145,9 +158,9 @@ mod tests {
                 }
                 prop_assert_eq!(postings.to_bitmap(), expected.clone());
                 prop_assert_eq!(postings.is_empty(), expected.is_empty());
-                let mut union = RoaringBitmap::new();
-                postings.add_to(&mut union);
-                prop_assert_eq!(union, expected.clone());
+                let mut gather = Gather::new(320);
+                postings.add_to(&mut gather);
+                prop_assert_eq!(gather.finish(), expected.clone());
                 let probe: RoaringBitmap = [start, start + 150].into_iter().collect();
                 prop_assert_eq!(postings.meets(&probe), !expected.is_disjoint(&probe));
             }

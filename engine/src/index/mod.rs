@@ -10,5 +10,6 @@ pub(crate) mod filter;
 pub(crate) mod postings;
 pub(crate) mod rows;
 pub(crate) mod sealed;
+pub(crate) mod search;
 pub(crate) mod select;
 pub(crate) mod symbols;

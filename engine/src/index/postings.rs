@@ -79,7 +79,8 @@ fn list_bytes(ordinals: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// Reads the next entry, or steps over it by dropping the answer.
+/// Reads the next entry.
+#[inline]
 pub(crate) fn read_postings<'a>(cursor: &mut Cursor<'a>) -> Result<Postings<'a>> {
     let head = cursor.varint()?;
     let rest = head >> FORM_BITS;
@@ -95,6 +96,19 @@ pub(crate) fn read_postings<'a>(cursor: &mut Cursor<'a>) -> Result<Postings<'a>>
         FORM_LIST => Ok(Postings::List(body()?)),
         FORM_BITMAP => Ok(Postings::Bitmap(body()?)),
         form => Err(Error::corrupt(format!("postings have unknown form {form}"))),
+    }
+}
+
+/// Steps over the next entry.
+#[inline]
+pub(crate) fn skip_postings(cursor: &mut Cursor<'_>) -> Result<()> {
+    let head = cursor.varint()?;
+    match head & ((1 << FORM_BITS) - 1) {
+        FORM_ONE => Ok(()),
+        _ => {
+            let length = usize::try_from(head >> FORM_BITS).unwrap_or(usize::MAX);
+            cursor.take(length).map(|_| ())
+        }
     }
 }
 
@@ -184,18 +198,39 @@ impl Gather {
         }
     }
 
+    #[inline]
     pub(crate) fn add(&mut self, postings: Postings<'_>) -> Result<()> {
+        match postings {
+            Postings::One(ordinal) if ordinal < self.series_count => {
+                self.put(ordinal);
+                Ok(())
+            }
+            _ => self.add_many(postings),
+        }
+    }
+
+    fn add_many(&mut self, postings: Postings<'_>) -> Result<()> {
         if matches!(postings, Postings::Bitmap(_)) {
             self.bitmaps.push(postings.bitmap(self.series_count)?);
             return Ok(());
         }
+        postings.for_few(self.series_count, |ordinal| self.put(ordinal))
+    }
+
+    /// Adds an ordinal; one beyond the number of series is passed over.
+    #[inline]
+    pub(crate) fn put(&mut self, ordinal: u32) {
         if self.bits.is_empty() {
             self.bits = vec![0; self.series_count.div_ceil(8) as usize];
         }
-        let bits = &mut self.bits;
-        postings.for_few(self.series_count, |ordinal| {
-            bits[ordinal as usize / 8] |= 1 << (ordinal % 8);
-        })
+        if let Some(byte) = self.bits.get_mut(ordinal as usize / 8) {
+            *byte |= 1 << (ordinal % 8);
+        }
+    }
+
+    /// Adds a set whose ordinals are below the number of series.
+    pub(crate) fn add_bitmap(&mut self, bitmap: RoaringBitmap) {
+        self.bitmaps.push(bitmap);
     }
 
     pub(crate) fn finish(mut self) -> RoaringBitmap {

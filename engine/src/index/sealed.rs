@@ -4,17 +4,18 @@
 //! only borrowed bytes, so it is made anew for each question. Whether the bytes are intact is the
 //! block's business.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use hashbrown::HashSet;
 use roaring::RoaringBitmap;
 
 use crate::codec::bytes::Cursor;
 use crate::error::{Error, Result};
-use crate::index::postings::{Gather, Postings, read_postings};
+use crate::index::postings::{Gather, Postings, read_postings, skip_postings};
 use crate::index::rows::{LabelRank, Rows};
+use crate::index::search::Search;
 use crate::index::select::IndexView;
-use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values, text};
+use crate::index::symbols::{Symbols, VALUES_PER_RESTART, Values};
 use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::re2::Shape;
 use crate::labels::set::put_label;
@@ -134,13 +135,15 @@ impl<'a> SealedIndex<'a> {
             }
             Shape::Contains(literal) => {
                 let all = 0..values.count();
-                values.for_each_containing(all, literal, |rank, _| found.add(rank))?;
+                values.for_each_found(all, &Search::one(literal), |rank, _| found.add(rank))?;
             }
-            Shape::General { prefix, inner } => {
-                let ranks = values.with_prefix(prefix)?;
-                // What the prefix already holds tells nothing about the values behind it.
-                let literal = if prefix.contains(&**inner) { "" } else { inner };
-                found.add_searched(ranks, literal, matcher)?;
+            Shape::General { prefix, .. } if matcher.prefixes().len() < 2 => {
+                found.add_searched(prefix, matcher)?;
+            }
+            Shape::General { .. } => {
+                // Sorted, and none the beginning of another: ranks ascend, none comes twice.
+                let mut prefixes = matcher.prefixes().iter();
+                prefixes.try_for_each(|prefix| found.add_searched(prefix, matcher))?;
             }
         }
         Ok(found.gather.finish())
@@ -369,7 +372,7 @@ impl<'a> Entries<'a> {
             self.next = block * VALUES_PER_RESTART;
         }
         while self.next < rank {
-            read_postings(&mut self.cursor)?;
+            skip_postings(&mut self.cursor)?;
             self.next += 1;
         }
         self.next += 1;
@@ -397,25 +400,25 @@ impl<'a> Found<'a> {
         self.gather.add(self.entries.entry(rank)?)
     }
 
-    /// Adds the values of a range that the matcher's pattern matches; all of those contain
-    /// `literal`.
-    fn add_searched(&mut self, ranks: Range<u32>, literal: &str, matcher: &Matcher) -> Result<()> {
+    /// Adds the values that begin with `prefix` and that the matcher's pattern matches.
+    fn add_searched(&mut self, prefix: &str, matcher: &Matcher) -> Result<()> {
         let negated = matches!(matcher.op(), MatchOp::NotEqual | MatchOp::NotRegex);
         let values = self.values;
-        if literal.is_empty() {
-            return values.for_each(ranks, |rank, value| {
+        let ranks = values.with_prefix(prefix)?;
+        match Search::required(matcher, prefix) {
+            Some(search) => values.for_each_found(ranks, &search, |rank, place| {
+                match matcher.matches(values.around(place)?) != negated {
+                    true => self.add(rank),
+                    false => Ok(()),
+                }
+            }),
+            None => values.for_each(ranks, |rank, value| {
                 if matcher.matches(value) != negated {
                     self.add(rank)?;
                 }
                 Ok(ControlFlow::Continue(()))
-            });
+            }),
         }
-        values.for_each_containing(ranks, literal, |rank, value| {
-            match matcher.matches(text(value)?) != negated {
-                true => self.add(rank),
-                false => Ok(()),
-            }
-        })
     }
 }
 

@@ -14,10 +14,11 @@
 
 use std::ops::{ControlFlow, Range};
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint};
 use crate::error::{Error, Result};
+use crate::index::search::Search;
 
 /// Closes every value in an arena.
 const VALUE_END: u8 = 0xff;
@@ -288,33 +289,42 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// Calls `each` with the ranks and the bytes of the values of a range that contain `literal`,
-    /// in order.
-    pub(crate) fn for_each_containing(
+    /// Calls `each` with the rank of every value of a range in which something is found, in order,
+    /// and with a place where. A value is told once.
+    pub(crate) fn for_each_found(
         &self,
         ranks: Range<u32>,
-        literal: &str,
-        mut each: impl FnMut(u32, &'a [u8]) -> Result<()>,
+        search: &Search<'_>,
+        mut each: impl FnMut(u32, usize) -> Result<()>,
     ) -> Result<()> {
         if ranks.is_empty() {
             return Ok(());
         }
-        let mut position = self.place(ranks.start)?;
+        let start = self.place(ranks.start)?;
         let end = match ranks.end < self.count {
             true => self.place(ranks.end)?,
             false => self.arena.len(),
         };
-        let finder = memmem::Finder::new(literal.as_bytes());
+        let Some(searched) = self.arena.get(start..end) else {
+            return Err(out_of_order());
+        };
         let mut locate = Locate::new(self);
-        while let Some(searched) = self.arena.get(position..end)
-            && let Some(found) = finder.find(searched)
-        {
-            let (rank, start) = locate.advance_to(position + found)?;
-            let value = value_at(self.arena, start)?;
-            position = start + value.len() + 1;
-            each(rank, value)?;
-        }
-        Ok(())
+        let mut last = None;
+        search.each_place(searched, |found| {
+            let rank = locate.advance_to(start + found)?;
+            if last == Some(rank) {
+                return Ok(());
+            }
+            last = Some(rank);
+            each(rank, start + found)
+        })
+    }
+
+    /// The value around a place in the arena that is not an end of value.
+    pub(crate) fn around(&self, place: usize) -> Result<&'a str> {
+        let before = self.arena.get(..place).ok_or_else(unclosed)?;
+        let start = memrchr(VALUE_END, before).map_or(0, |end| end + 1);
+        text(value_at(self.arena, start)?)
     }
 
     /// The first rank whose value is not `below`, which holds for the values up to some rank and
@@ -385,7 +395,8 @@ impl<'a> Values<'a> {
 struct Locate<'v, 'a> {
     values: &'v Values<'a>,
     rank: u32,
-    start: usize,
+    /// Where the counting of ends stopped: in the value of `rank`.
+    position: usize,
 }
 
 impl<'v, 'a> Locate<'v, 'a> {
@@ -393,43 +404,55 @@ impl<'v, 'a> Locate<'v, 'a> {
         Locate {
             values,
             rank: 0,
-            start: 0,
+            position: 0,
         }
     }
 
-    /// The rank and the first byte of the value around `position`.
-    fn advance_to(&mut self, position: usize) -> Result<(u32, usize)> {
-        let next_block = self.rank / VALUES_PER_RESTART + 1;
-        let beyond =
-            next_block < self.values.blocks() && self.values.block_start(next_block)? <= position;
-        if beyond {
-            let starts_before = |entry: &[u8; RESTART_BYTES]| {
-                u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]) as usize <= position
-            };
-            let rest = &self.values.restarts[next_block as usize..];
-            let more = rest.partition_point(starts_before).max(1);
-            // The table has as many entries as fit in 32 bits, since the count of values does.
-            let block = next_block + more as u32 - 1;
-            self.start = self.values.block_start(block)?;
-            self.rank = block * VALUES_PER_RESTART;
-        }
-        let Some(between) = self.values.arena.get(self.start..position) else {
-            return Err(Error::corrupt(
-                "the restarts of the label values are out of order",
-            ));
+    /// The rank of the value around `position`.
+    fn advance_to(&mut self, position: usize) -> Result<u32> {
+        self.skip_blocks(position);
+        let Some(between) = self.values.arena.get(self.position..position) else {
+            return Err(out_of_order());
         };
-        let from = self.start;
-        for end in memchr_iter(VALUE_END, between) {
-            self.start = from + end + 1;
-            self.rank = self.rank.saturating_add(1);
-        }
+        // The count cannot exceed the arena's bytes, which are less than 4 GiB.
+        let ends = memchr_iter(VALUE_END, between).count() as u32;
+        self.position = position;
+        self.rank = self.rank.saturating_add(ends);
         match self.rank < self.values.count {
-            true => Ok((self.rank, self.start)),
+            true => Ok(self.rank),
             false => Err(Error::corrupt(
                 "there are more label values than their count",
             )),
         }
     }
+
+    /// Goes on to the last restart that is not behind `position`, in steps that double: mostly it
+    /// is near.
+    fn skip_blocks(&mut self, position: usize) {
+        let restarts = self.values.restarts;
+        let starts_before = |entry: &[u8; RESTART_BYTES]| {
+            u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]) as usize <= position
+        };
+        let next = (self.rank / VALUES_PER_RESTART) as usize + 1;
+        let mut step = 1;
+        while restarts.get(next + step - 1).is_some_and(starts_before) {
+            step *= 2;
+        }
+        if step == 1 {
+            return;
+        }
+        // The restart at `step / 2` is before the position, the one at `step` is not.
+        let rest = &restarts[next + step / 2 - 1..restarts.len().min(next + step)];
+        let block = next + step / 2 - 2 + rest.partition_point(starts_before);
+        let start = restarts[block];
+        self.position = u32::from_le_bytes([start[0], start[1], start[2], start[3]]) as usize;
+        // The table has as many entries as fit in 32 bits, since the count of values does.
+        self.rank = block as u32 * VALUES_PER_RESTART;
+    }
+}
+
+fn out_of_order() -> Error {
+    Error::corrupt("the restarts of the label values are out of order")
 }
 
 fn value_at(arena: &[u8], start: usize) -> Result<&[u8]> {
@@ -467,8 +490,8 @@ mod tests {
     fn containing(values: Values<'_>, ranks: Range<u32>, literal: &str) -> Vec<u32> {
         let mut found = Vec::new();
         values
-            .for_each_containing(ranks, literal, |rank, value| {
-                assert_eq!(values.value(rank).unwrap().as_bytes(), value);
+            .for_each_found(ranks, &Search::one(literal), |rank, place| {
+                assert_eq!(values.value(rank).unwrap(), values.around(place).unwrap());
                 found.push(rank);
                 Ok(())
             })
@@ -532,7 +555,10 @@ mod tests {
                 let _ = values.with_prefix("value-0");
                 let _ = values.value(values.count() - 1);
                 let _ = values.for_each(0..values.count(), |_, _| Ok(ControlFlow::Continue(())));
-                let _ = values.for_each_containing(1..values.count(), "-02", |_, _| Ok(()));
+                let _ =
+                    values.for_each_found(1..values.count(), &Search::one("-02"), |_, place| {
+                        values.around(place).map(|_| ())
+                    });
             }
         };
         for end in 0..bytes.len() {

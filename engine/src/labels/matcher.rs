@@ -116,6 +116,25 @@ impl Matcher {
     }
 }
 
+/// What is known of the values that a pattern accepts, for those who search among many.
+impl Matcher {
+    /// Texts with one of which every accepted value begins; empty if none are known.
+    pub(crate) fn prefixes(&self) -> &[Box<str>] {
+        match &self.condition.accepted {
+            Accepted::Value(_) => &[],
+            Accepted::Pattern(pattern) => pattern.prefixes(),
+        }
+    }
+
+    /// Texts of which every accepted value contains at least one; empty if none are known.
+    pub(crate) fn required(&self) -> &[Box<[u8]>] {
+        match &self.condition.accepted {
+            Accepted::Value(_) => &[],
+            Accepted::Pattern(pattern) => pattern.required(),
+        }
+    }
+}
+
 /// Matchers are equal when they read the same.
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {

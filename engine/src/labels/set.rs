@@ -114,7 +114,20 @@ impl<'a> Labels<'a> {
 /// Label sets order by name, then value, label by label; a prefix comes first.
 impl Ord for Labels<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        let (left, right) = (self.bytes, other.bytes);
+        let (mut cursor, mut start) = (Cursor::new(left), 0);
+        // The first text, name or value, whose bytes differ decides. What comes before it is the
+        // same, so it begins at the same place in both.
+        while start < left.len().min(right.len()) {
+            let Ok(text) = cursor.prefixed() else { break };
+            let end = cursor.position();
+            if right.get(start..end) != Some(&left[start..end]) {
+                let other = Cursor::new(&right[start..]).prefixed().unwrap_or_default();
+                return text.cmp(other);
+            }
+            start = end;
+        }
+        left.len().cmp(&right.len())
     }
 }
 
@@ -207,6 +220,7 @@ impl fmt::Debug for SeriesId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn pairs_are_sorted_and_empty_values_left_out() {
@@ -229,6 +243,19 @@ mod tests {
         assert!(Labels::from_bytes(&[1, b'a', 1, b'b']).is_ok());
         assert!(Labels::from_bytes(&[0x81, 0, b'a', 1, b'b']).is_err());
         assert!(Labels::from_bytes(&[1, 0xff, 1, b'x']).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn sets_order_as_their_texts_do(
+            left in prop::collection::btree_map("[ab]{1,2}", "[ab]{1,3}", 0..5),
+            right in prop::collection::btree_map("[ab]{1,2}", "[ab]{1,3}", 0..5),
+        ) {
+            let (left, right) =
+                (LabelSet::from_pairs(left).unwrap(), LabelSet::from_pairs(right).unwrap());
+            let (left, right) = (left.as_labels(), right.as_labels());
+            prop_assert_eq!(left.cmp(&right), left.iter().cmp(right.iter()));
+        }
     }
 
     #[test]

@@ -203,13 +203,14 @@ impl<K: Kind> Snapshot<K> {
     }
 
     fn find_in_head(&self, selector: &Selector, found: &mut Found) -> Result<()> {
-        let Some(born) = self.view.head_series(selector.range) else {
+        if !self.view.meets_head(selector.range) {
             return Ok(());
-        };
+        }
         let index = self.view.core.head.index();
-        let numbers = select(&HeadIndexView::new(index), &selector.matchers)? & born;
+        let numbers = select(&HeadIndexView::new(index), &selector.matchers)?;
         let numbers: Vec<u32> = numbers.iter().collect();
-        let (mut labels, oldest) = (Vec::new(), self.view.head_range().start);
+        let (mut labels, head) = (Vec::new(), self.view.head_range());
+        let retained = &self.view.retained;
         for hold in numbers.chunks(SERIES_PER_HOLD) {
             let index = index.read();
             for number in hold {
@@ -227,7 +228,10 @@ impl<K: Kind> Snapshot<K> {
                 labels.clear();
                 index.labels(*number, &mut labels);
                 let labels = Labels::trusted(&labels);
-                let place = Place::Head(*number, self.view.retained.head_start(labels, oldest));
+                if retained.may_hide(head.end) && head.end < retained.head_start(labels, head.end) {
+                    continue;
+                }
+                let place = Place::Head(*number, retained.head_start(labels, head.start));
                 let id = labels.id();
                 if !found.add(id, place) {
                     found.insert(id, labels.to_set(), place);

@@ -63,13 +63,17 @@ impl<K: Kind> Store<K> {
 impl<K: Kind> SnapshotView<K> {
     /// The head's series that had an entry at this snapshot, where its windows meet `range`.
     pub(crate) fn head_series(&self, range: TickRange) -> Option<&RoaringBitmap> {
-        let range = self.retained.in_head(range);
-        let meets = |window: &Arc<_>| window_meets::<K>(window, range);
-        self.state
-            .windows
-            .iter()
-            .any(meets)
+        self.meets_head(range)
             .then(|| self.born.get_or_init(|| self.find_born()))
+    }
+
+    /// Whether a window of the head has entries that may lie in `range`.
+    pub(crate) fn meets_head(&self, range: TickRange) -> bool {
+        let range = self.retained.in_head(range);
+        let windows = &self.state.windows;
+        windows
+            .iter()
+            .any(|window| window.entries() > 0 && window.range().overlaps(&range))
     }
 
     fn find_born(&self) -> RoaringBitmap {
@@ -104,8 +108,4 @@ impl<K: Kind> SnapshotView<K> {
             TickRange::new(all.start.min(range.start), all.end.max(range.end))
         })
     }
-}
-
-fn window_meets<K: Kind>(window: &crate::head::window::Window<K>, range: TickRange) -> bool {
-    window.entries() > 0 && window.range().overlaps(&range)
 }

@@ -95,6 +95,12 @@ impl Re2 {
         &self.program.facts.required
     }
 
+    /// Texts with one of which every accepted text begins, sorted, none the beginning of another;
+    /// empty if none are known. Of a pattern whose shape says all, none are told.
+    pub(crate) fn prefixes(&self) -> &[Box<str>] {
+        &self.program.facts.prefixes
+    }
+
     /// Whether the pattern matches somewhere in these bytes.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         if let Some(answer) = self.decide(bytes) {

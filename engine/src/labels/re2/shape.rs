@@ -19,6 +19,9 @@ const EXACT_BYTES_MAX: usize = 8 << 10;
 const REQUIRED_VALUES_MAX: usize = 16;
 const REQUIRED_BYTES_MAX: usize = 1 << 10;
 
+/// Most strings in a list of what texts begin with.
+const PREFIXES_MAX: usize = 64;
+
 /// Which texts a pattern accepts. All but `General` are exact: a text is accepted if and only if it
 /// has the property named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub(super) struct Facts {
     pub(super) shape: Shape,
     /// Strings of which every match contains at least one; none if not known.
     pub(super) required: Box<[Box<[u8]>]>,
+    /// Strings with one of which every accepted text begins, sorted, none of them the beginning of
+    /// another; none if not known.
+    pub(super) prefixes: Box<[Box<str>]>,
 }
 
 impl Shape {
@@ -98,10 +104,35 @@ pub(super) fn facts(hir: &Hir) -> Facts {
     let pieces = pieces(hir);
     let mut lister = Lister::new(REQUIRED_VALUES_MAX, REQUIRED_BYTES_MAX);
     let required = lister.required(&pieces).unwrap_or_default();
+    let shape = shape(hir, &pieces);
+    let prefixes = match shape {
+        Shape::General { .. } if starts_at_border(&pieces) => prefixes(hir),
+        _ => Box::default(),
+    };
     Facts {
-        shape: shape(hir, &pieces),
+        shape,
         required: without_longer(&required),
+        prefixes,
     }
+}
+
+fn starts_at_border(pieces: &[&Hir]) -> bool {
+    trim(pieces.iter().copied(), &LEFT).1 == Edge::Border
+}
+
+/// What texts begin with, for a pattern that begins where they do.
+fn prefixes(hir: &Hir) -> Box<[Box<str>]> {
+    let sequence = Extractor::new().extract(hir);
+    let listed = sequence.literals().unwrap_or_default();
+    let cut = listed.iter().map(|one| whole_characters(one.as_bytes()));
+    let mut all: Vec<Box<str>> = cut.collect();
+    if all.len() > PREFIXES_MAX || all.iter().any(|prefix| prefix.is_empty()) {
+        return Box::default();
+    }
+    all.sort_unstable();
+    // Sorted, a string stands right behind its own beginnings.
+    all.dedup_by(|longer, kept| longer.starts_with(&**kept));
+    all.into()
 }
 
 /// Leaves out strings that contain another one: a text with them has that one too.
