@@ -303,6 +303,7 @@ mod tests {
     use crate::labels::set::put_label;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
 
     fn pair_bytes(name: u8, value: u32) -> (String, Vec<u8>) {
         let name = ["job", "pod"][usize::from(name) % 2].to_owned();
@@ -342,13 +343,15 @@ mod tests {
             let (mut symbols, mut expected) = (Symbols::default(), BTreeMap::new());
             for (name, value, remove) in steps {
                 let (name, bytes) = pair_bytes(name, value);
-                if remove {
-                    if let Some(id) = expected.remove(&bytes) {
-                        prop_assert!(symbols.release(id, 7));
+                match (remove, expected.entry(bytes)) {
+                    (true, Entry::Occupied(found)) => {
+                        prop_assert!(symbols.release(found.remove(), 7));
                     }
-                } else if !expected.contains_key(&bytes) {
-                    let id = symbols.intern(name.as_bytes(), &bytes, 7, None);
-                    expected.insert(bytes, id);
+                    (false, Entry::Vacant(place)) => {
+                        let id = symbols.intern(name.as_bytes(), place.key(), 7, None);
+                        place.insert(id);
+                    }
+                    _ => {}
                 }
             }
             for (bytes, id) in &expected {

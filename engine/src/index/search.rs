@@ -18,14 +18,14 @@ const TEXTS_MAX: usize = 16;
 
 /// A prepared search.
 pub(crate) enum Search<'n> {
-    One(Finder<'n>),
+    One(Box<Finder<'n>>),
     Several(Prefilter),
 }
 
 impl<'n> Search<'n> {
     /// Looks for one text, which is not empty.
     pub(crate) fn one(text: &'n str) -> Self {
-        Search::One(Finder::new(text.as_bytes()))
+        Search::One(Box::new(Finder::new(text.as_bytes())))
     }
 
     /// Looks for what every value that a matcher's pattern accepts must contain, beside what it is
