@@ -10,6 +10,7 @@ mod commit;
 mod cursors;
 mod damage;
 mod doors;
+mod durability;
 mod floats;
 mod histograms;
 mod late;

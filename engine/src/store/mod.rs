@@ -1,7 +1,7 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
-//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`;
-//! `shared` holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`,
+//! Split by verb: `append`, `freeze`, `recover`, `snapshot`, `select`, `cursor`, `names`, `notes`,
+//! `unproven`; `shared` holds what all stores of an engine have in common. Lock order: `freezing`, `manifest`,
 //! then the head's (writer, index, window), then `state`, then the log's own. No lock is held over
 //! IO but `freezing`, which only freezes take, and `manifest`.
 
@@ -19,6 +19,7 @@ pub(crate) mod shared;
 pub(crate) mod snapshot;
 #[cfg(feature = "testing")]
 pub(crate) mod together;
+pub(crate) mod unproven;
 
 use std::path::PathBuf;
 use std::sync::Arc;

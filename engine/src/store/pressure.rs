@@ -80,6 +80,13 @@ impl Shared {
         if wal.health().is_some() {
             self.revive_log()?;
         }
+        let outcome = self.relieve(&wal);
+        self.settle_gap(&wal)?;
+        outcome
+    }
+
+    /// Freezes the store that memory, log or age call for; true if there may be more to do.
+    fn relieve(&self, wal: &Wal) -> Result<bool> {
         for store in self.stores() {
             store.evict();
         }
@@ -92,9 +99,9 @@ impl Shared {
         let aged = stores
             .iter()
             .find(|store| store.window_age_seconds() > span);
-        let chosen = match self.is_near_bound(&wal) {
+        let chosen = match self.is_near_bound(wal) {
             false => aged.cloned(),
-            true if self.is_log_the_bound(&wal) => stores
+            true if self.is_log_the_bound(wal) => stores
                 .iter()
                 .filter(|store| store.log_floor().is_some())
                 .min_by_key(|store| store.log_floor())
@@ -111,7 +118,7 @@ impl Shared {
         store.freeze()?;
         self.release_log()?;
         store.evict();
-        Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(&wal))
+        Ok((self.budget.bytes(), wal.size_bytes()) != before && self.is_near_bound(wal))
     }
 
     fn is_log_the_bound(&self, wal: &Wal) -> bool {

@@ -11,6 +11,7 @@ use crate::config::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::budget::Budget;
 use crate::io::Fs;
+use crate::store::unproven::Unproven;
 use crate::time::Clock;
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
+    pub(crate) unproven: Unproven,
     /// What the keeper is to look after, and what it could not do.
     pub(crate) keeping: Mutex<Keeping>,
     /// Wakes the keeper.
@@ -99,6 +101,7 @@ impl Shared {
             stores: RwLock::default(),
             closed: AtomicBool::new(false),
             has_dropped: AtomicBool::new(false),
+            unproven: Unproven::default(),
             keeping: Mutex::default(),
             work: Condvar::new(),
             relief: Condvar::new(),
