@@ -13,6 +13,7 @@ mod compact;
 mod cursors;
 mod damage;
 mod doors;
+mod durability;
 mod floats;
 mod full_disk;
 mod histograms;

@@ -14,9 +14,12 @@ pub enum Durability {
     #[default]
     Always,
     /// After its bytes are with the operating system; they are synced at this interval. A crash of
-    /// the process loses nothing, a crash of the machine loses at most about this much.
+    /// the process loses nothing, a crash of the machine loses at most about this much, always
+    /// whole batches. Where a sync fails, what came since the one before is at risk until it is in
+    /// blocks; the engine moves it there at once.
     Interval(Duration),
-    /// After its bytes are with the operating system, which writes them when it likes.
+    /// After its bytes are with the operating system, which writes them when it likes. A crash of
+    /// the machine may lose any batch since the last freeze, `sync` or `close`.
     Never,
 }
 

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::config::{Durability, Limits, Options};
+use crate::config::{Limits, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::disk::Disk;
 use crate::io::{Fs, Lock};
@@ -144,28 +144,32 @@ impl Engine {
                 .clamp(16 << 10, SEGMENT_BYTES_MAX),
             ..WalOptions::default()
         };
-        let mut damage = Vec::new();
-        let mut unproven = Unproven::new(shared.options.durability);
+        let (mut damage, mut has_unproven) = (Vec::new(), false);
         let (wal, report) = Wal::open(
             Arc::clone(&shared.fs),
             &root.join("wal"),
             wal_options,
             tenants.floors(),
             &mut |frame| {
-                if tenants.replay(&frame, &mut damage)? == Taken::Yes {
-                    unproven.note(&frame);
+                if tenants.replay(&frame, &mut damage)? == Taken::Yes && !frame.proven {
+                    has_unproven = true;
+                    shared.note_unproven(&frame);
                 }
                 Ok(())
             },
         )?;
         damage.extend(report.damages.iter().map(|damage| damage.error()));
-        let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
-        shared.has_dropped.store(has_dropped, Ordering::Release);
         shared
             .stores()
             .iter()
             .for_each(|store| store.finish_replay());
-        unproven.log_again(&wal, report.durable);
+        let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
+        shared.has_dropped.store(has_dropped, Ordering::Release);
+        match has_unproven {
+            // Where this fails, whoever writes next tries again.
+            true => drop(shared.log_again(&wal)),
+            false => wal.close_gap(),
+        }
         shared.install_wal(Arc::new(wal));
         let threads = match components.keeper {
             #[cfg(feature = "testing")]
@@ -288,7 +292,7 @@ impl Engine {
     /// Makes everything acknowledged so far durable, whatever the
     /// [`Durability`](crate::Durability).
     pub fn sync(&self) -> Result<()> {
-        self.shared.wal()?.sync()
+        self.shared.sync()
     }
 
     /// One round of housekeeping, for tests without the thread.
@@ -324,6 +328,10 @@ impl Engine {
         }
         // A log that failed for want of space may be sound again by now.
         let _ = self.shared.revive_log();
+        if let Ok(wal) = self.shared.wal() {
+            // What cannot be made safe, closing the log reports.
+            let _ = self.shared.settle_gap(&wal);
+        }
         let closed = match self.shared.take_wal() {
             Some(wal) => wal.close(),
             None => Ok(()),
@@ -468,66 +476,6 @@ impl Tenants {
             }
         }
         Ok(true)
-    }
-}
-
-/// Records of the log that may be in the operating system's memory only: an earlier process may
-/// have seen their sync fail. Readers see them, and identical entries count as stored, so under
-/// [`Durability::Always`] they are logged once more.
-struct Unproven {
-    durability: Durability,
-    records: Vec<UnprovenRecord>,
-}
-
-struct UnprovenRecord {
-    lsn: Lsn,
-    tenant: Box<str>,
-    kind: u8,
-    record: u8,
-    body: Box<[u8]>,
-}
-
-impl Unproven {
-    fn new(durability: Durability) -> Self {
-        Unproven {
-            durability,
-            records: Vec::new(),
-        }
-    }
-
-    fn note(&mut self, frame: &Frame<'_>) {
-        if !frame.proven && self.durability == Durability::Always {
-            self.records.push(UnprovenRecord {
-                lsn: frame.lsn,
-                tenant: frame.tenant.into(),
-                kind: frame.kind,
-                record: frame.record,
-                body: frame.body.into(),
-            });
-        }
-    }
-
-    /// Logs them again. Where that fails the log has failed, and is revived before it takes more.
-    fn log_again(self, wal: &Wal, durable: Lsn) {
-        let mut last = None;
-        for UnprovenRecord {
-            lsn,
-            tenant,
-            kind,
-            record,
-            body,
-        } in &self.records
-        {
-            if *lsn > durable {
-                last = wal
-                    .submit(wal.era(), tenant, *kind, *record, body)
-                    .ok()
-                    .or(last);
-            }
-        }
-        if let Some(last) = last {
-            let _ = wal.wait(last);
-        }
     }
 }
 

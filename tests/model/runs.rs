@@ -22,9 +22,9 @@ const FAULTY_HISTORIES: u64 = if cfg!(debug_assertions) { 1 } else { 8 };
 /// Steps of a history that is run once per disk call.
 const HISTORY_STEPS: usize = 14;
 
-/// Lines of the trace that a failure shows.
-const TRACE_LINES: usize = 40;
-const LINE_CHARS: usize = 600;
+/// Lines of the trace that a failure shows, unless CHRONOLITH_TRACE says otherwise.
+const TRACE_LINES: u64 = 40;
+const LINE_CHARS: usize = 6000;
 
 fn number_from(variable: &str, default: u64) -> u64 {
     std::env::var(variable)
@@ -71,7 +71,8 @@ fn run(setup: Setup) -> World {
 
 /// A failure with what led to it.
 fn story(world: &World, setup: &Setup, what: &str) -> String {
-    let from = world.trace.len().saturating_sub(TRACE_LINES);
+    let lines = number_from("CHRONOLITH_TRACE", TRACE_LINES) as usize;
+    let from = world.trace.len().saturating_sub(lines);
     let short = |line: &String| line.chars().take(LINE_CHARS).collect::<String>();
     let steps: Vec<String> = world.trace[from..].iter().map(short).collect();
     format!("{what}\nlast steps:\n{}\nwith {setup:?}", steps.join("\n"))

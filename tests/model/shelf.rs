@@ -2,7 +2,7 @@
 //!
 //! Knows no engine. A batch is acknowledged, void (refused, or failed and superseded) or in doubt:
 //! its append returned an error, or the crash came first. One in doubt is there whole or not at
-//! all.
+//! all; where what is sealed hides all of it, nobody can tell which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,9 @@ pub enum Fate {
     Doubt {
         is_seen: bool,
     },
+    /// It may be there, and nobody sees it: at all its times something else was sealed before. New
+    /// entries may be judged against it until the window is frozen.
+    Hidden,
     Void,
 }
 
@@ -46,6 +49,8 @@ pub struct Entry {
 pub struct Sent {
     pub fate: Fate,
     pub entries: Vec<Entry>,
+    /// Not even a power loss may cost it, whatever the durability.
+    pub is_safe: bool,
 }
 
 /// What a reader sees: by series, in order.
@@ -152,64 +157,124 @@ impl Shelf {
     }
 
     /// After a loss that durability allows: what is left of the batches, or nothing where one is
-    /// torn or something was invented.
+    /// torn, a safe one is gone or something was invented. What came back is on the disk by now.
     pub fn survivors(&self, read: &Content) -> Option<Shelf> {
-        let has = |entry: &Entry, is_exact: bool| {
-            let series = read.get(&entry.series).map_or(&[][..], Vec::as_slice);
-            match self.shape {
-                Shape::Samples if !is_exact => series.iter().any(|(time, _)| *time == entry.time),
-                _ => series.contains(&(entry.time, entry.value.show())),
-            }
-        };
-        let mut left = self.clone();
-        for sent in &mut left.sent {
-            // A repetition was not written again: it went with the first one, or is there with it.
-            sent.entries
-                .retain(|entry| !entry.is_repeat || has(entry, true));
-            let is_whole = sent.fate != Fate::Void && sent.entries.iter().all(|e| has(e, false));
-            sent.fate = if is_whole {
-                Fate::Acknowledged
-            } else {
-                Fate::Void
-            };
-        }
         if self.shape == Shape::Notes {
             return self.surviving_notes(read);
+        }
+        let mut left = self.clone();
+        for sent in &mut left.sent {
+            if sent.is_safe && !sent.entries.iter().all(|entry| self.has(read, entry)) {
+                return None;
+            }
+            // A repetition was not written again: it went with the first one, or is there with it.
+            sent.entries
+                .retain(|entry| !entry.is_repeat || has_exactly(read, entry));
+            if !matches!(sent.fate, Fate::Hidden | Fate::Void) {
+                sent.is_safe = sent.entries.iter().all(|entry| self.has(read, entry));
+                sent.fate = match sent.is_safe {
+                    true => Fate::Acknowledged,
+                    false => Fate::Void,
+                };
+            }
         }
         (left.now() == *read).then_some(left)
     }
 
-    /// Of notes any later one may be lost, and the one before it is then what counts: each that is
-    /// there must have been sent.
+    /// Whether the place of an entry is taken: by itself, or by what was there before.
+    fn has(&self, read: &Content, entry: &Entry) -> bool {
+        match self.shape {
+            Shape::Samples => entries_of(read, entry.series)
+                .iter()
+                .any(|(time, _)| *time == entry.time),
+            _ => has_exactly(read, entry),
+        }
+    }
+
+    /// Of notes any later one may be lost, and the one before it is then what counts, back to the
+    /// last safe one.
     fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
-        // Nothing is durable yet: the next loss may bring up any value that was ever sent.
-        let mut left = self.clone();
-        left.sent.iter_mut().for_each(|sent| sent.fate = Fate::Void);
-        for (series, found) in read {
-            let was_sent = |entry: &&Entry| {
-                entry.series == *series && found[..] == [(entry.time, entry.value.show())]
-            };
-            let mut entries = self.sent.iter().flat_map(|sent| &sent.entries);
-            let entry = entries.find(was_sent)?.clone();
-            left.sent.push(Sent {
-                fate: Fate::Acknowledged,
-                entries: vec![entry],
-            });
+        let mut left = Shelf::new(self.shape);
+        let mut possible: BTreeMap<usize, Vec<Option<&Entry>>> = BTreeMap::new();
+        for sent in self.sent.iter().filter(|sent| sent.fate != Fate::Void) {
+            let last: BTreeMap<usize, &Entry> =
+                sent.entries.iter().map(|e| (e.series, e)).collect();
+            for (series, entry) in last {
+                let possible = possible.entry(series).or_insert_with(|| vec![None]);
+                if sent.is_safe {
+                    possible.clear();
+                }
+                possible.push(Some(entry));
+            }
+        }
+        if read.keys().any(|series| !possible.contains_key(series)) {
+            return None;
+        }
+        for (series, possible) in possible {
+            let found = read.get(&series).and_then(|found| found.first());
+            let is_it =
+                |entry: &&Option<&Entry>| found == entry.map(|e| (e.time, e.value.show())).as_ref();
+            if let Some(entry) = possible.iter().find(is_it)? {
+                left.sent.push(Sent {
+                    fate: Fate::Acknowledged,
+                    entries: vec![(*entry).clone()],
+                    is_safe: true,
+                });
+            }
         }
         Some(left)
     }
 
-    /// Settles every batch after what was found.
-    pub fn settle(&mut self, there: &BTreeSet<usize>, fate: Fate) {
-        for (number, sent) in self.sent.iter_mut().enumerate() {
-            if matches!(sent.fate, Fate::Doubt { .. }) {
-                sent.fate = if there.contains(&number) {
-                    fate
-                } else {
-                    Fate::Void
-                };
-            }
+    /// All that a reader sees has been made durable.
+    pub fn make_safe(&mut self) {
+        for sent in &mut self.sent {
+            sent.is_safe |= is_visible(sent);
         }
+    }
+
+    /// Batches that are there in part, or gone although they were safe, for whoever reads a
+    /// failure.
+    pub fn torn(&self, read: &Content) -> Vec<String> {
+        let counts = self.sent.iter().map(|sent| {
+            let there = sent.entries.iter().filter(|entry| self.has(read, entry));
+            (sent, there.count())
+        });
+        let is_torn = |(sent, there): &(&Sent, usize)| {
+            *there < sent.entries.len()
+                && (*there > 0 || sent.is_safe)
+                && !matches!(sent.fate, Fate::Hidden | Fate::Void)
+        };
+        let torn = counts.filter(is_torn);
+        torn.map(|(sent, there)| format!("{there} entries of {sent:?}"))
+            .collect()
+    }
+
+    /// Settles every batch after the smallest set of them that explains what was read.
+    pub fn settle(&mut self, read: &Content, there: &BTreeSet<usize>, fate: Fate) {
+        let is_hidden = |doubt: &usize| {
+            let is_there = |number: usize, sent: &Sent| {
+                sent.fate == Fate::Acknowledged || there.contains(&number) || number == *doubt
+            };
+            !there.contains(doubt) && self.content(is_there) == *read
+        };
+        let doubts = self.doubts();
+        let hidden: Vec<usize> = doubts.iter().copied().filter(is_hidden).collect();
+        for number in doubts {
+            self.sent[number].fate = match (there.contains(&number), hidden.contains(&number)) {
+                (true, _) => fate,
+                (false, true) => Fate::Hidden,
+                (false, false) => Fate::Void,
+            };
+        }
+    }
+
+    /// Everything so far is in blocks.
+    pub fn freeze(&mut self) {
+        self.make_safe();
+        let hidden = self.sent.iter_mut();
+        hidden
+            .filter(|sent| sent.fate == Fate::Hidden)
+            .for_each(|sent| sent.fate = Fate::Void);
     }
 
     /// What cannot be seen now can never come back, once the log goes on.
@@ -252,7 +317,7 @@ impl Shelf {
         let mut offered: Vec<&Entry> = self
             .sent
             .iter()
-            .filter(|sent| is_visible(sent))
+            .filter(|sent| is_visible(sent) || sent.fate == Fate::Hidden)
             .flat_map(|sent| &sent.entries)
             .collect();
         let mut judged = Vec::with_capacity(entries.len());
@@ -342,8 +407,20 @@ impl Shelf {
                 }
             }
         }
-        self.sent.push(Sent { fate, entries });
+        self.sent.push(Sent {
+            fate,
+            entries,
+            is_safe: false,
+        });
     }
+}
+
+fn entries_of(read: &Content, series: usize) -> &[(i64, String)] {
+    read.get(&series).map_or(&[][..], Vec::as_slice)
+}
+
+fn has_exactly(read: &Content, entry: &Entry) -> bool {
+    entries_of(read, entry.series).contains(&(entry.time, entry.value.show()))
 }
 
 fn is_visible(sent: &Sent) -> bool {

@@ -170,7 +170,8 @@ impl World {
 
     fn step(&mut self) -> Check {
         match self.dice.below(100) {
-            0..52 => self.append(),
+            0..51 => self.append(),
+            51..52 => self.sync(),
             52..58 => self.append_group(),
             58..66 => self.read_all("a read"),
             66..71 => self.hold(),
@@ -566,7 +567,27 @@ impl World {
         });
         let shelf = self.shelf(tenant, shape);
         self.shelves[shelf].forget_window();
+        if outcome.is_ok() {
+            self.shelves[shelf].freeze();
+            if shape == Shape::Samples {
+                let notes = self.shelf(tenant, Shape::Notes);
+                self.shelves[notes].freeze();
+            }
+        }
         outcome.or_else(|error| self.excuse(before, &error, "a freeze"))
+    }
+
+    fn sync(&mut self) -> Check {
+        self.note(|| "sync".into());
+        let before = self.before();
+        let outcome = self.engine.as_ref().unwrap().sync();
+        // What no sync makes safe may be frozen.
+        self.shelves.iter_mut().for_each(Shelf::forget_window);
+        match outcome {
+            Ok(()) => self.shelves.iter_mut().for_each(Shelf::make_safe),
+            Err(error) => self.excuse(before, &error, "a sync")?,
+        }
+        Ok(())
     }
 
     fn tend(&mut self) -> Check {
@@ -665,10 +686,10 @@ impl World {
         let before = self.before();
         let has_doubts = self.shelves.iter().any(|shelf| !shelf.doubts().is_empty());
         let engine = self.engine.take().unwrap();
-        if let Err(error) = engine.close()
-            && !has_doubts
-        {
-            self.excuse(before, &error, "closing")?;
+        match engine.close() {
+            Ok(()) => self.shelves.iter_mut().for_each(Shelf::make_safe),
+            Err(_) if has_doubts => {}
+            Err(error) => self.excuse(before, &error, "closing")?,
         }
         if !self.is_dead() {
             match self.open() {
@@ -771,6 +792,8 @@ impl World {
                     let damage = show::damage(self.engine.as_ref().unwrap(), tenant, shape);
                     self.trace.push(format!("damage: {damage:?}"));
                     let shelf = &self.shelves[at];
+                    let torn = shelf.torn(&read);
+                    self.trace.push(format!("torn: {torn:?}"));
                     let what = format!("after {death:?}, {tenant} {shape:?}");
                     let what = format!("{what}, doubts are {:?}", shelf.doubts());
                     check::same(&what, &read, &shelf.now())?;
@@ -795,7 +818,7 @@ impl World {
         };
         let found = shelf.explain(read);
         if let Some(there) = &found {
-            shelf.settle(there, fate);
+            shelf.settle(read, there, fate);
         }
         found.is_some()
     }

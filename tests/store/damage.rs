@@ -1,7 +1,7 @@
 //! Damage on disk: said clearly, kept to what it touches, and never a wrong answer.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chronolith_engine::logs::Line;
 use chronolith_engine::metrics::Samples;
@@ -10,7 +10,8 @@ use chronolith_engine::{Engine, ErrorKind, Options, Snapshot};
 use chronolith_tests::Random;
 
 use super::bed::{
-    AHEAD_MS, Folder, Point, all, append_lines, bits, logged, numbered, options, point_of, put, set,
+    AHEAD_MS, Folder, Point, all, append_lines, bits, logged, numbered, options, point_of, points,
+    put, set,
 };
 
 const SERIES: usize = 40;
@@ -179,6 +180,33 @@ fn a_flipped_byte_in_a_block_spares_the_rest() {
 #[test]
 fn a_flipped_byte_in_the_log_spares_the_rest() {
     flip_and_check(".wal", 40, 2);
+}
+
+/// Two processes number their series alike. Where the second one's definition is damaged, what uses
+/// it is lost, and does not turn up in the series that the first one gave the number to.
+#[test]
+fn a_number_whose_definition_is_damaged_means_nothing() {
+    let folder = Folder::new();
+    for (process, name) in ["first", "second"].into_iter().enumerate() {
+        let engine = folder.open();
+        let metrics = engine.metrics().unwrap();
+        for time in 0..3 {
+            let time = AHEAD_MS + 10 * process as i64 + time;
+            put(&metrics, &set(&[("__name__", "m"), ("n", name)]), time, 1.0);
+        }
+        engine.close().unwrap();
+    }
+    let logs = folder.files(".wal");
+    let with_records = |path: &&PathBuf| std::fs::metadata(path).unwrap().len() > 100;
+    let second = logs.iter().filter(with_records).nth(1).unwrap();
+    // In the body of its first record.
+    flip(second, 100, 1);
+    let engine = folder.open();
+    let metrics = engine.metrics().unwrap();
+    let found = points(&metrics.snapshot(), &all());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].1.len(), 3, "{found:?}");
+    assert_eq!(engine.damage().len() + metrics.damage().len(), 3);
 }
 
 #[test]

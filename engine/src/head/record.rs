@@ -16,9 +16,18 @@ pub(crate) const NOTES: u8 = 2;
 /// Labels of one series at most, as a reader believes; the door's limit is far below.
 const PAIRS_MAX: usize = 1 << 16;
 
+/// Where a head's numbers begin in the log: above every number that the log still has, so that none
+/// has two meanings there. A lost definition then leaves a number without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bases {
+    pub(crate) series: u32,
+    pub(crate) pairs: u32,
+}
+
 /// Builds one record.
 #[derive(Default)]
 pub(crate) struct RecordWriter {
+    bases: Bases,
     pairs: Vec<u8>,
     pair_count: u64,
     series: Vec<u8>,
@@ -30,6 +39,15 @@ pub(crate) struct RecordWriter {
 }
 
 impl RecordWriter {
+    pub(crate) fn number_from(&mut self, bases: Bases) {
+        self.bases = bases;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bases(&self) -> Bases {
+        self.bases
+    }
+
     pub(crate) fn clear(&mut self) {
         self.pairs.clear();
         self.series.clear();
@@ -43,16 +61,16 @@ impl RecordWriter {
     }
 
     pub(crate) fn define_pair(&mut self, pair: u32, bytes: &[u8]) {
-        put_varint(&mut self.pairs, u64::from(pair));
+        put_varint(&mut self.pairs, u64::from(self.bases.pairs + pair));
         put_prefixed(&mut self.pairs, bytes);
         self.pair_count += 1;
     }
 
     pub(crate) fn define_series(&mut self, series: u32, pairs: &[u32]) {
-        put_varint(&mut self.series, u64::from(series));
+        put_varint(&mut self.series, u64::from(self.bases.series + series));
         put_varint(&mut self.series, pairs.len() as u64);
         for pair in pairs {
-            put_varint(&mut self.series, u64::from(*pair));
+            put_varint(&mut self.series, u64::from(self.bases.pairs + *pair));
         }
         self.series_count += 1;
     }
@@ -60,6 +78,7 @@ impl RecordWriter {
     /// Writes an accepted entry.
     #[inline]
     pub(crate) fn entry<K: Parts>(&mut self, series: u32, entry: &K::Entry<'_>) {
+        let series = self.bases.series + series;
         // Most batches visit the series in the order of their numbers: the step is then zero.
         let step = i64::from(series) - (i64::from(self.previous as i32) + 1);
         put_varint_signed(&mut self.groups, step);

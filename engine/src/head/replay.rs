@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use crate::codec::bytes::Cursor;
 use crate::config::SERIES_MAX;
 use crate::error::{Error, Result};
-use crate::head::record::{self, RecordReader};
+use crate::head::record::{self, Bases, RecordReader};
 use crate::head::slots::Sparse;
 use crate::head::window::{PAGES_PER_PART, Page};
 use crate::head::{Head, Writer};
@@ -38,6 +38,8 @@ pub(crate) struct Recovery {
     pairs: Sparse<(u32, u32)>,
     /// One more than this head's own number; 0 where the definition is lost.
     series: Sparse<u32>,
+    /// Above all numbers that were met, with a definition or without.
+    above: Bases,
     labels: Vec<u8>,
     /// Plain entries by neighbourhood, in the order of the log.
     parts: Vec<Vec<Gathered>>,
@@ -51,6 +53,18 @@ impl Recovery {
         Recovery {
             threads,
             ..Recovery::default()
+        }
+    }
+
+    fn meet_pair(&mut self, pair: u32) {
+        if pair < NUMBER_MAX {
+            self.above.pairs = self.above.pairs.max(pair + 1);
+        }
+    }
+
+    fn meet_series(&mut self, series: u32) {
+        if series < NUMBER_MAX {
+            self.above.series = self.above.series.max(series + 1);
         }
     }
 }
@@ -70,6 +84,14 @@ pub(crate) enum Proof {
     Acknowledged,
     /// It may be a survivor of a torn group: all of it or nothing.
     Open,
+}
+
+/// Whether the numbers that a head gives out after recovery can be told from those in its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    Distinct,
+    /// Not before the log's floor has passed what is there.
+    Exhausted,
 }
 
 /// What keeping entries did to the window.
@@ -110,7 +132,8 @@ impl Kept {
 
 impl<K: Kind> Head<K> {
     /// Brings one record back; returns how many of its entries are lost, because the definition of
-    /// their series is.
+    /// their series is. Of one that nobody proved, all or nothing is kept, also where this is an
+    /// error.
     pub(crate) fn replay(
         &self,
         body: &[u8],
@@ -145,11 +168,18 @@ impl<K: Kind> Head<K> {
     /// Ends recovery: readers see everything, and the writer knows the newest entry of each series.
     ///
     /// What the log defined stays valid for reading it again, but this process uses its own numbers
-    /// from now on, and so defines everything anew.
-    pub(crate) fn finish_replay(&self, now: Ticks, recovery: &mut Recovery) {
+    /// from now on, and so defines everything anew: above all that the log has, while there is room
+    /// for them. Otherwise the log must be let go before anything new comes.
+    pub(crate) fn finish_replay(&self, now: Ticks, recovery: &mut Recovery) -> Numbering {
         let mut writer = self.writer.lock();
         self.keep_gathered(&mut writer, now, recovery);
-        *recovery = Recovery::default();
+        let above = std::mem::take(recovery).above;
+        let series_max = self.budget.series_max.max(writer.states.len() as u64);
+        let has_room = u64::from(above.series) + series_max <= u64::from(NUMBER_MAX)
+            && above.pairs <= NUMBER_MAX / 2;
+        if has_room {
+            writer.record.number_from(above);
+        }
         let window = Arc::clone(&writer.active);
         let states = &mut writer.states;
         let mut members = RoaringBitmap::new();
@@ -161,6 +191,10 @@ impl<K: Kind> Head<K> {
         writer.definitions += 1;
         writer.newest = writer.newest.max(window.range().end);
         self.snapshots.publish(writer.seq);
+        match has_room {
+            true => Numbering::Distinct,
+            false => Numbering::Exhausted,
+        }
     }
 
     fn count(&self, writer: &Writer<K>, now: Ticks, kept: &Kept) {
@@ -248,16 +282,19 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
         let start = u32::try_from(self.recovery.bytes.len())
             .map_err(|_| Error::corrupt("label pairs in the log exceed 4 GiB"))?;
         self.recovery.bytes.extend_from_slice(bytes);
+        self.recovery.meet_pair(pair);
         put_at(&mut self.recovery.pairs, pair, (start, bytes.len() as u32))
     }
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
         let recovery = &mut *self.recovery;
+        recovery.meet_series(series);
         recovery.labels.clear();
         for pair in pairs {
             let (start, length) = recovery.pairs.at(*pair);
             if length == 0 {
                 // The pair's definition is lost with a damaged frame, and so is this series.
+                pairs.iter().for_each(|pair| recovery.meet_pair(*pair));
                 return put_at(&mut recovery.series, series, 0);
             }
             let range = start as usize..(start + length) as usize;
@@ -282,6 +319,7 @@ impl<K: Kind> RecordReader<K> for Replay<'_, '_, K> {
     #[inline]
     fn entry(&mut self, series: u32, entry: &K::Entry<'_>) -> Result<()> {
         let Some(number) = self.recovery.series.at(series).checked_sub(1) else {
+            self.recovery.meet_series(series);
             self.lost += 1;
             return Ok(());
         };
@@ -330,7 +368,7 @@ impl<K: Kind> Replay<'_, '_, K> {
 }
 
 /// How many entries of a record belong to series that neither it nor an earlier one defines.
-fn missing<K: Kind>(body: &[u8], recovery: &Recovery) -> Result<u64> {
+fn missing<K: Kind>(body: &[u8], recovery: &mut Recovery) -> Result<u64> {
     let mut check = Check {
         recovery,
         pairs: Numbers::default(),
@@ -346,7 +384,7 @@ type Numbers = hashbrown::HashSet<u32, foldhash::fast::RandomState>;
 
 /// Reads a record without keeping anything of it.
 struct Check<'a> {
-    recovery: &'a Recovery,
+    recovery: &'a mut Recovery,
     pairs: Numbers,
     series: Numbers,
     missing: u64,
@@ -354,11 +392,14 @@ struct Check<'a> {
 
 impl<K: Kind> RecordReader<K> for Check<'_> {
     fn pair(&mut self, pair: u32, bytes: &[u8]) -> Result<()> {
+        self.recovery.meet_pair(pair);
         self.pairs.insert(pair);
         check_pair(bytes)
     }
 
     fn series(&mut self, series: u32, pairs: &[u32]) -> Result<()> {
+        self.recovery.meet_series(series);
+        pairs.iter().for_each(|pair| self.recovery.meet_pair(*pair));
         let is_known = |pair: &u32| {
             let (_, earlier_bytes) = self.recovery.pairs.at(*pair);
             self.pairs.contains(pair) || earlier_bytes > 0
@@ -372,6 +413,7 @@ impl<K: Kind> RecordReader<K> for Check<'_> {
     fn entry(&mut self, series: u32, _: &K::Entry<'_>) -> Result<()> {
         let is_known = self.recovery.series.at(series) > 0;
         if !self.series.contains(&series) && !is_known {
+            self.recovery.meet_series(series);
             self.missing += 1;
         }
         Ok(())
@@ -414,4 +456,56 @@ fn put_at<T: Copy + Default>(table: &mut Sparse<T>, number: u32, value: T) -> Re
     }
     table.put(number, value);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::budget::Budget;
+    use crate::head::record::RecordWriter;
+    use crate::kind::samples::{Sample, Samples};
+    use crate::labels::set::put_label;
+    use crate::time::Millis;
+    use crate::wal::Lsn;
+
+    /// A record that defines a series with these numbers and uses another, which nobody defines.
+    fn record(series: u32, pair: u32, undefined: u32) -> Vec<u8> {
+        let mut writer = RecordWriter::default();
+        writer.clear();
+        let mut bytes = Vec::new();
+        put_label(&mut bytes, "__name__", "up");
+        writer.define_pair(pair, &bytes);
+        writer.define_series(series, &[pair]);
+        for series in [series, undefined] {
+            writer.entry::<Samples>(series, &Sample::float(Millis(1), 1.0));
+        }
+        writer.body().to_vec()
+    }
+
+    #[test]
+    fn new_numbers_begin_above_those_of_the_log_while_there_is_room() {
+        let series_max = 1_000;
+        let last = NUMBER_MAX - 1;
+        let cases = [
+            (record(7, 9, 2), Some((8, 10))),
+            (record(7, 9, 20), Some((21, 10))),
+            (record(NUMBER_MAX - series_max, 9, 0), None),
+            (record(7, last, 2), None),
+            (record(7, 9, last), None),
+        ];
+        for (body, expected) in cases {
+            for proof in [Proof::Acknowledged, Proof::Open] {
+                let budget = Arc::new(Budget::new(u64::from(series_max), u64::MAX));
+                let (head, _) = Head::<Samples>::new(Lsn(1), Ticks(i64::MIN), 0, budget);
+                let mut recovery = Recovery::new(1);
+                let lost = head.replay(&body, proof, Ticks(0), &mut recovery).unwrap();
+                assert_eq!(lost, 1);
+                let numbering = head.finish_replay(Ticks(0), &mut recovery);
+                assert_eq!(numbering == Numbering::Distinct, expected.is_some());
+                let bases = head.writer.lock().record.bases();
+                let (series, pairs) = expected.unwrap_or((0, 0));
+                assert_eq!(bases, Bases { series, pairs }, "{proof:?}");
+            }
+        }
+    }
 }

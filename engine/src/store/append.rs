@@ -54,6 +54,7 @@ impl<K: Kind> crate::store::Core<K> {
             self.shared.revive_log()?;
         }
         self.shared.bury_dropped()?;
+        self.shared.log_again(&wal)?;
         wal.admit(&self.tenant, 0)?;
         Ok(wal)
     }

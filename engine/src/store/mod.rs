@@ -1,10 +1,10 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
 //! Split by verb: `append`, `commit`, `freeze`, `recover`, `retention`, `retire`, `backup`,
-//! `snapshot`, `select`, `cursor`, `names`, `notes`; `shared` holds what all stores of an engine have in
-//! common. Lock order: `freezing`, `manifest`, then the head's (writer, index, window), then
-//! `state`, then the log's own. No lock is held over IO but `freezing`, which only freezes take,
-//! `manifest`, and `releasing`, which stands before all of them.
+//! `snapshot`, `select`, `cursor`, `names`, `notes`, `unproven`; `shared` holds what all stores of
+//! an engine have in common. Lock order: `freezing`, `manifest`, then the head's (writer, index,
+//! window), then `state`, then the log's own. No lock is held over IO but `freezing`, which only
+//! freezes take, `manifest`, and `releasing`, which stands before all of them.
 
 pub(crate) mod append;
 mod background;
@@ -30,6 +30,7 @@ pub(crate) mod snapshot;
 #[cfg(feature = "testing")]
 pub(crate) mod together;
 mod traffic;
+pub(crate) mod unproven;
 
 use std::path::PathBuf;
 use std::sync::Arc;

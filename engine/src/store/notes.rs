@@ -64,17 +64,18 @@ impl Notes {
         })
     }
 
-    /// What the manifest lacks, and what to call saved once it has that.
-    pub(crate) fn unsaved(&self) -> (Pairs, Saving) {
+    /// What the manifest lacks below `floor`, and what to call saved once it has that. A note at or
+    /// above the floor stays the log's: if the log lost it, its LSN would be given out again, and a
+    /// newer note under it would pass for older (I3).
+    fn unsaved(&self, floor: u64) -> (Pairs, Saving) {
+        let mut saving = self.unsaved.clone();
+        saving.retain(|_, lsn| *lsn < floor);
         let with_lsn = |key: &Vec<u8>| {
             let note = &self.values[key];
             let saved = [&note.lsn.to_le_bytes()[..], &note.value].concat();
             (key.clone(), saved)
         };
-        (
-            self.unsaved.keys().map(with_lsn).collect(),
-            self.unsaved.clone(),
-        )
+        (saving.keys().map(with_lsn).collect(), saving)
     }
 
     /// The manifest has these; a change that came meanwhile it has not.
@@ -142,7 +143,7 @@ impl<K: Kind> Core<K> {
         while held.in_flight.first().is_some_and(|lsn| *lsn < floor) {
             self.notes_landed.wait(&mut held);
         }
-        held.unsaved()
+        held.unsaved(floor)
     }
 
     /// Makes the manifest name the highest floor that it can, if the head needs nothing from the
@@ -201,20 +202,11 @@ impl<K: Kind> Core<K> {
     }
 
     /// Puts into the manifest what only the log has. `floor` is a log position asked for before
-    /// this call, before which the head needs nothing.
+    /// this call, before which the head needs nothing; without one, a later freeze takes the notes.
     pub(crate) fn commit_notes(&self, floor: Option<u64>) -> Result<()> {
-        let (put_notes, saving) = self.unsaved_notes(floor.unwrap_or(0));
-        if put_notes.is_empty() {
-            return Ok(());
+        match floor {
+            Some(floor) if self.notes_floor().is_some() => self.commit_floor(floor),
+            _ => Ok(()),
         }
-        let change = Change {
-            wal_floor: floor,
-            put_notes,
-            ..Change::default()
-        };
-        let show = |version| self.change_state(|state| state.with_version(version));
-        self.commit(&[], |_| Ok(change), show)?;
-        self.notes.lock().saved(&saving);
-        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! Backpressure and housekeeping: when to freeze, whom, and when writers must wait for it; and the
 //! round that also drops what retention has done with.
 
+use std::sync::Arc;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::shared::{Keeping, Shared};
 use crate::wal::Wal;
@@ -81,17 +83,25 @@ impl Shared {
         // First, and whatever comes of the rest: on a full disk this is what makes room.
         let expired = self.expire();
         self.keep_reserve(&wal);
-        match self.relieve(&wal)? {
+        match self.keep_bounds(&wal)? {
             true => Ok(true),
             false => expired.map(|()| false),
         }
     }
 
-    /// Keeps memory and log below their bounds; true if there may be more to do.
-    fn relieve(&self, wal: &Wal) -> Result<bool> {
+    /// Keeps memory and log below their bounds, and the log sound; true if there may be more to
+    /// do.
+    fn keep_bounds(&self, wal: &Arc<Wal>) -> Result<bool> {
         if wal.health().is_some() {
             self.revive_log()?;
         }
+        let outcome = self.relieve(wal);
+        self.settle_gap(wal)?;
+        outcome
+    }
+
+    /// Freezes the store that memory, log or age call for; true if there may be more to do.
+    fn relieve(&self, wal: &Wal) -> Result<bool> {
         for store in self.stores() {
             store.evict();
         }

@@ -13,7 +13,7 @@ use crate::compact::plan::Zeal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
-use crate::head::replay::{Proof, Recovery};
+use crate::head::replay::{Numbering, Proof, Recovery};
 use crate::io::Fs;
 use crate::kind::Kind;
 use crate::manifest::{Change, Litter, Manifest, Version};
@@ -148,11 +148,12 @@ impl<K: Kind> Core<K> {
                 };
                 let mut recovery = self.recovery.lock();
                 let now = self.now();
-                let lost = self.head.replay(frame.body, proof, now, &mut recovery)?;
-                if lost > 0 && proof == Proof::Open {
+                let replayed = self.head.replay(frame.body, proof, now, &mut recovery);
+                if proof == Proof::Open && !matches!(replayed, Ok(0)) {
                     self.has_dropped.store(true, Ordering::Release);
-                    return Ok(Taken::No);
+                    return replayed.map(|_| Taken::No);
                 }
+                let lost = replayed?;
                 if lost > 0 {
                     self.report_damage(Error::corrupt(format!(
                         "log record {}: {lost} entries are lost, the definitions of their series \
@@ -185,8 +186,12 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn finish_replay(&self) {
-        self.head
+        let numbering = self
+            .head
             .finish_replay(self.now(), &mut self.recovery.lock());
+        if numbering == Numbering::Exhausted {
+            self.has_dropped.store(true, Ordering::Release);
+        }
     }
 
     fn log_floor(&self) -> Option<u64> {

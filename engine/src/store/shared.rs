@@ -16,6 +16,7 @@ use crate::io::Fs;
 use crate::io::pool::FilePool;
 use crate::store::backup::StoreImage;
 use crate::store::reserve::Reserve;
+use crate::store::unproven::Unproven;
 use crate::time::{Clock, Ticks};
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) merge_error: Mutex<Option<Error>>,
     /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
+    pub(crate) unproven: Unproven,
     /// What the keeper is to look after, and what it could not do.
     pub(crate) keeping: Mutex<Keeping>,
     /// Wakes the keeper.
@@ -137,6 +139,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             merge_error: Mutex::default(),
             has_dropped: AtomicBool::new(false),
+            unproven: Unproven::default(),
             keeping: Mutex::default(),
             work: Condvar::new(),
             relief: Condvar::new(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::Lsn;
+use super::behind::Gap;
 use super::frame::{self, Record};
 use super::options::{BODY_BYTES_MAX, TENANT_BYTES_MAX, WalOptions};
 use super::segment::Segment;
@@ -48,6 +49,8 @@ pub(super) struct State {
     pub(super) durable: u64,
     /// The last LSN that replay found: it counts as acknowledged whatever was synced.
     recovered: u64,
+    /// What no sync makes durable any more.
+    pub(super) gap: Option<Gap>,
     /// Ranges of LSNs that were refused, in rising order.
     pub(super) void: Vec<Range<u64>>,
     pub(super) failed: Option<Error>,
@@ -76,6 +79,7 @@ impl Shared {
                 written: writer.written(),
                 durable: writer.durable(),
                 recovered: writer.written(),
+                gap: Gap::inherited(writer.durable(), writer.written()),
                 writer: Some(writer),
                 void: Vec::new(),
                 failed: None,
@@ -164,7 +168,8 @@ impl Shared {
         }
     }
 
-    /// Makes everything submitted so far durable.
+    /// Makes everything submitted so far durable; an error where a failed sync has made that
+    /// impossible.
     pub(super) fn sync(&self) -> Result<()> {
         let mut state = self.state.lock();
         let target = state.submitted;
@@ -172,7 +177,17 @@ impl Shared {
             state.usable()?;
             self.lead_or_wait(&mut state, Goal::Durable);
         }
-        state.usable()
+        state.usable()?;
+        match state.gap {
+            None => Ok(()),
+            Some(Gap { durable, last }) => Err(Error::new(
+                ErrorKind::Io,
+                format!(
+                    "log records {} to {last} are in doubt until blocks have them",
+                    durable + 1
+                ),
+            )),
+        }
     }
 
     /// Makes everything submitted so far durable, and says what the segments hold then: whole
@@ -202,11 +217,10 @@ impl Shared {
         };
         let spare = std::mem::take(&mut state.spare);
         let mut group = std::mem::replace(&mut state.buffer, spare);
-        let outcome = MutexGuard::unlocked(state, || writer.commit(&mut group, goal));
+        let claim_max = state.claim_max();
+        let outcome = MutexGuard::unlocked(state, || writer.commit(&mut group, goal, claim_max));
         // What was written before a failure counts: its waiters are told so.
-        state.written = writer.written();
-        state.durable = writer.durable();
-        state.writer = Some(writer);
+        state.take_back(writer);
         if let Err(error) = outcome {
             state.fail(error);
         }
@@ -230,6 +244,13 @@ impl State {
         Ok(())
     }
 
+    /// Ends a use of the writer.
+    pub(super) fn take_back(&mut self, writer: Writer) {
+        self.written = writer.written();
+        self.durable = writer.durable();
+        self.writer = Some(writer);
+    }
+
     pub(super) fn is_synced(&self) -> bool {
         self.durable >= self.submitted
     }
@@ -241,6 +262,11 @@ impl State {
             Goal::Durable => self.durable,
         };
         reached.max(self.recovered)
+    }
+
+    /// The highest LSN that a frame may call durable, whatever was synced.
+    pub(super) fn claim_max(&self) -> u64 {
+        self.gap.map_or(u64::MAX, |gap| gap.durable)
     }
 
     fn is_void(&self, lsn: u64) -> bool {

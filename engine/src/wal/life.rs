@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::commit::Shared;
 use super::options::WalOptions;
@@ -83,7 +83,20 @@ impl Wal {
                 .sync_dir(&self.dir)
                 .map_err(|error| Error::io(error, "cannot sync the log", &self.dir))?;
         }
+        let mut state = self.shared.state.lock();
+        state.gap = state.gap.filter(|gap| gap.last >= floor.0);
         Ok(count)
+    }
+
+    /// Whether records of the log are in doubt, whatever is synced: a sync has failed, or may have
+    /// in an earlier process. They are until blocks have them, or the log has them once more.
+    pub(crate) fn has_gap(&self) -> bool {
+        self.shared.state.lock().gap.is_some()
+    }
+
+    /// Nobody needs the records that were in doubt, or they stand in the log once more, durable.
+    pub(crate) fn close_gap(&self) {
+        self.shared.state.lock().gap = None;
     }
 
     /// The oldest segment, if the one after it starts no later than `floor`.
@@ -116,34 +129,59 @@ impl Wal {
             "record {} was never acknowledged by the log, only {reached} was",
             acknowledged.0
         );
-        let (first, void_from) = (state.next, reached + 1);
+        let (first, void_from, claim_max) = (state.next, reached + 1, state.claim_max());
         // Nobody can submit meanwhile: the log is still failed.
         let outcome =
-            parking_lot::MutexGuard::unlocked(&mut state, || writer.restart(first, void_from));
+            MutexGuard::unlocked(&mut state, || writer.restart(first, void_from, claim_max));
         match &outcome {
-            Ok(()) => {
+            Ok(gap) => {
+                if let Some(gap) = *gap {
+                    state.gap = Some(state.gap.map_or(gap, |older| older.widened(gap)));
+                }
                 if state.void.len() == VOID_RANGES_MAX {
                     state.void.remove(0);
                 }
                 state.void.push(void_from..first);
-                state.written = writer.written();
-                state.durable = writer.durable();
                 state.failed = None;
                 state.era += 1;
             }
             // A name is never used twice: the file may be there in any state.
             Err(_) => state.next += 1,
         }
-        state.writer = Some(writer);
+        state.take_back(writer);
         shared.progress.notify_all();
-        outcome.map_err(|error| error.context("cannot revive the log"))
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.context("cannot revive the log")),
+        }
     }
 
     /// Writes and syncs what is left, whatever the durability, and ends the sync thread.
     pub(crate) fn close(&self) -> Result<()> {
         let outcome = self.shared.sync();
+        if outcome.is_ok() && self.shared.options.durability != Durability::Always {
+            self.bear_witness();
+        }
         self.stop();
         outcome
+    }
+
+    /// Lets the log say that all of it is durable. Under [`Durability::Always`] that is not worth a
+    /// segment: only the last group lacks a witness, and the next process logs it once more.
+    fn bear_witness(&self) {
+        let mut state = self.shared.state.lock();
+        state.closed = true;
+        let Some(mut writer) = state.writer.take() else {
+            // Somebody writes on while the log is being closed.
+            return;
+        };
+        if state.buffer.is_empty() && writer.lacks_witness() {
+            let first = state.next;
+            state.next += 1;
+            // Without it the next process only knows less.
+            let _ = MutexGuard::unlocked(&mut state, || writer.bear_witness(first));
+        }
+        state.take_back(writer);
     }
 
     /// Ends the sync thread and refuses further writes.

@@ -6,6 +6,7 @@
 //! reported and does not hide what lies behind it. Refuses to know what is in a record. The file
 //! format is docs/format/wal.md.
 
+mod behind;
 mod commit;
 mod frame;
 #[cfg(any(test, feature = "testing"))]

@@ -4,11 +4,13 @@
 //! failed, the open segment is dropped and neither written nor synced again: after a failed sync
 //! nobody knows what the disk has, and a second sync would succeed without it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::behind::{Behind, Gap};
 use super::frame;
 use super::options::WalOptions;
 use super::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, segment_path};
@@ -30,13 +32,14 @@ pub(super) struct Writer {
     /// Every segment on disk, the open one last.
     segments: Arc<Mutex<Vec<Segment>>>,
     open: Option<OpenSegment>,
-    /// The last segment of an earlier process. Its end was replayed, and what comes now may build
-    /// on it, so it must be durable first.
-    tail: Option<PathBuf>,
+    /// Older segments that must be durable first: what comes now may build on them.
+    behind: Behind,
     /// What the next segment voids, where that is not nothing.
     void_from: Option<u64>,
     written: u64,
     durable: u64,
+    /// The highest LSN that a header or frame in the log calls durable.
+    claimed: u64,
 }
 
 struct OpenSegment {
@@ -48,7 +51,7 @@ struct OpenSegment {
 
 impl Writer {
     /// A writer that starts a segment at its first frame. `replayed` is the last LSN of the log so
-    /// far.
+    /// far, of which everything up to `durable` is proven to be on stable storage.
     pub(super) fn new(
         fs: Arc<dyn Fs>,
         dir: &Path,
@@ -57,20 +60,18 @@ impl Writer {
         replayed: u64,
         durable: u64,
     ) -> Self {
-        let tail = segments
-            .lock()
-            .last()
-            .map(|last| segment_path(dir, last.first));
+        let older: Vec<u64> = segments.lock().iter().map(|older| older.first).collect();
         Writer {
             fs,
             dir: dir.to_path_buf(),
             options: options.clone(),
             segments,
             open: None,
-            tail,
+            behind: Behind::inherited(&older, durable),
             void_from: Some(replayed + 1),
             written: replayed,
             durable,
+            claimed: durable,
         }
     }
 
@@ -79,25 +80,38 @@ impl Writer {
         self.written
     }
 
-    /// The last LSN that is on stable storage.
+    /// The last LSN that is on stable storage, but for those in a gap.
     pub(super) fn durable(&self) -> u64 {
         self.durable
     }
 
-    /// Writes a group of encoded frames and, if that is the goal, syncs.
-    pub(super) fn commit(&mut self, group: &mut [u8], goal: Goal) -> Result<()> {
-        let outcome = self.write_group(group).and_then(|()| match goal {
-            Goal::Written => Ok(()),
-            Goal::Durable => self.sync(),
-        });
+    fn oldest(&self) -> Option<u64> {
+        self.segments.lock().first().map(|oldest| oldest.first)
+    }
+
+    /// Writes a group of encoded frames and, if that is the goal, syncs. No frame calls anything
+    /// above `claim_max` durable.
+    pub(super) fn commit(&mut self, group: &mut [u8], goal: Goal, claim_max: u64) -> Result<()> {
+        let outcome = self
+            .write_group(group, claim_max)
+            .and_then(|()| match goal {
+                Goal::Written => Ok(()),
+                Goal::Durable => self.sync(),
+            });
         if outcome.is_err() {
-            self.open = None;
-            self.tail = None;
+            self.leave_open();
         }
         outcome
     }
 
-    fn write_group(&mut self, group: &mut [u8]) -> Result<()> {
+    /// Drops the open segment. Its frames may count, so it is synced before anything later.
+    fn leave_open(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.behind.leave(open.first, self.oldest());
+        }
+    }
+
+    fn write_group(&mut self, group: &mut [u8], claim_max: u64) -> Result<()> {
         let (mut start, mut end) = (0, 0);
         while end < group.len() {
             let (lsn, length) = frame::encoded(&group[end..]);
@@ -105,14 +119,15 @@ impl Writer {
             if !self.fits(pending, length as u64) {
                 self.append(&group[start..end], lsn - 1)?;
                 start = end;
-                self.rotate(lsn)?;
+                self.rotate(lsn, claim_max)?;
             }
             let Some(open) = &self.open else {
                 unreachable!("a segment is open once its first frame was found not to fit");
             };
             let offset = open.bytes + (end - start) as u64;
-            let first = open.first;
-            frame::seal(&mut group[end..end + length], self.durable, first, offset);
+            let (first, claim) = (open.first, self.durable.min(claim_max));
+            self.claimed = self.claimed.max(claim);
+            frame::seal(&mut group[end..end + length], claim, first, offset);
             end += length;
             if end == group.len() {
                 self.append(&group[start..end], lsn)?;
@@ -149,22 +164,32 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes everything written durable.
+    /// Makes everything written durable, older segments first.
     fn sync(&mut self) -> Result<()> {
-        if let Some(tail) = &self.tail {
-            match self.fs.sync_file(tail) {
+        let failed = |error, path: &Path| Error::io(error, "cannot sync the log", path);
+        while let Some(oldest) = self.behind.oldest() {
+            let path = segment_path(&self.dir, oldest);
+            match self.fs.sync_file(&path) {
                 // Released before the first sync: all of it is in blocks.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                outcome => {
-                    outcome.map_err(|error| Error::io(error, "cannot sync the log", tail))?;
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.behind.oldest_is_spoiled();
+                    return Err(failed(error, &path));
                 }
+                Ok(()) => {}
             }
+            self.behind.oldest_is_safe();
         }
-        self.tail = None;
-        if let Some(open) = &mut self.open {
-            open.file
-                .sync()
-                .map_err(|error| Error::io(error, "cannot sync the log", &open.path))?;
+        if self.behind.has_unsynced_names {
+            self.sync_names()
+                .map_err(|error| failed(error, &self.dir))?;
+        }
+        if let Some(mut open) = self.open.take() {
+            if let Err(error) = open.file.sync() {
+                self.behind.leave_spoiled();
+                return Err(failed(error, &open.path));
+            }
+            self.open = Some(open);
         }
         self.durable = self.written;
         Ok(())
@@ -172,16 +197,19 @@ impl Writer {
 
     /// Seals the open segment and starts the next one: what is older must be durable before
     /// anything newer can be, or a crash could leave a hole.
-    fn rotate(&mut self, first: u64) -> Result<()> {
-        if self.options.durability != Durability::Never {
-            self.sync()?;
+    fn rotate(&mut self, first: u64, claim_max: u64) -> Result<()> {
+        match self.options.durability {
+            Durability::Never => self.leave_open(),
+            Durability::Always | Durability::Interval(_) => {
+                self.sync()?;
+                self.open = None;
+            }
         }
-        self.open = None;
-        self.start(first)
+        self.start(first, claim_max)
     }
 
     /// Starts a segment.
-    fn start(&mut self, first: u64) -> Result<()> {
+    fn start(&mut self, first: u64, claim_max: u64) -> Result<()> {
         let path = segment_path(&self.dir, first);
         let failed = |error| Error::io(error, "cannot start a log segment", &path);
         if self.segments.lock().is_empty() {
@@ -190,7 +218,7 @@ impl Writer {
         let header = SegmentHeader {
             first,
             void_from: self.void_from.unwrap_or(first),
-            durable: self.durable,
+            durable: self.durable.min(claim_max),
         };
         let mut file = self.fs.create_new(&path).map_err(failed)?;
         let bytes = SEGMENT_HEADER_BYTES as u64;
@@ -198,9 +226,14 @@ impl Writer {
         file.append(&header.encode()).map_err(failed)?;
         if self.options.durability != Durability::Never || self.void_from.is_some_and(|v| v < first)
         {
-            self.sync_start(&mut *file, &path)?;
+            // A segment's name and header must be as durable as the frames that follow.
+            file.sync().map_err(failed)?;
+            self.sync_names().map_err(failed)?;
+        } else {
+            self.behind.has_unsynced_names = true;
         }
         self.void_from = None;
+        self.claimed = self.claimed.max(header.durable);
         self.open = Some(OpenSegment {
             file,
             path,
@@ -210,33 +243,56 @@ impl Writer {
         Ok(())
     }
 
-    /// A segment's name and header must be as durable as the frames that follow.
-    fn sync_start(&self, file: &mut dyn WriteFile, path: &Path) -> Result<()> {
-        let failed = |error| Error::io(error, "cannot start a log segment", path);
-        file.sync().map_err(failed)?;
-        self.fs.sync_dir(&self.dir).map_err(failed)?;
-        match self.dir.parent() {
-            Some(parent) => self.fs.sync_dir(parent).map_err(failed),
-            None => Ok(()),
+    /// Makes the names of all segments durable, and the log's own.
+    fn sync_names(&mut self) -> io::Result<()> {
+        self.fs.sync_dir(&self.dir)?;
+        if let Some(parent) = self.dir.parent() {
+            self.fs.sync_dir(parent)?;
         }
+        self.behind.has_unsynced_names = false;
+        Ok(())
     }
 
     /// Starts anew after a failure: in all segments so far, frames from `void_from` on are void.
-    pub(super) fn restart(&mut self, first: u64, void_from: u64) -> Result<()> {
+    /// Returns which of the others no sync makes durable any more.
+    pub(super) fn restart(
+        &mut self,
+        first: u64,
+        void_from: u64,
+        claim_max: u64,
+    ) -> Result<Option<Gap>> {
         assert!(
             self.open.is_none(),
             "a failed writer has dropped its segment"
         );
         self.void_from = Some(self.void_from.unwrap_or(void_from).min(void_from));
-        if let Err(error) = self.start(first) {
+        if let Err(error) = self.start(first, claim_max) {
             self.withdraw(first);
             return Err(error);
         }
+        let gap = self.behind.go_on(self.durable, void_from - 1);
         if self.durable >= void_from - 1 {
             self.durable = first - 1;
         }
         self.written = first - 1;
-        Ok(())
+        Ok(gap)
+    }
+
+    /// Whether the log does not say of itself yet that all of it is durable.
+    pub(super) fn lacks_witness(&self) -> bool {
+        self.claimed < self.durable
+    }
+
+    /// Starts a segment only to say that all before it is durable: the next process then need not
+    /// doubt it.
+    pub(super) fn bear_witness(&mut self, first: u64) -> Result<()> {
+        self.open = None;
+        let outcome = self.start(first, u64::MAX).and_then(|()| self.sync());
+        self.open = None;
+        if outcome.is_err() {
+            self.withdraw(first);
+        }
+        outcome
     }
 
     /// Takes back a segment that could not be started, so that trying again and again on a full

@@ -131,7 +131,119 @@ fn reopening_starts_a_new_segment_and_lsns_go_on() {
     );
     let (_, report, seen) = open(&disk, WalOptions::default());
     assert_eq!(seen.len(), 4);
-    assert_eq!(report.durable, Lsn(3));
+    assert!(report.damages.is_empty());
+}
+
+#[test]
+fn what_an_earlier_process_left_is_called_durable_only_when_somebody_vouches_for_it() {
+    for (vouch, claimed) in [(false, 2), (true, 3)] {
+        let disk = log_of(3, 1 << 20);
+        let (wal, report, _) = open(&disk, WalOptions::default());
+        assert_eq!(report.durable, Lsn(2), "the last group has no witness");
+        if vouch {
+            wal.close_gap();
+        }
+        for _ in 0..3 {
+            write(&wal, b"x");
+        }
+        assert_eq!(wal.sync().is_ok(), vouch);
+        let (_, report, _) = open(&disk, WalOptions::default());
+        assert_eq!(report.durable, Lsn(if vouch { 5 } else { claimed }));
+        // Once blocks have it nobody needs a witness.
+        assert_eq!(wal.release(Lsn(4)).unwrap(), 1);
+        wal.sync().unwrap();
+        write(&wal, b"x");
+        let (_, report, _) = open(&disk, WalOptions::default());
+        assert_eq!(report.durable, Lsn(6));
+    }
+}
+
+#[test]
+fn a_segment_left_behind_by_a_full_disk_is_synced_before_anything_later_counts() {
+    for durability in [Durability::Never, Durability::Interval(Duration::MAX)] {
+        let disk = new_disk(1);
+        let lazy = WalOptions {
+            durability,
+            ..WalOptions::default()
+        };
+        let (wal, ..) = open(&disk, lazy);
+        let kept = write(&wal, b"kept");
+        disk.capacity(disk.used() + 40);
+        let refused = wal.submit(wal.era(), "t", 1, 1, b"refused").unwrap();
+        wal.wait(refused).unwrap_err();
+        disk.capacity(u64::MAX);
+        wal.revive(Lsn(kept)).unwrap();
+        let late = write(&wal, b"late");
+        wal.sync().unwrap();
+        let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+        assert_eq!(seen, [(kept, b"kept".to_vec()), (late, b"late".to_vec())]);
+        assert!(report.damages.is_empty());
+    }
+}
+
+#[test]
+fn a_failed_sync_leaves_what_was_acknowledged_before_it_in_doubt_until_it_is_in_blocks() {
+    let disk = new_disk(1);
+    let lazy = WalOptions {
+        durability: Durability::Never,
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy);
+    let doubtful = write(&wal, b"doubtful");
+    // Two folders are synced first.
+    disk.fail_at(disk.operations() + 2, Fault::Eio);
+    wal.sync().unwrap_err();
+    wal.revive(Lsn(doubtful)).unwrap();
+    let late = write(&wal, b"late");
+    wal.sync().unwrap_err();
+    write(&wal, b"later");
+    let (_, report, _) = open(&disk, WalOptions::default());
+    assert_eq!(report.durable, Lsn(0), "nothing is claimed");
+    wal.release(Lsn(late)).unwrap();
+    wal.sync().unwrap();
+}
+
+#[test]
+fn a_log_closed_in_peace_says_of_itself_that_it_is_durable() {
+    let disk = new_disk(1);
+    let lazy = || WalOptions {
+        durability: Durability::Never,
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy());
+    write(&wal, b"x");
+    write(&wal, b"y");
+    wal.close().unwrap();
+    for _ in 0..3 {
+        let (wal, report, seen) = open(&disk, lazy());
+        assert_eq!((seen.len(), report.durable), (2, Lsn(2)));
+        assert!(!wal.has_gap() && report.damages.is_empty());
+        let before = disk.files().len();
+        wal.close().unwrap();
+        assert_eq!(disk.files().len(), before, "one witness is enough");
+    }
+    let (wal, ..) = open(&disk, lazy());
+    write(&wal, b"z");
+    wal.close().unwrap();
+    let (_, report, seen) = open(&disk.crash_to_synced(), lazy());
+    assert_eq!((seen.len(), report.durable), (3, report.last));
+}
+
+#[test]
+fn a_sync_reaches_every_segment_and_its_name_whatever_the_durability() {
+    let disk = new_disk(1);
+    let lazy = WalOptions {
+        durability: Durability::Never,
+        ..options(400)
+    };
+    let (wal, ..) = open(&disk, lazy);
+    for number in 0..10 {
+        write(&wal, &[number; 100]);
+    }
+    assert!(wal.segments().len() > 3);
+    wal.close().unwrap();
+    let (_, report, seen) = open(&disk.crash_to_synced(), WalOptions::default());
+    assert_eq!(seen.len(), 10);
     assert!(report.damages.is_empty());
 }
 

@@ -1,0 +1,93 @@
+//! What stands in the log and may not be on stable storage, whatever is synced: found in the log of
+//! an earlier process, which may have seen a sync fail, or left behind by a failed sync of this one.
+//!
+//! Readers see such records, and identical entries count as stored. So under [`Durability::Always`]
+//! those of an earlier process are logged once more before anything new (I19). Under the others the
+//! log claims nothing about them until blocks have them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::config::Durability;
+use crate::error::Result;
+use crate::store::shared::Shared;
+use crate::wal::{Frame, Wal};
+
+/// Records to be logged once more.
+#[derive(Default)]
+pub(crate) struct Unproven {
+    records: Mutex<Vec<Record>>,
+    is_due: AtomicBool,
+}
+
+struct Record {
+    tenant: Box<str>,
+    kind: u8,
+    record: u8,
+    body: Box<[u8]>,
+}
+
+impl Unproven {
+    /// Notes a record that recovery took.
+    pub(crate) fn note(&self, frame: &Frame<'_>) {
+        self.records.lock().push(Record {
+            tenant: frame.tenant.into(),
+            kind: frame.kind,
+            record: frame.record,
+            body: frame.body.into(),
+        });
+        self.is_due.store(true, Ordering::Release);
+    }
+}
+
+impl Shared {
+    /// Notes a record that recovery took and nobody proved, if it must be logged once more.
+    pub(crate) fn note_unproven(&self, frame: &Frame<'_>) {
+        if self.options.durability == Durability::Always {
+            self.unproven.note(frame);
+        }
+    }
+
+    /// Before anything new is logged: logs the unproven once more. Where that fails the log has
+    /// failed, and the next caller tries again.
+    pub(crate) fn log_again(&self, wal: &Wal) -> Result<()> {
+        if !self.unproven.is_due.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut records = self.unproven.records.lock();
+        let mut last = None;
+        for record in &*records {
+            let (tenant, kind) = (&record.tenant, record.kind);
+            last = Some(wal.submit(wal.era(), tenant, kind, record.record, &record.body)?);
+        }
+        if let Some(last) = last {
+            wal.wait(last)?;
+        }
+        *records = Vec::new();
+        wal.close_gap();
+        self.unproven.is_due.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes safe what no sync can make safe: logs it once more, or moves it to blocks.
+    pub(crate) fn settle_gap(&self, wal: &Arc<Wal>) -> Result<()> {
+        self.log_again(wal)?;
+        if wal.has_gap() {
+            for store in self.stores() {
+                store.freeze()?;
+            }
+            self.release_log()?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything acknowledged so far durable, of a log that had failed too.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.revive_log()?;
+        let wal = self.wal()?;
+        self.settle_gap(&wal)?;
+        wal.sync()
+    }
+}
