@@ -186,7 +186,7 @@ fn append(store: &Store<Lines>, streams: &[Stream], labels: &[LabelSet], share: 
 /// Core time of reading what may contain a needle, in milliseconds per GB of lines.
 fn search(store: &Store<Lines>, raw: f64, name: &str, needle: &str) {
     let (mut spent, mut hits, mut read) = (0.0, 0, 0);
-    let rounds = 5;
+    let rounds = 5u32;
     for _ in 0..rounds {
         timed(&mut spent, || {
             let selector = Selector::new(Vec::new()).containing(needle);

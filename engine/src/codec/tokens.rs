@@ -19,7 +19,7 @@ use hashbrown::HashSet;
 /// hashing.
 const TOKEN_BYTES_MAX: usize = 128;
 
-const HASH_START: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const HASH_START: u64 = 0x9e37_79b9_7f4a_7c15;
 const HASH_FOLD: u64 = 0xd6e8_feb8_6659_fd93;
 
 /// Whether a byte belongs to tokens rather than between them.
@@ -51,7 +51,7 @@ pub(crate) fn token_hash(token: &[u8]) -> u64 {
 
 /// Multiplies into 128 bits and folds the halves, so that every input bit reaches every output bit.
 #[inline]
-fn fold(value: u64) -> u64 {
+pub(crate) fn fold(value: u64) -> u64 {
     let wide = u128::from(value) * u128::from(HASH_FOLD);
     // Both casts take one half each on purpose.
     (wide as u64) ^ ((wide >> 64) as u64) ^ value.rotate_left(29)

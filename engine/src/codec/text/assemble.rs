@@ -1,7 +1,7 @@
 //! Puts texts together from the pieces of their shapes and the texts of their columns.
 //!
-//! Most pieces are short: a piece is copied sixteen bytes at a time, a little more than it has,
-//! where there is room for it.
+//! Most pieces are short: they are copied by whole steps, a little more than they have, where there
+//! is room for it.
 
 use crate::error::{Error, Result};
 
@@ -10,10 +10,10 @@ use super::span::Span;
 /// Stands for the column behind the last piece of a shape.
 pub(super) const NO_COLUMN: u32 = u32::MAX;
 
-/// How many bytes a step copies.
+/// How many bytes a short piece and a longer one are copied as; what is longer still is left to the
+/// system's copy.
 const STEP: usize = 16;
-/// Longer pieces are left to the system's copy.
-const STEPS_BYTES_MAX: usize = 64;
+const LONG_STEP: usize = 64;
 
 /// Shapes, the shape of each text, and the columns' texts.
 #[derive(Default)]
@@ -143,19 +143,27 @@ fn too_short() -> Error {
 #[inline(always)]
 fn put(out: &mut [u8], at: usize, from: &[u8], piece: Span) -> Option<usize> {
     let (start, length) = (piece.start as usize, piece.length as usize);
-    let fits = at + length + STEP <= out.len() && start + length + STEP <= from.len();
-    if fits && length <= STEPS_BYTES_MAX {
-        let mut copied = 0;
-        loop {
-            let step = from.get(start + copied..)?.first_chunk::<STEP>()?;
-            *out.get_mut(at + copied..)?.first_chunk_mut::<STEP>()? = *step;
-            copied += STEP;
-            if copied >= length {
-                return Some(at + length);
-            }
-        }
+    let is_put = match length {
+        ..=STEP => put_step::<STEP>(out, at, from, start),
+        ..=LONG_STEP => put_step::<LONG_STEP>(out, at, from, start),
+        _ => false,
+    };
+    if !is_put {
+        let text = from.get(start..start + length)?;
+        out.get_mut(at..at + length)?.copy_from_slice(text);
     }
-    let text = from.get(start..start + length)?;
-    out.get_mut(at..at + length)?.copy_from_slice(text);
     Some(at + length)
+}
+
+/// Copies so many bytes, if both sides have them.
+#[inline(always)]
+fn put_step<const BYTES: usize>(out: &mut [u8], at: usize, from: &[u8], start: usize) -> bool {
+    let from = from.get(start..start + BYTES);
+    match (out.get_mut(at..at + BYTES), from) {
+        (Some(to), Some(from)) => {
+            to.copy_from_slice(from);
+            true
+        }
+        _ => false,
+    }
 }

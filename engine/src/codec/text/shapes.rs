@@ -3,6 +3,8 @@
 
 use hashbrown::HashMap;
 
+use crate::codec::tokens::{HASH_START, fold};
+
 use super::lexer::{self, Grain};
 use super::span::Span;
 
@@ -115,29 +117,19 @@ fn hash_pieces(bytes: &[u8], text: Span, holes: &[Span]) -> u64 {
     hash_bytes(hash, &bytes[from..text.end()])
 }
 
-const FOLD: u64 = 0x9e37_79b9_7f4a_7c15;
-
 /// A hash of this process: nothing of it is stored.
 #[inline]
 pub(super) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
-    let mut state = (seed ^ bytes.len() as u64).wrapping_mul(FOLD);
+    let mut state = fold(seed ^ HASH_START ^ (bytes.len() as u64).rotate_left(32));
     let (words, tail) = bytes.as_chunks::<8>();
     for word in words {
         state = fold(state ^ u64::from_le_bytes(*word));
     }
-    if !tail.is_empty() {
-        let mut last = 0;
-        for byte in tail {
-            last = last << 8 | u64::from(*byte);
-        }
-        state = fold(state ^ last);
+    let last = tail
+        .iter()
+        .fold(0, |last, byte| last << 8 | u64::from(*byte));
+    match tail.is_empty() {
+        true => state,
+        false => fold(state ^ last),
     }
-    state
-}
-
-#[inline]
-fn fold(value: u64) -> u64 {
-    let wide = u128::from(value ^ FOLD) * u128::from(FOLD);
-    // Both casts take one half each on purpose.
-    (wide as u64) ^ ((wide >> 64) as u64)
 }
