@@ -1,8 +1,8 @@
 //! Decoded pages that were used lately, in bounded memory, shared by every block of a store.
 //!
 //! A CLOCK over a few shards: a hit costs one short lock and sets a bit, an insert takes out what
-//! was not asked for since the hand came by. Also keeps idle decompressors, whose tables are dear
-//! to make anew. Knows pages by number only; what is in them and whether it is intact is the
+//! was not asked for since the hand came by. Also keeps idle decompressors and buffers, which are
+//! dear to make anew. Knows pages by number only; what is in them and whether it is intact is the
 //! reader's business.
 
 use std::sync::Arc;
@@ -12,11 +12,18 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use zstd::bulk::Decompressor;
 
+use crate::codec::text;
+use crate::error::Result;
+
 /// The budget is split over so many shards; what does not fit in one is not cached at all.
 const SHARDS: usize = 8;
 
 /// Idle decompressors beyond these are dropped.
 const DECODERS_MAX: usize = 16;
+
+/// Idle buffers for unpacking texts beyond these, or larger ones, are dropped.
+const SCRATCHES_MAX: usize = 4;
+const SCRATCH_BYTES_MAX: usize = 4 << 20;
 
 /// What an entry costs besides its bytes.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
@@ -48,6 +55,7 @@ pub(crate) struct PageCache {
     hits: AtomicU64,
     misses: AtomicU64,
     decoders: Mutex<Vec<Decompressor<'static>>>,
+    scratches: Mutex<Vec<text::Scratch>>,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -75,6 +83,7 @@ impl PageCache {
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             decoders: Mutex::new(Vec::new()),
+            scratches: Mutex::new(Vec::new()),
             hasher: foldhash::fast::RandomState::default(),
         })
     }
@@ -136,6 +145,18 @@ impl PageCache {
             counts.bytes += shard.bytes;
         }
         counts
+    }
+
+    /// Unpacks texts with buffers that are kept for the next time.
+    pub(crate) fn unpack_texts(&self, stored: &[u8], raw: &mut [u8]) -> Result<()> {
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
+        text::decode(stored, raw, &mut frames, &mut scratch)?;
+        let mut scratches = self.scratches.lock();
+        if scratches.len() < SCRATCHES_MAX && scratch.bytes() <= SCRATCH_BYTES_MAX {
+            scratches.push(scratch);
+        }
+        Ok(())
     }
 
     /// Lends a decompressor for the time of a call.

@@ -405,8 +405,9 @@ impl BlockReader {
         let mut packed = vec![0; stored.stored as usize];
         read_into(&mut packed)?;
         if packed.first() == Some(&text::TAG) {
-            let frames = &mut |packed: &[u8], raw: &mut [u8]| self.cache.decompress(packed, raw);
-            text::decode(&packed, bytes, frames).map_err(|error| damaged(&format!("{error}")))?;
+            self.cache
+                .unpack_texts(&packed, bytes)
+                .map_err(|error| damaged(&format!("{error}")))?;
             return Ok(raw);
         }
         match self.cache.decompress(&packed, bytes) {

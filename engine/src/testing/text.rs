@@ -1,7 +1,7 @@
 //! Strips of texts for benches: the codec of sealed lines by itself.
 
 use crate::codec::Sought;
-use crate::codec::text::{self, TextPacker};
+use crate::codec::text::{self, Scratch, TextPacker};
 use crate::error::{Error, Result};
 use crate::index::filter::write_key_filter;
 
@@ -9,6 +9,7 @@ use crate::index::filter::write_key_filter;
 pub struct TextCodec {
     packer: TextPacker,
     frames: zstd::bulk::Decompressor<'static>,
+    scratch: Scratch,
 }
 
 impl TextCodec {
@@ -18,6 +19,7 @@ impl TextCodec {
         Ok(TextCodec {
             packer: TextPacker::new()?,
             frames: frames.map_err(|error| Error::invalid(error.to_string()))?,
+            scratch: Scratch::default(),
         })
     }
 
@@ -48,7 +50,7 @@ impl TextCodec {
         let frames = &mut self.frames;
         let mut frame = |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
         if Self::has_columns(packed) {
-            return text::decode(packed, strip, &mut frame);
+            return text::decode(packed, strip, &mut frame, &mut self.scratch);
         }
         let unpacked = frame(packed, strip).map_err(|error| Error::invalid(error.to_string()));
         unpacked.map(|_| ())

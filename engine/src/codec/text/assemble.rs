@@ -13,7 +13,7 @@ pub(super) const NO_COLUMN: u32 = u32::MAX;
 /// How many bytes a short piece and a longer one are copied as; what is longer still is left to the
 /// system's copy.
 const STEP: usize = 16;
-const LONG_STEP: usize = 64;
+const LONG_STEP: usize = 32;
 
 /// Shapes, the shape of each text, and the columns' texts.
 #[derive(Default)]

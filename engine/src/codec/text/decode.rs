@@ -28,10 +28,25 @@ const ARENA_FACTOR: usize = 32;
 /// So much is granted to strips however short.
 const SLACK_BYTES: usize = 4096;
 
+/// Large buffers that decoding reuses from strip to strip.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    arena: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl Scratch {
+    /// How much memory it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.arena.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+}
+
 pub(super) fn decode(
     encoded: &[u8],
     strip: &mut [u8],
     unsqueeze: &mut Unsqueeze<'_>,
+    scratch: &mut Scratch,
 ) -> Result<()> {
     let Some((&super::TAG, stored)) = encoded.split_first() else {
         return Err(Error::corrupt("a strip of texts has another tag"));
@@ -39,10 +54,13 @@ pub(super) fn decode(
     let sections_max = strip.len().saturating_mul(4).saturating_add(SLACK_BYTES);
     let opened = Opened::read(stored, sections_max, unsqueeze)?;
     let arena_max = strip.len().saturating_mul(ARENA_FACTOR);
+    let mut arena = std::mem::take(&mut scratch.arena);
+    arena.clear();
+    arena.extend_from_slice(&opened.texts);
     let mut decoder = Decoder {
         text_next: 0,
         text_end: opened.texts.len(),
-        arena: opened.texts.to_vec(),
+        arena,
         // Places in it are kept in 32 bits.
         arena_max: arena_max.min(u32::MAX as usize),
         holes_left: strip.len().saturating_mul(2),
@@ -50,9 +68,16 @@ pub(super) fn decode(
     };
     let counts = decoder.counts(strip.len())?;
     let texts = counts.iter().map(|count| *count as usize).sum();
-    let rows = decoder.rows(texts, 0)?;
+    let mut spans = std::mem::take(&mut scratch.spans);
+    spans.clear();
+    let rows = decoder.rows(texts, 0, spans)?;
     decoder.finish()?;
-    rows.write_strip(&counts, &decoder.arena, strip)
+    let written = rows.write_strip(&counts, &decoder.arena, strip);
+    *scratch = Scratch {
+        arena: decoder.arena,
+        spans: rows.spans,
+    };
+    written
 }
 
 struct Decoder<'a, 'u> {
@@ -110,13 +135,16 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// Reads the shapes of `count` texts and their columns.
-    fn rows(&mut self, count: usize, depth: usize) -> Result<Rows> {
+    /// Reads the shapes of `count` texts and their columns, whose texts go to `spans`, still empty.
+    fn rows(&mut self, count: usize, depth: usize, spans: Vec<Span>) -> Result<Rows> {
         let structure = &mut self.from.structure;
         // A column and a shape take at least a byte each.
         let columns = structure.length(structure.remaining(), "the number of columns")?;
         let shapes = structure.length(structure.remaining(), "the number of shapes")?;
-        let mut rows = Rows::default();
+        let mut rows = Rows {
+            spans,
+            ..Rows::default()
+        };
         for _ in 0..shapes {
             self.shape(columns, &mut rows)?;
         }
@@ -228,7 +256,7 @@ impl Decoder<'_, '_> {
 
     /// Texts with shapes of their own.
     fn nested(&mut self, count: usize, depth: usize, spans: &mut Vec<Span>) -> Result<()> {
-        let rows = self.rows(count, depth + 1)?;
+        let rows = self.rows(count, depth + 1, Vec::new())?;
         let bytes = rows.text_bytes();
         self.room(1, bytes)?;
         let texts = rows.texts(&self.arena, bytes)?;

@@ -3,7 +3,7 @@
 use crate::codec::Sought;
 use crate::codec::bytes::Cursor;
 
-use super::{TextPacker, decode, put_chunk};
+use super::{Scratch, TextPacker, decode, put_chunk};
 
 /// A strip is claimed to have at most so many bytes: a few bytes may rightly stand for as many as a
 /// page has, which would make every run slow.
@@ -23,7 +23,14 @@ pub(crate) fn fuzz_text(data: &[u8]) {
     let mut frames = zstd::bulk::Decompressor::new().expect("memory for a decompressor");
     let mut frame = |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
     let mut strip = vec![0; length as usize];
-    if decode(cursor.rest(), &mut strip, &mut frame).is_err() {
+    if decode(
+        cursor.rest(),
+        &mut strip,
+        &mut frame,
+        &mut Scratch::default(),
+    )
+    .is_err()
+    {
         return;
     }
     let mut packer = TextPacker::new().expect("memory for compressors");

@@ -15,6 +15,7 @@ mod span;
 mod symbols;
 mod typed;
 
+pub(crate) use decode::Scratch;
 pub(crate) use sections::Unsqueeze;
 
 use crate::codec::Sought;
@@ -53,6 +54,7 @@ pub(crate) struct TextPacker {
     frames: zstd::bulk::Decompressor<'static>,
     /// What is decoded to be compared.
     back: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl TextPacker {
@@ -63,6 +65,7 @@ impl TextPacker {
             whole: zstd::bulk::Compressor::new(FRAME_LEVEL).map_err(failed)?,
             frames: zstd::bulk::Decompressor::new().map_err(failed)?,
             back: Vec::new(),
+            scratch: Scratch::default(),
         })
     }
 
@@ -100,7 +103,7 @@ impl TextPacker {
         let frames = &mut self.frames;
         let unsqueeze =
             &mut |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
-        decode(encoded, &mut self.back, unsqueeze).is_ok() && self.back == strip
+        decode(encoded, &mut self.back, unsqueeze, &mut self.scratch).is_ok() && self.back == strip
     }
 }
 
@@ -115,8 +118,9 @@ pub(crate) fn decode(
     encoded: &[u8],
     strip: &mut [u8],
     unsqueeze: &mut Unsqueeze<'_>,
+    scratch: &mut Scratch,
 ) -> Result<()> {
-    decode::decode(encoded, strip, unsqueeze)
+    decode::decode(encoded, strip, unsqueeze, scratch)
 }
 
 /// The keys of all texts of a strip.

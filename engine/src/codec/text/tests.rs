@@ -21,9 +21,8 @@ fn encoded(strip: &[u8]) -> Option<Vec<u8>> {
 fn decoded(bytes: &[u8], length: usize) -> Result<Vec<u8>> {
     let mut frames = zstd::bulk::Decompressor::new().unwrap();
     let mut strip = vec![0; length];
-    decode(bytes, &mut strip, &mut |packed, raw| {
-        frames.decompress_to_buffer(packed, raw)
-    })?;
+    let mut frame = |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
+    decode(bytes, &mut strip, &mut frame, &mut Scratch::default())?;
     Ok(strip)
 }
 
