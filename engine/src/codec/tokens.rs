@@ -69,6 +69,10 @@ const WORD_PIECE_BYTES: usize = 4;
 /// The length of the pieces of ids: all are keys.
 const ID_PIECE_BYTES: usize = 6;
 
+/// A page of more words and pieces is not told about: one pasted blob of letters does not cost a
+/// hundred megabytes of hashes.
+const WORDS_MAX: usize = 1 << 17;
+
 /// Bits of the bitmap of ids while a page is filled; what is kept is folded to fewer.
 const ID_BITS: usize = 1 << 20;
 
@@ -119,17 +123,20 @@ impl Keys {
 
     /// Adds a token, which is a whole one of its text.
     pub(crate) fn add_token(&mut self, token: &[u8]) {
-        if !token.iter().any(u8::is_ascii_digit) {
-            if self.words.insert(token_hash(token)) {
-                for_each_word_piece(token, |key| {
+        let is_word = !token.iter().any(u8::is_ascii_digit);
+        // Pieces of a word that was there before are there as well. A long one is known by its first
+        // bytes only.
+        let is_new = !is_word || self.words.insert(token_hash(token));
+        if is_new || token.len() > TOKEN_BYTES_MAX {
+            for_each_word_piece(token, |key| {
+                if self.words.len() <= WORDS_MAX {
                     self.words.insert(key);
-                });
-            }
+                }
+            });
+        }
+        if is_word {
             return;
         }
-        for_each_word_piece(token, |key| {
-            self.words.insert(key);
-        });
         if token.len() >= ID_BYTES_MIN {
             self.ids.resize(ID_BITS / 64, 0);
             let ids = &mut self.ids[..ID_BITS / 64];
@@ -146,11 +153,11 @@ impl Keys {
         }
     }
 
-    /// Words and pieces of words, distinct and in order.
-    pub(crate) fn words(&self) -> Vec<u64> {
+    /// Words and pieces of words, distinct and in order; none where they are too many to tell.
+    pub(crate) fn words(&self) -> Option<Vec<u64>> {
         let mut words: Vec<u64> = self.words.iter().copied().collect();
         words.sort_unstable();
-        words
+        (words.len() <= WORDS_MAX).then_some(words)
     }
 
     /// The bitmap of ids: a key's bit is the one of its lowest bits. It has as many bits as half of
@@ -359,7 +366,7 @@ mod tests {
     fn a_part_of_a_word_or_of_an_id_asks_for_what_its_page_must_have() {
         let mut keys = Keys::default();
         keys.add_text(b"upstream timed out trace=4bf92f3577b34da6a3ce929d0e0e4736 order 12345678");
-        let (words, ids) = (keys.words(), keys.ids());
+        let (words, ids) = (keys.words().unwrap(), keys.ids());
         let has_word = |key: &u64| words.binary_search(key).is_ok();
         let may = |needle: &[u8]| {
             let needle = Needle::new(needle);
@@ -388,6 +395,36 @@ mod tests {
         assert!(Needle::new(b"503").is_silent());
     }
 
+    #[test]
+    fn long_words_that_begin_alike_are_told_apart() {
+        let begin = "x".repeat(TOKEN_BYTES_MAX);
+        let mut keys = Keys::default();
+        keys.add_text(format!("{begin}first {begin}second").as_bytes());
+        let words = keys.words().unwrap();
+        for part in ["first", "econd"] {
+            let needle = Needle::new(part.as_bytes());
+            let has = |key: &u64| words.binary_search(key).is_ok();
+            assert!(
+                !needle.words.is_empty() && needle.words.iter().all(has),
+                "{part}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_of_too_many_words_tells_none() {
+        let mut keys = Keys::default();
+        let mut blob = Vec::new();
+        for number in 0..WORDS_MAX as u64 / 4 {
+            let random = token_hash(&number.to_le_bytes()).to_le_bytes();
+            blob.extend(random.map(|byte| b'a' + byte % 26));
+        }
+        keys.add_text(&blob[..1_000]);
+        assert!(keys.words().is_some_and(|words| words.len() > 900));
+        keys.add_text(&blob);
+        assert!(keys.words().is_none());
+    }
+
     proptest! {
         #[test]
         fn a_text_that_contains_a_needle_has_all_of_its_keys(
@@ -400,7 +437,7 @@ mod tests {
             let needle = Needle::new(&line[from..(from + length).min(line.len())]);
             let mut keys = Keys::default();
             keys.add_text(line);
-            let words = keys.words();
+            let words = keys.words().unwrap();
             prop_assert!(needle.words.iter().all(|key| words.binary_search(key).is_ok()));
             let ids = keys.ids();
             prop_assert!(needle.ids.iter().all(|key| bitmap_has(&ids, *key)));

@@ -86,7 +86,10 @@ pub(crate) fn write_filter(hashes: &[u64], out: &mut Vec<u8>) {
 /// Appends a filter over the keys of a page's texts.
 pub(crate) fn write_key_filter(keys: &Keys, out: &mut Vec<u8>) {
     let mut words = Vec::new();
-    write_filter(&keys.words(), &mut words);
+    match keys.words() {
+        Some(keys) => write_filter(&keys, &mut words),
+        None => words.push(TAG_ALWAYS),
+    }
     out.push(TAG_KEYS);
     put_prefixed(out, &words);
     out.extend_from_slice(&keys.ids());

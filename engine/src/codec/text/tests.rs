@@ -273,7 +273,7 @@ fn a_page_of_lines_without_anything_in_common_is_one_frame() {
         .pack(&strip, Sought::ByContent)
         .unwrap();
     assert_ne!(packed.bytes.unwrap()[0], TAG);
-    assert!(!packed.keys.unwrap().words().is_empty());
+    assert!(!packed.keys.unwrap().words().unwrap().is_empty());
 }
 
 #[test]
