@@ -165,11 +165,11 @@ impl Engine {
             .for_each(|store| store.finish_replay());
         let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
         shared.has_dropped.store(has_dropped, Ordering::Release);
-        match has_unproven {
-            // Where this fails, whoever writes next tries again.
-            true => drop(shared.log_again(&wal)),
-            false => wal.close_gap(),
+        if !has_unproven && !has_dropped {
+            wal.close_gap();
         }
+        // Where this fails, whoever writes next tries again.
+        let _ = shared.log_again(&wal);
         shared.install_wal(Arc::new(wal));
         let threads = match components.keeper {
             #[cfg(feature = "testing")]

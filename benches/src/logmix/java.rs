@@ -125,6 +125,12 @@ fn put_message(out: &mut String, template: u64, request: &Request, random: &mut 
             out.push_str(" EUR");
         }
         5 => out.push_str("jobs.Scheduler          : Starting job expire-carts"),
+        _ => put_rare_message(out, template, request, random),
+    }
+}
+
+fn put_rare_message(out: &mut String, template: u64, request: &Request, random: &mut Random) {
+    match template {
         6 => {
             out.push_str("auth.TokenFilter        : Token ");
             put_hex(out, random.bits(), 16);

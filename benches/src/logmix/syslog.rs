@@ -64,25 +64,29 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
             }
             out.push_str(" namespace=k8s.io");
         }
-        7 => {
-            out.push_str(" dhclient[812]: DHCPREQUEST for 10.20.");
-            put_number(out, random.below(16));
-            out.push('.');
-            put_number(out, random.below(256));
-            out.push_str(" on eth0 to 10.20.0.1 port 67 (xid=0x");
-            put_hex(out, random.bits(), 8);
-            out.push(')');
-        }
-        _ => {
-            out.push_str(" systemd[1]: ");
-            out.push_str(random.ranked(&SERVICES));
-            out.push_str(".service: Consumed ");
-            put_number(out, random.tailed(40));
-            out.push('.');
-            put_padded(out, random.below(1_000), 3);
-            out.push_str("s CPU time.");
-        }
+        7 => leased(out, random),
+        _ => consumed(out, random),
     }
+}
+
+fn leased(out: &mut String, random: &mut Random) {
+    out.push_str(" dhclient[812]: DHCPREQUEST for 10.20.");
+    put_number(out, random.below(16));
+    out.push('.');
+    put_number(out, random.below(256));
+    out.push_str(" on eth0 to 10.20.0.1 port 67 (xid=0x");
+    put_hex(out, random.bits(), 8);
+    out.push(')');
+}
+
+fn consumed(out: &mut String, random: &mut Random) {
+    out.push_str(" systemd[1]: ");
+    out.push_str(random.ranked(&SERVICES));
+    out.push_str(".service: Consumed ");
+    put_number(out, random.tailed(40));
+    out.push('.');
+    put_padded(out, random.below(1_000), 3);
+    out.push_str("s CPU time.");
 }
 
 fn refused(out: &mut String, random: &mut Random) {

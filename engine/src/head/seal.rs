@@ -1,5 +1,5 @@
-//! A window into blocks: series in label order and by retention class, entries cut at the borders of
-//! UTC partitions.
+//! A window into blocks: series in label order and by retention class, entries cut at the borders
+//! of UTC partitions.
 
 use std::collections::BTreeMap;
 

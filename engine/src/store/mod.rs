@@ -4,7 +4,7 @@
 //! `snapshot`, `select`, `cursor`, `names`, `notes`, `unproven`; `shared` holds what all stores of
 //! an engine have in common. Lock order: `freezing`, `manifest`, then the head's (writer, index,
 //! window), then `state`, then the log's own. No lock is held over IO but `freezing`, which only
-//! freezes take, `manifest`, and `releasing`, which stands before all of them.
+//! freezes take, `manifest`, the records of `unproven`, and `releasing`, which stands before all.
 
 pub(crate) mod append;
 mod background;
@@ -95,7 +95,7 @@ pub(crate) struct Core<K: Kind> {
     evictable: Mutex<Eviction>,
     /// What the log's numbers mean, while it is replayed.
     recovery: Mutex<Recovery>,
-    /// Whether recovery left out a record that was not whole.
+    /// Whether recovery left out a record that was not whole, or found the numbers used up.
     has_dropped: AtomicBool,
     /// Whether the manifest's version is durable: before, the log below its floor must stay (I4).
     is_settled: AtomicBool,

@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     /// Why the last merge in the background failed, until one succeeds.
     pub(crate) merge_error: Mutex<Option<Error>>,
-    /// Whether some store has left out records of the log, see [`AnyStore::bury_dropped`].
+    /// Whether some store must let go of what the log has, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
     pub(crate) unproven: Unproven,
     /// What the keeper is to look after, and what it could not do.
@@ -110,10 +110,11 @@ pub(crate) trait AnyStore: Send + Sync {
     fn await_work(&self);
     /// Takes back what the failed log had not acknowledged.
     fn settle_failure(&self, wal: &Wal);
-    /// Whether recovery left out a record that was never proven, because it was not whole.
+    /// Whether recovery left out a record that was never proven, because it was not whole, or
+    /// found the numbers used up.
     fn has_dropped(&self) -> bool;
-    /// Raises the floor above such records: the next recovery would take them for proven, and
-    /// bring back a part.
+    /// Raises the floor above all that recovery found: the next one would take the record for
+    /// proven, and bring back a part (I20), or take one number for another (I32).
     fn bury_dropped(&self) -> Result<()>;
 }
 
@@ -201,7 +202,7 @@ impl Shared {
         self.stores.write().clear();
     }
 
-    /// Before anything new is logged: makes sure that what recovery left out stays out.
+    /// Before anything new is logged: makes sure that what recovery left out stays out (I20).
     pub(crate) fn bury_dropped(&self) -> Result<()> {
         if !self.has_dropped.load(Ordering::Acquire) {
             return Ok(());

@@ -1,11 +1,10 @@
-//! What stands in the log and may not be on stable storage, whatever is synced: found in the log of
-//! an earlier process, which may have seen a sync fail, or left behind by a failed sync of this one.
+//! What stands in the log and may not be on stable storage, whatever is synced: an earlier process
+//! wrote it and may have seen a sync fail, or a sync of this one has failed.
 //!
 //! Readers see such records, and identical entries count as stored. So under [`Durability::Always`]
 //! those of an earlier process are logged once more before anything new (I19). Under the others the
 //! log claims nothing about them until blocks have them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -66,13 +65,17 @@ impl Shared {
             wal.wait(last)?;
         }
         *records = Vec::new();
-        wal.close_gap();
+        // What recovery left out must not pass for proven.
+        if !self.has_dropped.load(Ordering::Acquire) {
+            wal.close_gap();
+        }
         self.unproven.is_due.store(false, Ordering::Release);
         Ok(())
     }
 
     /// Makes safe what no sync can make safe: logs it once more, or moves it to blocks.
-    pub(crate) fn settle_gap(&self, wal: &Arc<Wal>) -> Result<()> {
+    pub(crate) fn settle_gap(&self, wal: &Wal) -> Result<()> {
+        self.bury_dropped()?;
         self.log_again(wal)?;
         if wal.has_gap() {
             for store in self.stores() {

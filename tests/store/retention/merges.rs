@@ -102,7 +102,8 @@ fn a_merge_leaves_out_what_has_expired_and_with_it_the_labels() {
     assert_eq!(logs.stats().block_entries, 2);
     let lines = logged(&logs.snapshot(), &equal("app", "both"));
     assert_eq!(lines[0].1[0].1, "new");
-    // A merge of which nothing is left leaves no block. What was merged before waits for the keeper.
+    // A merge of which nothing is left leaves no block. What was merged before waits for the
+    // keeper.
     advance_ms(&stage, HOUR_MS);
     put_line(&logs, &app("last"), START_MS * MS + HOUR_MS * MS * 2, "x");
     logs.freeze().unwrap();

@@ -1,3 +1,5 @@
+//! Texts come back byte for byte, whatever they are, and damage never passes for them unnoticed.
+
 use proptest::prelude::*;
 
 use super::sections::Squeeze;

@@ -1,3 +1,5 @@
+//! Chunks of lines: what is written is what the format page shows, and what comes back.
+
 use proptest::prelude::*;
 
 use super::*;
