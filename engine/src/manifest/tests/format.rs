@@ -36,6 +36,7 @@ fn the_page_shows_the_bytes_that_are_written() {
 fn example_of_format_1() -> Record {
     let mut record = example();
     record.change.next_tombstone = None;
+    record.change.begin_tombstones.clear();
     record.change.add_blocks[0].applied = 0;
     record.change.add_tombstones[0].created = Ticks(0);
     record.change.add_tombstones[0].predicate.clear();
