@@ -12,6 +12,7 @@ mod commit;
 mod compact;
 mod cursors;
 mod damage;
+mod deletes;
 mod doors;
 mod durability;
 mod floats;

@@ -138,6 +138,8 @@ pub struct Limits {
     pub retention_bytes_max: Option<u64>,
     /// Metric families with metadata.
     pub metadata_families_max: usize,
+    /// Deletions that merges have not applied yet, per kind: each is looked at by every read.
+    pub deletions_max: usize,
 }
 
 /// How long the entries of some series are kept.
@@ -199,6 +201,7 @@ impl Default for Limits {
             retention_rules: Arc::default(),
             retention_bytes_max: None,
             metadata_families_max: 100_000,
+            deletions_max: 1_000,
         }
     }
 }
@@ -274,6 +277,7 @@ impl Limits {
             self.histogram_buckets_max as u64,
             65_536,
         )?;
+        at_most("limits.deletions_max", self.deletions_max as u64, 100_000)?;
         at_most(
             "limits.series_max",
             self.series_max,

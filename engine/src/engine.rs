@@ -151,9 +151,10 @@ impl Engine {
             wal_options,
             tenants.floors(),
             &mut |frame| {
-                if tenants.replay(&frame, &mut damage)? == Taken::Yes && !frame.proven {
+                let taken = tenants.replay(&frame, &mut damage)?;
+                if taken != Taken::No && !frame.proven {
                     has_unproven = true;
-                    shared.note_unproven(&frame);
+                    shared.note_unproven(&frame, taken);
                 }
                 Ok(())
             },
@@ -165,12 +166,13 @@ impl Engine {
             .for_each(|store| store.finish_replay());
         let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
         shared.has_dropped.store(has_dropped, Ordering::Release);
+        let wal = Arc::new(wal);
+        shared.install_wal(Arc::clone(&wal));
         if !has_unproven && !has_dropped {
             wal.close_gap();
         }
         // Where this fails, whoever writes next tries again.
         let _ = shared.log_again(&wal);
-        shared.install_wal(Arc::new(wal));
         let threads = match components.keeper {
             #[cfg(feature = "testing")]
             Keeper::Called => Vec::new(),
@@ -433,9 +435,13 @@ impl Tenants {
     fn floors(&self) -> Floors {
         let tenants = self.open.read();
         let floors: Vec<u64> = tenants.values().flat_map(Tenant::floors).collect();
+        let tombstones = tenants.values().flat_map(Tenant::tombstone_lsns);
+        let highest = floors.iter().max().copied().unwrap_or(0);
         Floors {
             lowest: Lsn(floors.iter().min().copied().unwrap_or(0)),
-            highest: Lsn(floors.iter().max().copied().unwrap_or(0)),
+            highest: Lsn(highest),
+            // A log that lost its end must not go on below a tombstone (I22).
+            next: Lsn(tombstones.max().unwrap_or(0).max(highest)),
         }
     }
 

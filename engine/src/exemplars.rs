@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use crate::head::batch::{Batch, Report};
 use crate::kind::lines::{Line, Lines};
 use crate::labels::set::{LabelSet, Labels};
+
+use crate::store::deletion::{Deletion, DeletionStatus};
 use crate::store::select::Selector;
 use crate::tenant::Tenant;
 use crate::time::{Millis, Nanos, TickRange, Ticks};
@@ -58,10 +60,7 @@ impl Tenant {
     /// range is in milliseconds, as for metrics.
     pub fn exemplars(&self, selector: &Selector) -> Result<Vec<(LabelSet, Vec<Exemplar>)>> {
         let mut in_nanos = selector.clone();
-        in_nanos.range = TickRange {
-            start: Ticks(selector.range.start.0.saturating_mul(NANOS_PER_MILLI)),
-            end: Ticks(selector.range.end.0.saturating_mul(NANOS_PER_MILLI)),
-        };
+        in_nanos.range = nanos_of(selector.range);
         let mut found = Vec::new();
         for series in self.exemplar_store()?.snapshot().select(&in_nanos)? {
             let mut exemplars = Vec::new();
@@ -79,6 +78,49 @@ impl Tenant {
             }
         }
         Ok(found)
+    }
+
+    /// Deletes exemplars, as [`Store::delete`](crate::Store::delete) deletes entries; the range is in milliseconds. A
+    /// delete of metrics leaves exemplars alone, and this leaves the samples.
+    pub fn delete_exemplars(&self, deletion: &Deletion) -> Result<u64> {
+        let mut in_nanos = deletion.clone();
+        in_nanos.range = nanos_of(deletion.range);
+        if !in_nanos.filters.is_empty() {
+            return Err(Error::invalid(
+                "exemplars have no lines that a filter could look at",
+            ));
+        }
+        self.exemplar_store()?.delete(&in_nanos)
+    }
+
+    /// Takes a deletion of exemplars back, as [`Store::cancel_delete`](crate::Store::cancel_delete) does.
+    pub fn cancel_exemplar_deletion(&self, id: u64) -> Result<bool> {
+        self.exemplar_store()?.cancel_delete(id)
+    }
+
+    /// The deletions of exemplars in force, as [`Store::deletions`](crate::Store::deletions) lists them, with ranges in
+    /// milliseconds.
+    pub fn exemplar_deletions(&self) -> Result<Vec<DeletionStatus>> {
+        let mut deletions = self.exemplar_store()?.deletions();
+        for status in &mut deletions {
+            let nanos = status.deletion.range;
+            let millis = |ticks: Ticks| match ticks.0 {
+                // The ends of time stand for no end.
+                i64::MIN | i64::MAX => ticks,
+                nanos => Ticks(nanos.div_euclid(NANOS_PER_MILLI)),
+            };
+            status.deletion.range = TickRange::new(millis(nanos.start), millis(nanos.end));
+            status.created = millis(status.created);
+        }
+        Ok(deletions)
+    }
+}
+
+/// A range of milliseconds as the store of exemplars ticks.
+fn nanos_of(millis: TickRange) -> TickRange {
+    TickRange {
+        start: Ticks(millis.start.0.saturating_mul(NANOS_PER_MILLI)),
+        end: Ticks(millis.end.0.saturating_mul(NANOS_PER_MILLI)),
     }
 }
 

@@ -85,6 +85,7 @@ pub mod metrics {
 
 /// Logs: lines, and what reads give back of them.
 pub mod logs {
+    pub use crate::kind::lines::filter::{LineFilter, LineOp};
     pub use crate::kind::lines::run::LineRun;
     pub use crate::kind::lines::{Line, Lines};
 }
@@ -96,6 +97,7 @@ pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal, Wanted};
 pub use store::backup::BackupReport;
 pub use store::cursor::Cursor;
+pub use store::deletion::{Deletion, DeletionStatus};
 pub use store::select::{Selector, Series};
 pub use store::snapshot::Snapshot;
 pub use store::{Store, StoreStats};

@@ -137,6 +137,19 @@ impl Tenant {
             .collect()
     }
 
+    /// Where the tombstones of the open stores stand in the log.
+    pub(crate) fn tombstone_lsns(&self) -> Vec<u64> {
+        let versions = self.parts.versions().into_iter();
+        versions
+            .flat_map(|(_, version)| {
+                let tombstones = version.tombstones.iter();
+                tombstones
+                    .map(|tombstone| tombstone.lsn)
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     pub(crate) fn sequences(&self) -> Vec<u64> {
         self.parts
             .versions()

@@ -20,13 +20,14 @@ mod text;
 
 pub use crate::store::plant::Plant;
 pub use decoders::{
-    fuzz_filter, fuzz_lines_chunk, fuzz_metadata, fuzz_notes, fuzz_record, fuzz_samples_chunk,
+    fuzz_deletion, fuzz_filter, fuzz_lines_chunk, fuzz_metadata, fuzz_notes, fuzz_record,
+    fuzz_samples_chunk,
 };
 pub use lookup::{count_in_blocks, count_in_head};
 pub use seeds::{
-    seeds_block, seeds_filter, seeds_float_chunk, seeds_histogram, seeds_histogram_chunk,
-    seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes, seeds_re2,
-    seeds_record, seeds_samples_chunk, seeds_stream,
+    seeds_block, seeds_deletion, seeds_filter, seeds_float_chunk, seeds_histogram,
+    seeds_histogram_chunk, seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes,
+    seeds_re2, seeds_record, seeds_samples_chunk, seeds_stream,
 };
 pub use stage::{
     Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, plant, tend,

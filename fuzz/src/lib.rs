@@ -22,6 +22,7 @@ pub type Seeds = fn() -> Vec<Vec<u8>>;
 /// Every decoder under its name, which is also the name of its folder in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("block", testing::fuzz_block),
+    ("deletion", testing::fuzz_deletion),
     ("filter", testing::fuzz_filter),
     ("float_chunk", testing::codec::fuzz_float_chunk),
     ("histogram", testing::codec::fuzz_histogram),
@@ -44,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 /// What `--bin seed` writes into a corpus; a target whose corpus is kept by hand has no line.
 pub const SEEDS: &[(&str, Seeds)] = &[
     ("block", testing::seeds_block),
+    ("deletion", testing::seeds_deletion),
     ("filter", testing::seeds_filter),
     ("float_chunk", testing::seeds_float_chunk),
     ("histogram", testing::seeds_histogram),

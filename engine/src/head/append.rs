@@ -226,11 +226,13 @@ impl<K: Kind> Head<K> {
     fn undo_unpublished(&self, writer: &mut Writer<K>) {
         let keep = self.snapshots.published();
         let mut emptied = Vec::new();
-        let states = &mut writer.states;
+        let (states, deleted_below) = (&mut writer.states, writer.deleted_below);
         for window in writer.frozen.iter().chain([&writer.active]) {
+            // Where a delete lies behind the window, what is newest in it may be hidden.
+            let may_be_hidden = window.floor < deleted_below;
             window.change_each_open(|series, open| {
                 let newest = K::rollback(open, keep);
-                states[series].set_newest(newest);
+                states[series].set_newest(newest.filter(|_| !may_be_hidden));
                 emptied.extend(newest.is_none().then_some(series));
             });
         }

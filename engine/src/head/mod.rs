@@ -9,6 +9,7 @@ pub(crate) mod ages;
 pub(crate) mod append;
 pub(crate) mod batch;
 pub(crate) mod budget;
+pub(crate) mod deletes;
 pub(crate) mod index;
 pub(crate) mod postings;
 pub(crate) mod record;
@@ -63,6 +64,8 @@ pub(crate) struct Writer<K: Kind> {
     newest: Ticks,
     /// The newest batch when a window was last released to a block.
     released: u64,
+    /// Where the last delete stands in the log: entries below may be hidden.
+    deleted_below: u64,
     /// Definitions in the log count from the last cut or log failure: a series or pair whose number
     /// here is older must be defined again before it is used.
     definitions: u32,
@@ -147,6 +150,7 @@ impl<K: Kind> Head<K> {
             seq: 0,
             newest,
             released: 0,
+            deleted_below: 0,
             definitions: 1,
             pairs_defined: Vec::new(),
             era,
@@ -202,11 +206,7 @@ impl<K: Kind> Head<K> {
         if writer.active.entries() == 0 {
             return None;
         }
-        let fresh = Arc::new(Window::new(next_lsn().0));
-        install(&fresh);
-        let old = std::mem::replace(&mut writer.active, fresh);
-        writer.frozen.push(old);
-        writer.definitions += 1;
+        writer.begin_window(next_lsn().0, install);
         Some(writer.seq)
     }
 

@@ -5,14 +5,15 @@
 //! log visits a million series in turn, and each visit to cold memory would cost more than the
 //! entry.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
-use roaring::RoaringBitmap;
 
 use crate::codec::bytes::Cursor;
 use crate::config::SERIES_MAX;
 use crate::error::{Error, Result};
+use crate::head::deletes::Reach;
 use crate::head::record::{self, Bases, RecordReader};
 use crate::head::slots::Sparse;
 use crate::head::window::{PAGES_PER_PART, Page};
@@ -46,14 +47,23 @@ pub(crate) struct Recovery {
     gathered: usize,
     /// Threads that keep what was gathered.
     threads: usize,
+    /// Where tombstones stand in the log, in order, as far as it was not cut there yet.
+    cuts: VecDeque<u64>,
 }
 
 impl Recovery {
-    pub(crate) fn new(threads: usize) -> Self {
+    /// A recovery on so many threads that cuts at these places in the log, which are in order.
+    pub(crate) fn new(threads: usize, cuts: impl IntoIterator<Item = u64>) -> Self {
         Recovery {
             threads,
+            cuts: cuts.into_iter().collect(),
             ..Recovery::default()
         }
+    }
+
+    /// The next place to cut at, if it is not above `lsn`.
+    pub(crate) fn next_cut(&mut self, lsn: u64) -> Option<u64> {
+        self.cuts.pop_front_if(|cut| *cut <= lsn)
     }
 
     fn meet_pair(&mut self, pair: u32) {
@@ -165,12 +175,18 @@ impl<K: Kind> Head<K> {
         outcome.map(|()| lost)
     }
 
-    /// Ends recovery: readers see everything, and the writer knows the newest entry of each series.
+    /// Ends recovery: readers see everything, and the writer knows the newest entry of each series,
+    /// but for what tombstones may hide.
     ///
     /// What the log defined stays valid for reading it again, but this process uses its own numbers
     /// from now on, and so defines everything anew: above all that the log has, while there is room
     /// for them. Otherwise the log must be let go before anything new comes.
-    pub(crate) fn finish_replay(&self, now: Ticks, recovery: &mut Recovery) -> Numbering {
+    pub(crate) fn finish_replay(
+        &self,
+        now: Ticks,
+        recovery: &mut Recovery,
+        reaches: &[Reach<'_>],
+    ) -> Numbering {
         let mut writer = self.writer.lock();
         self.keep_gathered(&mut writer, now, recovery);
         let above = std::mem::take(recovery).above;
@@ -180,16 +196,8 @@ impl<K: Kind> Head<K> {
         if has_room {
             writer.record.number_from(above);
         }
-        let window = Arc::clone(&writer.active);
-        let states = &mut writer.states;
-        let mut members = RoaringBitmap::new();
-        window.each_open(|series, open| {
-            states[series].set_newest(K::newest(open));
-            members.insert(series);
-        });
-        window.write().members = members;
+        self.learn_newest(&mut writer, reaches);
         writer.definitions += 1;
-        writer.newest = writer.newest.max(window.range().end);
         self.snapshots.publish(writer.seq);
         match has_room {
             true => Numbering::Distinct,
@@ -207,7 +215,12 @@ impl<K: Kind> Head<K> {
     }
 
     /// Keeps what was gathered, two neighbourhoods at a time where there are two cores.
-    fn keep_gathered(&self, writer: &mut Writer<K>, now: Ticks, recovery: &mut Recovery) {
+    pub(super) fn keep_gathered(
+        &self,
+        writer: &mut Writer<K>,
+        now: Ticks,
+        recovery: &mut Recovery,
+    ) {
         if recovery.gathered == 0 {
             return;
         }
@@ -497,10 +510,10 @@ mod tests {
             for proof in [Proof::Acknowledged, Proof::Open] {
                 let budget = Arc::new(Budget::new(u64::from(series_max), u64::MAX));
                 let (head, _) = Head::<Samples>::new(Lsn(1), Ticks(i64::MIN), 0, budget);
-                let mut recovery = Recovery::new(1);
+                let mut recovery = Recovery::new(1, []);
                 let lost = head.replay(&body, proof, Ticks(0), &mut recovery).unwrap();
                 assert_eq!(lost, 1);
-                let numbering = head.finish_replay(Ticks(0), &mut recovery);
+                let numbering = head.finish_replay(Ticks(0), &mut recovery, &[]);
                 assert_eq!(numbering == Numbering::Distinct, expected.is_some());
                 let bases = head.writer.lock().record.bases();
                 let (series, pairs) = expected.unwrap_or((0, 0));

@@ -4,6 +4,7 @@
 //! in the head (`Open`), its bytes in the log, its chunks in a block, and the rule for equal
 //! timestamps. Everything else in the engine is written once, for any `Kind`.
 
+pub(crate) mod hidden;
 pub(crate) mod lines;
 pub(crate) mod marks;
 pub(crate) mod merge;
@@ -150,6 +151,10 @@ pub trait Columns: Clone + Send + Sync + Sized {
     /// Whether entry `index` and `other`'s entry `other_index`, at equal times, are one entry to a
     /// reader.
     fn same(&self, index: usize, other: &Self, other_index: usize) -> bool;
+    /// The text of entry `index`; empty where the kind has none.
+    fn text(&self, _index: usize) -> &[u8] {
+        &[]
+    }
     /// A hash of what `same` compares.
     fn fingerprint(&self, index: usize) -> u64;
     /// Whether entries of the two can stand in one run.
@@ -170,6 +175,8 @@ pub trait Columns: Clone + Send + Sync + Sized {
 pub trait Parts: Sized + Send + Sync + 'static {
     /// The kind's name, as in directory names and messages.
     const NAME: &'static str;
+    /// Whether entries have a text that line filters can look at.
+    const HAS_TEXT: bool;
 
     /// The kind's time.
     type Time: Moment;

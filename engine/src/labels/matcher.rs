@@ -189,7 +189,7 @@ impl fmt::Debug for Matcher {
 }
 
 /// Writes a string in double quotes with Go's escapes.
-fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(crate) fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     use fmt::Write;
     f.write_char('"')?;
     for c in text.chars() {

@@ -170,6 +170,7 @@ pub(crate) fn encode_change(change: &Change) -> Vec<u8> {
     for tombstone in &change.add_tombstones {
         put_tombstone(&mut out, tombstone);
     }
+    put_numbers(&mut out, &change.begin_tombstones);
     put_varint(&mut out, change.remove_notes.len() as u64);
     for key in &change.remove_notes {
         put_prefixed(&mut out, key);
@@ -199,6 +200,10 @@ pub(crate) fn decode_change(version: u16, payload: &[u8]) -> Result<Change> {
     let add_tombstones = list(cursor, TOMBSTONE_BYTES_MIN, |cursor| {
         tombstone(version, cursor)
     })?;
+    let begin_tombstones = match is_first {
+        true => Vec::new(),
+        false => list(cursor, 1, Cursor::varint)?,
+    };
     let remove_notes = list(cursor, 1, |cursor| Ok(cursor.prefixed()?.to_vec()))?;
     let put_notes = list(cursor, NOTE_BYTES_MIN, |cursor| {
         Ok((cursor.prefixed()?.to_vec(), cursor.prefixed()?.to_vec()))
@@ -216,6 +221,7 @@ pub(crate) fn decode_change(version: u16, payload: &[u8]) -> Result<Change> {
         next_block,
         next_tombstone,
         add_tombstones,
+        begin_tombstones,
         remove_tombstones,
         put_notes,
         remove_notes,
@@ -309,5 +315,6 @@ fn tombstone(version: u16, cursor: &mut Cursor) -> Result<Tombstone> {
         created,
         matchers,
         predicate,
+        is_begun: false,
     })
 }

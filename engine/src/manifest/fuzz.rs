@@ -47,6 +47,7 @@ pub fn seeds_manifest() -> Vec<Vec<u8>> {
     let version = Version::default().apply(&Change {
         remove_blocks: Vec::new(),
         remove_tombstones: Vec::new(),
+        begin_tombstones: vec![7],
         ..delta.change.clone()
     });
     let checkpoint = Record {
@@ -88,6 +89,7 @@ pub(crate) fn example() -> Record {
         created: Ticks(2_000),
         matchers: b"m".to_vec(),
         predicate: b"p".to_vec(),
+        is_begun: false,
     };
     Record {
         number: 8,
@@ -99,6 +101,7 @@ pub(crate) fn example() -> Record {
             next_block: Some(6),
             next_tombstone: Some(8),
             add_tombstones: vec![tombstone],
+            begin_tombstones: vec![2],
             remove_tombstones: vec![2],
             put_notes: vec![(b"k".to_vec(), b"v1".to_vec())],
             remove_notes: vec![b"old".to_vec()],

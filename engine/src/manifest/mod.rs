@@ -26,7 +26,7 @@ use file::{Form, Record};
 #[cfg(feature = "testing")]
 pub use fuzz::{fuzz_manifest, seeds_manifest};
 use recover::{Recovered, Tail, aside_path, file_path, recover};
-pub(crate) use version::{BlockEntry, Change, Version};
+pub(crate) use version::{BlockEntry, Change, Tombstone, Version};
 
 /// After so many changes comes a checkpoint, so that opening reads few files.
 const DELTAS_MAX: u32 = 64;

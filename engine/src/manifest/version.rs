@@ -46,6 +46,8 @@ pub(crate) struct Tombstone {
     pub(crate) matchers: Vec<u8>,
     /// Which lines of the series it hides, encoded; opaque here, and empty for all.
     pub(crate) predicate: Vec<u8>,
+    /// Whether a merge has taken out something that it hides: then nothing brings that back.
+    pub(crate) is_begun: bool,
 }
 
 /// One state of the store's list of what exists.
@@ -79,6 +81,9 @@ pub(crate) struct Change {
     /// The same of tombstones.
     pub(crate) next_tombstone: Option<u64>,
     pub(crate) add_tombstones: Vec<Tombstone>,
+    /// Tombstones that this change's merge took something out for; they must still exist before
+    /// it, though they may go with it.
+    pub(crate) begin_tombstones: Vec<u64>,
     pub(crate) remove_tombstones: Vec<u64>,
     /// A key that exists gets the new value.
     pub(crate) put_notes: Vec<(Vec<u8>, Vec<u8>)>,
@@ -96,12 +101,8 @@ impl Version {
         let highest = change.add_tombstones.iter().map(|added| added.id).max();
         let next = change.next_tombstone;
         let next_tombstone = raised("tombstone id", self.next_tombstone, next, highest)?;
-        let applied = change.add_blocks.iter().map(|block| block.applied).max();
-        if applied.is_some_and(|applied| applied > 0 && applied >= next_tombstone) {
-            return Err(Error::invalid(
-                "a tombstone was applied to a block before there was one of this id",
-            ));
-        }
+        check_applied(&change.add_blocks, &tombstones, next_tombstone)?;
+        check_applied(&blocks, &change.add_tombstones, next_tombstone)?;
         let wal_floor = change.wal_floor.unwrap_or(self.wal_floor);
         if wal_floor < self.wal_floor {
             let now = self.wal_floor;
@@ -132,7 +133,13 @@ impl Version {
             wal_floor: Some(self.wal_floor),
             next_block: Some(self.next_block),
             next_tombstone: Some(self.next_tombstone),
-            add_tombstones: self.tombstones.clone(),
+            add_tombstones: self.tombstones.iter().map(Tombstone::fresh).collect(),
+            begin_tombstones: self
+                .tombstones
+                .iter()
+                .filter(|tombstone| tombstone.is_begun)
+                .map(|tombstone| tombstone.id)
+                .collect(),
             put_notes: self.notes.clone().into_iter().collect(),
             ..Change::default()
         }
@@ -182,6 +189,7 @@ impl Version {
             .iter()
             .map(|tombstone| (tombstone.id, tombstone.clone()));
         let mut tombstones: BTreeMap<u64, Tombstone> = kept.collect();
+        self.begin_tombstones(change, &mut tombstones)?;
         for id in &change.remove_tombstones {
             if tombstones.remove(id).is_none() {
                 return Err(Error::invalid(format!(
@@ -201,13 +209,45 @@ impl Version {
                     "tombstone {id} ends before it starts"
                 )));
             }
-            if tombstones.insert(id, tombstone.clone()).is_some() {
+            let mut added = tombstone.fresh();
+            added.is_begun = change.begin_tombstones.contains(&id);
+            if tombstones.insert(id, added).is_some() {
                 return Err(Error::invalid(format!(
                     "tombstone {id} to add exists already"
                 )));
             }
         }
         Ok(tombstones.into_values().collect())
+    }
+
+    fn begin_tombstones(
+        &self,
+        change: &Change,
+        tombstones: &mut BTreeMap<u64, Tombstone>,
+    ) -> Result<()> {
+        for id in &change.begin_tombstones {
+            let is_added = change.add_tombstones.iter().any(|added| added.id == *id);
+            match tombstones.get_mut(id) {
+                Some(tombstone) => tombstone.is_begun = true,
+                None if is_added => {}
+                None => {
+                    return Err(Error::invalid(format!(
+                        "tombstone {id} was applied and does not exist"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tombstone {
+    /// As it was when it was made.
+    fn fresh(&self) -> Tombstone {
+        Tombstone {
+            is_begun: false,
+            ..self.clone()
+        }
     }
 }
 
@@ -224,6 +264,26 @@ fn raised(what: &str, before: u64, given: Option<u64>, highest: Option<u64>) -> 
     Ok(next)
 }
 
+/// Whether readers could tell of each tombstone what it hides in each block.
+fn check_applied(blocks: &[BlockEntry], tombstones: &[Tombstone], next: u64) -> Result<()> {
+    for block in blocks {
+        let (number, applied) = (block.number, block.applied);
+        if applied > 0 && applied >= next {
+            return Err(Error::invalid(format!(
+                "tombstone {applied}, applied to block {number}, was never made"
+            )));
+        }
+        if let Some(tombstone) = tombstones.iter().find(|one| block.straddles(one)) {
+            return Err(Error::invalid(format!(
+                "block {number} holds entries from before and after tombstone {}, which was not \
+                 applied to it",
+                tombstone.id
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl BlockEntry {
     fn check(&self) -> Result<()> {
         let number = self.number;
@@ -238,6 +298,15 @@ impl BlockEntry {
             )));
         }
         Ok(())
+    }
+
+    /// Whether it holds entries from before and after a tombstone that was not applied to it:
+    /// readers could not tell what is hidden.
+    fn straddles(&self, tombstone: &Tombstone) -> bool {
+        self.lsn_min < tombstone.lsn
+            && tombstone.lsn <= self.lsn_max
+            && self.applied < tombstone.id
+            && self.range.overlaps(&tombstone.range)
     }
 }
 
@@ -329,6 +398,10 @@ mod tests {
                 ..none()
             },
             Change {
+                begin_tombstones: vec![1],
+                ..none()
+            },
+            Change {
                 add_tombstones: vec![tombstone(0)],
                 ..none()
             },
@@ -368,6 +441,59 @@ mod tests {
         assert_eq!(version.apply(&adding(3)).unwrap().next_tombstone, 4);
         let change = version.as_change();
         assert_eq!(Version::default().apply(&change).unwrap(), version);
+    }
+
+    #[test]
+    fn a_block_on_both_sides_of_a_tombstone_must_have_had_it_applied() {
+        let mut first = tombstone(1);
+        first.lsn = 5;
+        let change = Change {
+            add_tombstones: vec![first],
+            ..Change::default()
+        };
+        let version = Version::default().apply(&change).unwrap();
+        let adding = |lsn_min, lsn_max, applied| Change {
+            add_blocks: vec![BlockEntry {
+                lsn_min,
+                lsn_max,
+                applied,
+                ..block(3)
+            }],
+            ..Change::default()
+        };
+        assert!(version.apply(&adding(2, 4, 0)).is_ok());
+        assert!(version.apply(&adding(5, 9, 0)).is_ok());
+        assert!(version.apply(&adding(2, 9, 1)).is_ok());
+        assert!(version.apply(&adding(2, 9, 0)).is_err());
+        assert!(version.apply(&adding(4, 5, 0)).is_err());
+        let straddled = Version::default().apply(&adding(2, 9, 0)).unwrap();
+        assert!(straddled.apply(&change).is_err());
+    }
+
+    #[test]
+    fn a_tombstone_that_was_begun_stays_so_and_may_go_with_the_same_change() {
+        let change = Change {
+            add_tombstones: vec![tombstone(1), tombstone(2)],
+            ..Change::default()
+        };
+        let version = Version::default().apply(&change).unwrap();
+        let begun = |version: &Version| {
+            let begun = version
+                .tombstones
+                .iter()
+                .map(|tombstone| tombstone.is_begun);
+            begun.collect::<Vec<_>>()
+        };
+        assert_eq!(begun(&version), [false, false]);
+        let change = Change {
+            begin_tombstones: vec![1, 2],
+            remove_tombstones: vec![1],
+            ..Change::default()
+        };
+        let version = version.apply(&change).unwrap();
+        assert_eq!(begun(&version), [true]);
+        let again = Version::default().apply(&version.as_change()).unwrap();
+        assert_eq!(again, version);
     }
 
     #[test]

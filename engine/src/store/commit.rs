@@ -84,6 +84,7 @@ impl<K: Kind> Core<K> {
 impl<K: Kind> State<K> {
     pub(crate) fn with_version(&self, version: Arc<Version>) -> Self {
         State {
+            tombstones: self.tombstones.kept_in(&version),
             version,
             blocks: self.blocks.clone(),
             windows: self.windows.clone(),

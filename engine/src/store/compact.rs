@@ -17,6 +17,7 @@ use crate::kind::merge::clip;
 use crate::kind::{Effort, Kind};
 use crate::manifest::{BlockEntry, Change, Version};
 use crate::store::files::BlockFiles;
+use crate::store::tombstones::Applying;
 use crate::store::{Core, LiveBlock, State, Store};
 use crate::time::{Moment, TickRange};
 
@@ -48,7 +49,7 @@ impl<K: Kind> Store<K> {
             rest: &mut |_| (),
         };
         while self.core.compact_once(&mut pace)? {}
-        Ok(())
+        self.core.retire_tombstones()
     }
 }
 
@@ -62,8 +63,7 @@ impl<K: Kind> Core<K> {
         let Some(job) = self.next_job(&state, &compacting, pace.zeal) else {
             return Ok(false);
         };
-        let inputs = inputs(&state, &job);
-        match self.run(&job, &inputs, pace) {
+        match self.run(&state, &job, pace) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 // Nothing may be lost for a merge's sake: whoever reads gets what can be read, and
@@ -90,19 +90,23 @@ impl<K: Kind> Core<K> {
                 .unwrap_or(i64::MAX)
                 .saturating_add(SETTLE_SECONDS),
             barred: &barred,
-            dirty: &BTreeSet::new(),
+            dirty: &state.dirty_blocks(),
         };
         plan(&state.version.blocks, &policy)
     }
 
-    fn run(&self, job: &Job, inputs: &[LiveBlock], pace: &mut Pace<'_>) -> Result<()> {
+    fn run(&self, state: &State<K>, job: &Job, pace: &mut Pace<'_>) -> Result<()> {
+        let inputs = inputs(state, job);
         let level = inputs.iter().map(|live| live.entry.level).max();
         let mut files = BlockFiles::new(
             self,
             Effort::Best,
             level.unwrap_or(0).saturating_add(1),
-            log_range(inputs),
+            log_range(&inputs),
         );
+        files.applied = state.version.next_tombstone.saturating_sub(1);
+        let entries = inputs.iter().map(|live| &live.entry).collect();
+        let mut applying = Applying::new(&state.tombstones, entries);
         let readers: Vec<&BlockReader> = inputs.iter().map(|live| &*live.reader).collect();
         // Held until readers see the blocks: so long their classes mean what they do (I25).
         let classes = self.classes();
@@ -113,9 +117,11 @@ impl<K: Kind> Core<K> {
         let kept: Vec<Option<TickRange>> = inputs.iter().map(kept).collect();
         let mut guide = Guide::<K> {
             class_of: &|labels| classes.class_of(labels),
-            screen: &mut |input, _, run| {
+            screen: &mut |input, labels, run| {
                 let kept = kept[input].map(|range| clip(vec![run], range));
-                Ok(kept.unwrap_or_default())
+                let kept = kept.unwrap_or_default().into_iter();
+                let left = kept.flat_map(|run| applying.screen(input, labels, run));
+                Ok(left.collect())
             },
             pace: &mut |bytes| {
                 (pace.rest)(bytes);
@@ -129,7 +135,7 @@ impl<K: Kind> Core<K> {
             return Err(error);
         }
         let opened = self.open_written(&done, &begun)?;
-        self.swap(job, done, opened, &begun)
+        self.swap(job, done, opened, &begun, applying.begun())
     }
 
     /// Puts the outputs in the place of the inputs.
@@ -139,16 +145,20 @@ impl<K: Kind> Core<K> {
         done: Vec<BlockEntry>,
         opened: Vec<LiveBlock>,
         begun: &[u64],
+        begin_tombstones: Vec<u64>,
     ) -> Result<()> {
         let written = done.iter().map(|entry| entry.bytes).sum();
         let mut is_stale = false;
         let plan = |version: &Version| {
             let is_live = |number: &u64| version.blocks.iter().any(|entry| entry.number == *number);
-            is_stale = !job.inputs.iter().all(is_live);
+            // What a deletion hides must be there again once it was cancelled.
+            let is_held = |id: &u64| version.tombstones.iter().any(|held| held.id == *id);
+            is_stale = !job.inputs.iter().all(is_live) || !begin_tombstones.iter().all(is_held);
             match is_stale {
                 false => Ok(Change {
                     add_blocks: done,
                     remove_blocks: job.inputs.clone(),
+                    begin_tombstones,
                     ..Change::default()
                 }),
                 true => Err(Error::invalid("an input of the merge is gone")),
@@ -158,7 +168,7 @@ impl<K: Kind> Core<K> {
             self.change_state(|state| state.with_swapped(version, &job.inputs, opened));
         };
         match self.commit(begun, plan, show) {
-            // What expired meanwhile is not to come back: the merge was for nothing.
+            // What expired or was brought back meanwhile stays so: the merge was for nothing.
             Err(_) if is_stale => return Ok(()),
             outcome => outcome?,
         }
@@ -185,6 +195,7 @@ impl<K: Kind> State<K> {
         blocks.extend(opened);
         blocks.sort_by_key(|block| (block.entry.lsn_min, block.entry.number));
         State {
+            tombstones: self.tombstones.kept_in(&version),
             version,
             blocks,
             windows: self.windows.clone(),

@@ -4,14 +4,17 @@
 //! out, a larger one is merged. So a long range costs the memory of one group, from either end.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::block::ChunkMeta;
+use crate::block::{BlockReader, ChunkMeta};
 use crate::error::{Error, Result};
+use crate::kind::hidden::Hidden;
 use crate::kind::merge::{clip, merge};
 use crate::kind::{Columns, Kind, Parts, Wanted};
 use crate::store::LiveBlock;
 use crate::store::select::{Place, Series};
 use crate::store::snapshot::SnapshotView;
+use crate::store::tombstones::OverSeries;
 use crate::time::{TickRange, Ticks};
 
 /// Reads one series from its oldest entry or from its newest.
@@ -19,7 +22,7 @@ use crate::time::{TickRange, Ticks};
 /// An item that is an error stands for one damaged chunk, or for several that overlap it; the
 /// others follow.
 pub struct Cursor<K: Kind> {
-    view: std::sync::Arc<SnapshotView<K>>,
+    view: Arc<SnapshotView<K>>,
     range: TickRange,
     wanted: Wanted,
     groups: VecDeque<Vec<Piece<K>>>,
@@ -38,22 +41,27 @@ struct Piece<K: Kind> {
 }
 
 enum Content<K: Kind> {
-    Chunk(u32, ChunkMeta),
+    /// With what is hidden of it, if anything.
+    Chunk(u32, ChunkMeta, Option<Arc<Hidden>>),
     Decoded(Vec<<K as Parts>::Run>),
 }
 
 impl<K: Kind> Cursor<K> {
     pub(crate) fn open(series: &Series<K>) -> Result<Self> {
-        let view = std::sync::Arc::clone(&series.view);
+        let view = Arc::clone(&series.view);
+        let over = view.state.tombstones.over_series(series.labels());
         let mut pieces = Vec::new();
         for place in &series.places {
             match *place {
                 Place::Block(block, ordinal) => {
-                    block_pieces(series, block, ordinal, &mut pieces)?;
+                    block_pieces(series, &over, block, ordinal, &mut pieces)?;
                 }
-                Place::Head(number, start) => head_pieces(series, number, start, &mut pieces)?,
+                Place::Head(number, start) => {
+                    head_pieces(series, &over, number, start, &mut pieces)?;
+                }
             }
         }
+        drop(over);
         let groups = group(pieces);
         let (front, back) = (VecDeque::new(), VecDeque::new());
         Ok(Cursor {
@@ -77,8 +85,18 @@ impl<K: Kind> Cursor<K> {
         for piece in group {
             let runs = match piece.content {
                 Content::Decoded(runs) => runs,
-                Content::Chunk(block, chunk) => {
-                    clip(vec![self.open_chunk(block, &chunk, wanted)?], piece.shown)
+                Content::Chunk(block, chunk, hidden) => {
+                    let reader = &self.view.state.blocks[block as usize].reader;
+                    let wanted = match &hidden {
+                        Some(hidden) if hidden.looks_at_text(&chunk.range) => Wanted::Everything,
+                        _ => wanted,
+                    };
+                    let run = open_chunk::<K>(reader, &chunk, wanted)?;
+                    let runs = clip(vec![run], piece.shown);
+                    match hidden {
+                        Some(hidden) => hidden.cut(runs),
+                        None => runs,
+                    }
                 }
             };
             // Pieces of one place follow each other in time: together they are one source.
@@ -90,25 +108,24 @@ impl<K: Kind> Cursor<K> {
         }
         Ok(clip(merge(sources), self.range).into())
     }
+}
 
-    fn open_chunk(
-        &self,
-        block: u32,
-        chunk: &ChunkMeta,
-        wanted: Wanted,
-    ) -> Result<<K as Parts>::Run> {
-        let reader = &self.view.state.blocks[block as usize].reader;
-        let opened = K::open_chunk(chunk.encoding, chunk.count, wanted, &|strip| {
-            reader.strip(chunk, strip)
-        });
-        let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
-            true => Ok(run),
-            false => Err(Error::corrupt(
-                "a chunk holds another number of entries than its index says",
-            )),
-        });
-        checked.map_err(|error| error.at_path(reader.path()))
-    }
+/// Decodes a chunk of a block.
+pub(crate) fn open_chunk<K: Kind>(
+    reader: &BlockReader,
+    chunk: &ChunkMeta,
+    wanted: Wanted,
+) -> Result<<K as Parts>::Run> {
+    let opened = K::open_chunk(chunk.encoding, chunk.count, wanted, &|strip| {
+        reader.strip(chunk, strip)
+    });
+    let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
+        true => Ok(run),
+        false => Err(Error::corrupt(
+            "a chunk holds another number of entries than its index says",
+        )),
+    });
+    checked.map_err(|error| error.at_path(reader.path()))
 }
 
 impl<K: Kind> Iterator for Cursor<K> {
@@ -149,6 +166,7 @@ impl<K: Kind> DoubleEndedIterator for Cursor<K> {
 
 fn block_pieces<K: Kind>(
     series: &Series<K>,
+    over: &OverSeries<'_>,
     block: u32,
     ordinal: u32,
     pieces: &mut Vec<Piece<K>>,
@@ -157,10 +175,15 @@ fn block_pieces<K: Kind>(
     let Some(shown) = series.view.retained.in_block(entry, series.range) else {
         return Ok(());
     };
+    let hidden = over.in_block(entry).map(Arc::new);
     let mut chunks = Vec::new();
     reader.chunks(ordinal, &mut chunks)?;
     for chunk in chunks {
         if !chunk.range.overlaps(&shown) {
+            continue;
+        }
+        let hidden = hidden.as_ref().filter(|hidden| hidden.meets(&chunk.range));
+        if hidden.is_some_and(|hidden| hidden.covers(&chunk.range)) {
             continue;
         }
         let mut may_hold = true;
@@ -175,7 +198,7 @@ fn block_pieces<K: Kind>(
             range,
             shown,
             priority: block,
-            content: Content::Chunk(block, chunk),
+            content: Content::Chunk(block, chunk, hidden.cloned()),
         });
     }
     Ok(())
@@ -183,6 +206,7 @@ fn block_pieces<K: Kind>(
 
 fn head_pieces<K: Kind>(
     series: &Series<K>,
+    over: &OverSeries<'_>,
     number: u32,
     start: Ticks,
     pieces: &mut Vec<Piece<K>>,
@@ -197,7 +221,10 @@ fn head_pieces<K: Kind>(
         let Some(view) = window.view(number, seq) else {
             continue;
         };
-        let runs = clip(K::decode(view)?, shown);
+        let mut runs = clip(K::decode(view)?, shown);
+        if let Some(hidden) = over.in_window(series.view.state.next_floor(place)) {
+            runs = hidden.cut(runs);
+        }
         let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else {
             continue;
         };

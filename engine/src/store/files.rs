@@ -19,8 +19,9 @@ pub(crate) struct BlockFiles<'a, K: Kind> {
     effort: Effort,
     level: u8,
     lsn: (u64, u64),
-    /// The newest tombstone that was applied to the entries.
-    applied: u64,
+    /// The newest tombstone that there was when the entries were looked at: it and all before it
+    /// were applied.
+    pub(crate) applied: u64,
     /// Every file that may be there, finished or not.
     pub(crate) begun: Vec<u64>,
     pub(crate) done: Vec<BlockEntry>,

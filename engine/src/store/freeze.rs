@@ -57,8 +57,9 @@ impl<K: Kind> Core<K> {
         self.commit_notes(self.head.idle_floor(|| wal.next_lsn()))
     }
 
-    /// Writes all windows behind the cut, oldest first.
-    fn seal_frozen(&self) -> Result<()> {
+    /// Writes all windows behind the cut, oldest first. To be called while `freezing` is held, and
+    /// once the log has acknowledged what is in them.
+    pub(crate) fn seal_frozen(&self) -> Result<()> {
         loop {
             let state = self.state();
             let [window, next, ..] = &state.windows[..] else {
@@ -132,13 +133,16 @@ impl<K: Kind> Core<K> {
 }
 
 impl<K: Kind> State<K> {
-    fn with_window(&self, fresh: &Arc<Window<K>>) -> Self {
+    /// With a new window behind the others; an empty one in its place goes.
+    pub(crate) fn with_window(&self, fresh: &Arc<Window<K>>) -> Self {
         let mut windows = self.windows.clone();
+        windows.pop_if(|last| last.entries() == 0);
         windows.push(Arc::clone(fresh));
         State {
             version: Arc::clone(&self.version),
             blocks: self.blocks.clone(),
             windows,
+            tombstones: Arc::clone(&self.tombstones),
         }
     }
 
@@ -154,6 +158,7 @@ impl<K: Kind> State<K> {
         let is_kept = |kept: &&Arc<Window<K>>| !Arc::ptr_eq(kept, window);
         let windows = self.windows.iter().filter(is_kept).cloned().collect();
         State {
+            tombstones: self.tombstones.kept_in(&version),
             version,
             blocks,
             windows,

@@ -13,6 +13,8 @@ pub(crate) mod class_table;
 pub(crate) mod commit;
 pub(crate) mod compact;
 pub(crate) mod cursor;
+pub(crate) mod delete;
+pub(crate) mod deletion;
 pub(crate) mod files;
 pub(crate) mod freeze;
 pub(crate) mod names;
@@ -29,8 +31,10 @@ pub(crate) mod shared;
 pub(crate) mod snapshot;
 #[cfg(feature = "testing")]
 pub(crate) mod together;
+pub(crate) mod tombstones;
 mod traffic;
 pub(crate) mod unproven;
+mod visible;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +54,7 @@ use crate::store::compact::Compacting;
 use crate::store::notes::Notes;
 use crate::store::retention::Retention;
 use crate::store::shared::Shared;
+use crate::store::tombstones::Tombstones;
 use crate::store::traffic::Traffic;
 use crate::time::{Moment, Ticks};
 
@@ -121,6 +126,8 @@ pub(crate) struct State<K: Kind> {
     pub(crate) blocks: Vec<LiveBlock>,
     /// Oldest first; the last one is being written.
     pub(crate) windows: Vec<Arc<Window<K>>>,
+    /// Those that the version names, compiled.
+    pub(crate) tombstones: Arc<Tombstones>,
 }
 
 /// A block and what the manifest says of it.

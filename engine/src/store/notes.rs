@@ -153,15 +153,17 @@ impl<K: Kind> Core<K> {
         // No freeze cuts or releases a window while the floor is worked out.
         let _one_at_a_time = self.freezing.lock();
         match self.head.idle_floor(|| wal.next_lsn()) {
-            Some(floor) => self.commit_floor(floor),
+            Some(floor) => self.commit_floor(floor, Vec::new()),
             None => Ok(()),
         }
     }
 
-    fn commit_floor(&self, floor: u64) -> Result<()> {
+    /// Names a floor, and lets go of these tombstones.
+    pub(crate) fn commit_floor(&self, floor: u64, remove_tombstones: Vec<u64>) -> Result<()> {
         let (put_notes, saving) = self.unsaved_notes(floor);
         let change = Change {
             wal_floor: Some(floor),
+            remove_tombstones,
             put_notes,
             ..Change::default()
         };
@@ -205,7 +207,7 @@ impl<K: Kind> Core<K> {
     /// this call, before which the head needs nothing; without one, a later freeze takes the notes.
     pub(crate) fn commit_notes(&self, floor: Option<u64>) -> Result<()> {
         match floor {
-            Some(floor) if self.notes_floor().is_some() => self.commit_floor(floor),
+            Some(floor) if self.notes_floor().is_some() => self.commit_floor(floor, Vec::new()),
             _ => Ok(()),
         }
     }

@@ -104,6 +104,8 @@ impl Shared {
     fn relieve(&self, wal: &Wal) -> Result<bool> {
         for store in self.stores() {
             store.evict();
+            // Where that fails they hide nothing for longer, and the next round tries again.
+            let _ = store.retire_tombstones();
         }
         let stores = self.stores();
         let span = match self.budget.series() < self.budget.series_max {

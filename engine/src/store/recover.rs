@@ -10,6 +10,7 @@ use crate::block::BlockReader;
 use crate::block::{block_name, block_number};
 use crate::compact::expire::Holding;
 use crate::compact::plan::Zeal;
+use crate::config::Durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::head::Head;
 use crate::head::record::{ENTRIES, NOTES};
@@ -22,6 +23,7 @@ use crate::store::compact::Pace;
 use crate::store::notes::Notes;
 use crate::store::retention::Retention;
 use crate::store::shared::{AnyStore, Shared, Taken};
+use crate::store::tombstones::{Erasure, Tombstones};
 use crate::store::traffic::Traffic;
 use crate::store::{Core, LimitsCell, LiveBlock, State, Store, now};
 use crate::time::Ticks;
@@ -81,8 +83,14 @@ impl<K: Kind> Core<K> {
         next_block: u64,
     ) -> Result<Self> {
         let floor = Lsn(version.wal_floor);
-        let ends = version.blocks.iter().map(|block| block.range.end);
+        let tombstones = Tombstones::compile(&version)?;
+        let ends = version
+            .blocks
+            .iter()
+            .map(|block| tombstones.newest_in(block));
         let newest = ends.max().unwrap_or(Ticks(i64::MIN));
+        let cuts: Vec<u64> = tombstones.iter().map(|erasure| erasure.lsn).collect();
+        let cuts = cuts.into_iter().filter(|lsn| *lsn > floor.0);
         let (head, active) = Head::new(floor, newest, 0, Arc::clone(&shared.budget));
         let notes = Notes::recovered(&version.notes)?;
         let limits = Arc::clone(&place.limits.read());
@@ -116,6 +124,7 @@ impl<K: Kind> Core<K> {
                 version,
                 blocks,
                 windows: vec![active],
+                tombstones,
             })),
             manifest: manifest.map(Mutex::new),
             freezing: Mutex::default(),
@@ -128,7 +137,7 @@ impl<K: Kind> Core<K> {
             notes: Mutex::new(notes),
             notes_landed: Condvar::new(),
             evictable: Mutex::default(),
-            recovery: Mutex::new(Recovery::new(shared.options.thread_count())),
+            recovery: Mutex::new(Recovery::new(shared.options.thread_count(), cuts)),
             has_dropped: AtomicBool::new(false),
             is_settled: AtomicBool::new(true),
             damage: Mutex::new(damage),
@@ -148,6 +157,7 @@ impl<K: Kind> Core<K> {
                 };
                 let mut recovery = self.recovery.lock();
                 let now = self.now();
+                self.cut_replay(frame.lsn.0, &mut recovery);
                 let replayed = self.head.replay(frame.body, proof, now, &mut recovery);
                 if proof == Proof::Open && !matches!(replayed, Ok(0)) {
                     self.has_dropped.store(true, Ordering::Release);
@@ -161,7 +171,7 @@ impl<K: Kind> Core<K> {
                         frame.lsn.0
                     )));
                 }
-                Ok(Taken::Yes)
+                Ok(self.retaken(frame))
             }
             NOTES => self
                 .replay_notes(frame.body, frame.lsn)
@@ -172,6 +182,27 @@ impl<K: Kind> Core<K> {
 }
 
 impl<K: Kind> Core<K> {
+    /// Cuts the head wherever a tombstone stands in the log up to this place (I21).
+    fn cut_replay(&self, lsn: u64, recovery: &mut Recovery) {
+        while let Some(cut) = recovery.next_cut(lsn) {
+            let install = |fresh: &Arc<_>| self.change_state(|state| state.with_window(fresh));
+            self.head.cut_replay(cut, self.now(), recovery, install);
+        }
+    }
+
+    /// Whether a record may be logged once more where it is not proven: not if it stands below a
+    /// tombstone, behind which its copy would be there again. Such a store is frozen instead,
+    /// before anything new is logged (I19, I22).
+    fn retaken(&self, frame: &Frame<'_>) -> Taken {
+        let is_below = |erasure: &Arc<Erasure>| frame.lsn.0 < erasure.lsn;
+        let is_open = !frame.proven && self.shared.options.durability == Durability::Always;
+        if is_open && self.state().tombstones.iter().any(is_below) {
+            self.has_dropped.store(true, Ordering::Release);
+            return Taken::UntilFrozen;
+        }
+        Taken::Yes
+    }
+
     /// Makes the version that recovery found durable, where that failed on opening.
     fn settle_manifest(&self) -> Result<()> {
         let show = |version| self.change_state(|state| state.with_version(version));
@@ -186,9 +217,12 @@ impl<K: Kind> AnyStore for Core<K> {
     }
 
     fn finish_replay(&self) {
-        let numbering = self
-            .head
-            .finish_replay(self.now(), &mut self.recovery.lock());
+        let mut recovery = self.recovery.lock();
+        self.cut_replay(u64::MAX, &mut recovery);
+        let tombstones = Arc::clone(&self.state().tombstones);
+        let reaches: Vec<_> = tombstones.iter().map(|erasure| erasure.reach()).collect();
+        let now = self.now();
+        let numbering = self.head.finish_replay(now, &mut recovery, &reaches);
         if numbering == Numbering::Exhausted {
             self.has_dropped.store(true, Ordering::Release);
         }
@@ -258,6 +292,10 @@ impl<K: Kind> AnyStore for Core<K> {
     fn block_bytes(&self) -> u64 {
         let version = &self.state().version;
         version.blocks.iter().map(|block| block.bytes).sum()
+    }
+
+    fn retire_tombstones(&self) -> Result<()> {
+        Core::retire_tombstones(self)
     }
 
     fn await_work(&self) {

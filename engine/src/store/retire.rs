@@ -57,6 +57,7 @@ impl<K: Kind> State<K> {
                 .cloned()
                 .collect(),
             windows: self.windows.clone(),
+            tombstones: self.tombstones.kept_in(&version),
             version,
         }
     }

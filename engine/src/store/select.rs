@@ -14,6 +14,7 @@ use crate::labels::matcher::Matcher;
 use crate::labels::set::{LabelSet, Labels, SeriesId};
 use crate::store::cursor::Cursor;
 use crate::store::snapshot::{Snapshot, SnapshotView};
+use crate::store::visible::Care;
 use crate::time::{TickRange, Ticks};
 
 /// Series whose labels are copied under one hold of the index lock.
@@ -181,7 +182,11 @@ impl<K: Kind> Snapshot<K> {
             let Some(range) = self.view.retained.in_block(entry, selector.range) else {
                 continue;
             };
-            for ordinal in block.select(&selector.matchers)? {
+            let selected = Some(block.select(&selector.matchers)?);
+            let shown = self
+                .view
+                .shown_in_block(place, selected, range, Care::Quick)?;
+            for ordinal in shown.into_iter().flatten() {
                 if !covers(&entry.range, &range) {
                     chunks.clear();
                     block.chunks(ordinal, &mut chunks)?;
@@ -208,6 +213,9 @@ impl<K: Kind> Snapshot<K> {
         }
         let index = self.view.core.head.index();
         let numbers = select(&HeadIndexView::new(index), &selector.matchers)?;
+        let numbers = self
+            .view
+            .shown_in_head(numbers, selector.range, Care::Quick)?;
         let numbers: Vec<u32> = numbers.iter().collect();
         let (mut labels, head) = (Vec::new(), self.view.head_range());
         let retained = &self.view.retained;

@@ -71,6 +71,9 @@ pub(crate) struct Keeping {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     Yes,
+    /// It must not be logged again, though nobody proved it: its store is frozen before anything
+    /// new is logged.
+    UntilFrozen,
     No,
 }
 
@@ -106,6 +109,8 @@ pub(crate) trait AnyStore: Send + Sync {
     fn holding(&self) -> Holding;
     /// Bytes of all blocks.
     fn block_bytes(&self) -> u64;
+    /// Lets go of tombstones that hide nothing any more.
+    fn retire_tombstones(&self) -> Result<()>;
     /// Returns once no freeze and no merge is under way.
     fn await_work(&self);
     /// Takes back what the failed log had not acknowledged.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::config::Durability;
 use crate::error::Result;
-use crate::store::shared::Shared;
+use crate::store::shared::{Shared, Taken};
 use crate::wal::{Frame, Wal};
 
 /// Records to be logged once more.
@@ -42,19 +42,24 @@ impl Unproven {
 }
 
 impl Shared {
-    /// Notes a record that recovery took and nobody proved, if it must be logged once more.
-    pub(crate) fn note_unproven(&self, frame: &Frame<'_>) {
-        if self.options.durability == Durability::Always {
-            self.unproven.note(frame);
+    /// Notes a record that recovery took and nobody proved, if it must be made safe before anything
+    /// new.
+    pub(crate) fn note_unproven(&self, frame: &Frame<'_>, taken: Taken) {
+        match taken {
+            _ if self.options.durability != Durability::Always => {}
+            Taken::Yes => self.unproven.note(frame),
+            Taken::UntilFrozen => self.unproven.is_due.store(true, Ordering::Release),
+            Taken::No => {}
         }
     }
 
-    /// Before anything new is logged: logs the unproven once more. Where that fails the log has
-    /// failed, and the next caller tries again.
+    /// Before anything new is logged: logs the unproven once more, behind the freezes that stand in
+    /// for it. Where that fails the log has failed, and the next caller tries again.
     pub(crate) fn log_again(&self, wal: &Wal) -> Result<()> {
         if !self.unproven.is_due.load(Ordering::Acquire) {
             return Ok(());
         }
+        self.bury_dropped()?;
         let mut records = self.unproven.records.lock();
         let mut last = None;
         for record in &*records {

@@ -20,6 +20,7 @@ use crate::kind::samples::Samples;
 use crate::kind::{Columns, Effort, Kind, Parts, Scratch, Wanted};
 use crate::metadata;
 use crate::store::class_table::ClassTable;
+use crate::store::deletion;
 use crate::store::notes::Notes;
 use crate::testing::{ManualClock, SimDisk, Stage};
 use crate::time::Ticks;
@@ -91,6 +92,23 @@ pub fn fuzz_notes(data: &[u8]) {
     let _ = engine.close();
 }
 
+/// Fuzz body: the matchers of a tombstone, and its line filters. Patterns stay short: what a long
+/// one costs is the business of the target of regular expressions.
+pub fn fuzz_deletion(data: &[u8]) {
+    const PATTERN_BYTES_MAX: usize = 64;
+    if data.len() > PATTERN_BYTES_MAX {
+        return;
+    }
+    if let Ok(matchers) = deletion::decode_matchers(data) {
+        let again = deletion::decode_matchers(&deletion::encode_matchers(&matchers));
+        assert_eq!(again.ok(), Some(matchers));
+    }
+    if let Ok(filters) = deletion::decode_filters(data) {
+        let again = deletion::decode_filters(&deletion::encode_filters(&filters));
+        assert_eq!(again.ok(), Some(filters));
+    }
+}
+
 /// Counts what a record says.
 #[derive(Default)]
 struct Count {
@@ -128,7 +146,7 @@ fn replay<K: Kind>(data: &[u8]) {
         assert!(outcome.is_ok() || lost.is_err(), "half a record was taken");
         assert!(lost.is_err() || lost.is_ok_and(|lost| lost <= count.entries as u64));
     }
-    head.finish_replay(Ticks(0), &mut recovery);
+    head.finish_replay(Ticks(0), &mut recovery, &[]);
     window.each_open(|_, open| {
         let runs = K::view(open, u64::MAX).map_or(Ok(Vec::new()), K::decode);
         let runs = runs.expect("the head reads what it holds");

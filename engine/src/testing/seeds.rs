@@ -11,13 +11,16 @@ use crate::head::record::RecordWriter;
 use crate::index::build::IndexBuilder;
 use crate::index::filter::write_filter;
 use crate::io::sim::SimDisk;
+use crate::kind::lines::filter::{LineFilter, LineOp};
 use crate::kind::lines::run::LineRun;
 use crate::kind::lines::{Line, Lines};
 use crate::kind::samples::run::SampleRun;
 use crate::kind::samples::{Sample, SampleValue, Samples};
 use crate::kind::{Effort, Kind, Parts, Scratch};
+use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::set::{LabelSet, put_label};
 use crate::metadata::{self, MetricMetadata};
+use crate::store::deletion;
 use crate::testing::codec::{BucketCounts, Counts, Histogram, Span};
 use crate::time::{Millis, Nanos, TickRange, Ticks};
 
@@ -190,6 +193,28 @@ pub fn seeds_filter() -> Vec<Vec<u8>> {
         .map(seed)
         .chain([always])
         .collect()
+}
+
+/// Matchers and line filters of every operator.
+pub fn seeds_deletion() -> Vec<Vec<u8>> {
+    let ops = [
+        MatchOp::Equal,
+        MatchOp::NotEqual,
+        MatchOp::Regex,
+        MatchOp::NotRegex,
+    ];
+    let matchers = ops.map(|op| Matcher::new(op, "app", "a|b.*").expect("a plain pattern"));
+    let ops = [
+        LineOp::Contains,
+        LineOp::NotContains,
+        LineOp::Matches,
+        LineOp::NotMatches,
+    ];
+    let filters = ops.map(|op| LineFilter::new(op, "a b+").expect("a plain pattern"));
+    vec![
+        deletion::encode_matchers(&matchers),
+        deletion::encode_filters(&filters),
+    ]
 }
 
 /// Metadata with and without all of its parts.

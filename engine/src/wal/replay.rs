@@ -30,6 +30,9 @@ pub(crate) struct Floors {
     pub(crate) lowest: Lsn,
     /// Whoever froze last needs nothing before this.
     pub(crate) highest: Lsn,
+    /// Nothing that is written from now on may stand below this: a store would take it for old, or
+    /// for deleted.
+    pub(crate) next: Lsn,
 }
 
 impl From<Lsn> for Floors {
@@ -37,6 +40,7 @@ impl From<Lsn> for Floors {
         Floors {
             lowest: floor,
             highest: floor,
+            next: floor,
         }
     }
 }
@@ -212,8 +216,8 @@ enum Place {
 
 struct Replay {
     floor: u64,
-    /// Nothing that is written from now on may stand below this: a store would take it for old.
-    highest: u64,
+    /// Nothing that is written from now on may stand below this.
+    next: u64,
     /// The LSN that comes next if nothing is lost.
     expected: u64,
     report: ReplayReport,
@@ -238,7 +242,7 @@ impl Replay {
         }
         Replay {
             floor,
-            highest: floors.highest.0,
+            next: floors.next.0.max(floors.highest.0),
             expected: floor,
             report,
         }
@@ -374,7 +378,7 @@ impl Replay {
     fn finish(mut self, segments: &[OpenSegment]) -> ReplayReport {
         let last_name = segments.last().map_or(0, |segment| segment.first);
         self.report.last = Lsn(self.expected - 1);
-        self.report.next = self.expected.max(last_name + 1).max(self.highest);
+        self.report.next = self.expected.max(last_name + 1).max(self.next);
         self.report
     }
 }

@@ -96,8 +96,8 @@ impl TextPacker {
         Ok(Packed { bytes, keys })
     }
 
-    /// Whether the encoded bytes decode to the strip: all but surely, since shapes and words are told
-    /// apart by hashes.
+    /// Whether the encoded bytes decode to the strip: all but surely, since shapes and words are
+    /// told apart by hashes.
     fn gives_back(&mut self, encoded: &[u8], strip: &[u8]) -> bool {
         self.back.resize(strip.len(), 0);
         let frames = &mut self.frames;

@@ -26,8 +26,8 @@ pub(super) struct Shapes {
     pub(super) ids: Vec<u32>,
     /// Holes of the first text of each shape, with their columns, one shape behind the other.
     holes: Vec<(Span, u32)>,
-    /// By a hash of the pieces. Two shapes of one hash would be taken for one; such a strip does not
-    /// come back when it is tried, and is not written.
+    /// By a hash of the pieces. Two shapes of one hash would be taken for one; such a strip does
+    /// not come back when it is tried, and is not written.
     by_shape: HashMap<u64, u32, foldhash::fast::FixedState>,
     by_context: HashMap<u64, u32, foldhash::fast::FixedState>,
 }

@@ -1,5 +1,6 @@
 //! Logs: a line with structured metadata at a nanosecond.
 
+pub(crate) mod filter;
 pub(crate) mod open;
 pub(crate) mod run;
 pub(crate) mod seal;
@@ -46,6 +47,7 @@ impl<'a> Line<'a> {
 
 impl Parts for Lines {
     const NAME: &'static str = "logs";
+    const HAS_TEXT: bool = true;
 
     type Time = Nanos;
     type Entry<'a> = Line<'a>;

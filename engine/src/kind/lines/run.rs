@@ -177,6 +177,10 @@ impl Columns for LineRun {
             && self.metadata_bytes(index) == other.metadata_bytes(other_index)
     }
 
+    fn text(&self, index: usize) -> &[u8] {
+        self.line(index)
+    }
+
     fn fingerprint(&self, index: usize) -> u64 {
         use std::hash::{BuildHasher, Hash, Hasher};
         let mut hasher = foldhash::fast::FixedState::default().build_hasher();

@@ -59,6 +59,7 @@ pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 impl Parts for Samples {
     const NAME: &'static str = "metrics";
+    const HAS_TEXT: bool = false;
 
     type Time = Millis;
     type Entry<'a> = Sample<'a>;
