@@ -143,10 +143,12 @@ fn too_short() -> Error {
 #[inline(always)]
 fn put(out: &mut [u8], at: usize, from: &[u8], piece: Span) -> Option<usize> {
     let (start, length) = (piece.start as usize, piece.length as usize);
-    let is_put = match length {
-        ..=STEP => put_step::<STEP>(out, at, from, start),
-        ..=LONG_STEP => put_step::<LONG_STEP>(out, at, from, start),
-        _ => false,
+    let is_put = if length <= STEP {
+        put_step::<STEP>(out, at, from, start)
+    } else if length <= LONG_STEP {
+        put_step::<LONG_STEP>(out, at, from, start)
+    } else {
+        false
     };
     if !is_put {
         let text = from.get(start..start + length)?;
