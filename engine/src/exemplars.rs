@@ -80,8 +80,8 @@ impl Tenant {
         Ok(found)
     }
 
-    /// Deletes exemplars, as [`Store::delete`](crate::Store::delete) deletes entries; the range is in milliseconds. A
-    /// delete of metrics leaves exemplars alone, and this leaves the samples.
+    /// Deletes exemplars, as [`Store::delete`](crate::Store::delete) deletes entries; the range is
+    /// in milliseconds. A delete of metrics leaves exemplars alone, and this leaves the samples.
     pub fn delete_exemplars(&self, deletion: &Deletion) -> Result<u64> {
         let mut in_nanos = deletion.clone();
         in_nanos.range = nanos_of(deletion.range);
@@ -93,13 +93,14 @@ impl Tenant {
         self.exemplar_store()?.delete(&in_nanos)
     }
 
-    /// Takes a deletion of exemplars back, as [`Store::cancel_delete`](crate::Store::cancel_delete) does.
+    /// Takes a deletion of exemplars back, as
+    /// [`Store::cancel_delete`](crate::Store::cancel_delete) does.
     pub fn cancel_exemplar_deletion(&self, id: u64) -> Result<bool> {
         self.exemplar_store()?.cancel_delete(id)
     }
 
-    /// The deletions of exemplars in force, as [`Store::deletions`](crate::Store::deletions) lists them, with ranges in
-    /// milliseconds.
+    /// The deletions of exemplars in force, as [`Store::deletions`](crate::Store::deletions) lists
+    /// them, with ranges in milliseconds.
     pub fn exemplar_deletions(&self) -> Result<Vec<DeletionStatus>> {
         let mut deletions = self.exemplar_store()?.deletions();
         for status in &mut deletions {

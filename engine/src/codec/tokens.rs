@@ -124,8 +124,8 @@ impl Keys {
     /// Adds a token, which is a whole one of its text.
     pub(crate) fn add_token(&mut self, token: &[u8]) {
         let is_word = !token.iter().any(u8::is_ascii_digit);
-        // Pieces of a word that was there before are there as well. A long one is known by its first
-        // bytes only.
+        // Pieces of a word that was there before are there as well. A long one is known by its
+        // first bytes only.
         let is_new = !is_word || self.words.insert(token_hash(token));
         if is_new || token.len() > TOKEN_BYTES_MAX {
             for_each_word_piece(token, |key| {
