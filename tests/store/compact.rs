@@ -1,5 +1,7 @@
 //! Merging sealed blocks: the same answers from fewer files.
 
+mod crashes;
+
 use chronolith_engine::metrics::{Sample, Samples};
 use chronolith_engine::time::Millis;
 use chronolith_engine::{Batch, Engine, Options, Snapshot, Store};
