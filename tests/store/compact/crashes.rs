@@ -76,16 +76,17 @@ fn assert_whole(engine: &Engine, expected: &Content, what: &str) {
 }
 
 /// Closes, and opens until litter is gone: a torn commit may have named it, until an open settles
-/// that.
+/// that. Closing itself may freeze what the log has in doubt, so blocks are counted, not expected.
 fn assert_no_litter(stage: &Stage, engine: Engine, what: &str) {
     engine.close().unwrap();
-    for _ in 0..2 {
-        stage.open(&quiet()).unwrap().close().unwrap();
-    }
+    stage.open(&quiet()).unwrap().close().unwrap();
+    let engine = stage.open(&quiet()).unwrap();
+    let named = engine.metrics().unwrap().stats().blocks + engine.logs().unwrap().stats().blocks;
     let files = stage.disk.files();
     let is_block = |path: &std::path::Path| path.to_str().unwrap().ends_with(".blk");
     let blocks = files.iter().filter(|(path, _)| is_block(path)).count();
-    assert_eq!(blocks, 2, "{what}: {files:?}");
+    assert_eq!(blocks as u64, named, "{what}: {files:?}");
+    engine.close().unwrap();
 }
 
 #[test]
