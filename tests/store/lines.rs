@@ -209,7 +209,7 @@ fn searched_lines() -> Vec<String> {
 }
 
 #[test]
-fn parts_of_words_and_of_ids_are_found_and_what_is_missing_skips_pages() {
+fn parts_of_words_and_of_ids_are_found() {
     let folder = Folder::new();
     let texts = searched_lines();
     let lines: Vec<Line<'_>> = texts
@@ -255,12 +255,6 @@ fn parts_of_words_and_of_ids_are_found_and_what_is_missing_skips_pages() {
                     found.iter().filter(with).eq(texts.iter().filter(with)),
                     "{stage}: {needle:?}"
                 );
-            }
-            // The head has no filters.
-            if stage.contains("block") || stage.contains("merged") {
-                for absent in ["0123456789abcdef0123", " opener "] {
-                    assert!(read(absent).is_empty(), "{stage}: {absent:?}");
-                }
             }
         },
     );
