@@ -21,6 +21,8 @@ use crate::time::{Clock, SystemClock};
 use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
 
 mod backup;
+mod repair;
+mod verify;
 
 /// The tenant of callers that know no tenants.
 pub const DEFAULT_TENANT: &str = "default";
@@ -86,8 +88,7 @@ pub(crate) enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeper {
     Thread,
-    /// Tests that must replay exactly call [`Engine::tend`].
-    #[cfg(feature = "testing")]
+    /// Nobody keeps house but who is asked to: for repair, and for tests that must replay exactly.
     Called,
 }
 
@@ -131,9 +132,19 @@ impl Engine {
         components: Components,
     ) -> Result<Engine> {
         options.check()?;
+        let lock = take_directory(&*components.fs, root)?;
+        backup::refuse_unfinished(&*components.fs, root)?;
+        Engine::open_locked(root, options, components, lock)
+    }
+
+    /// Opens a directory whose lock is held.
+    fn open_locked(
+        root: &Path,
+        options: Options,
+        components: Components,
+        lock: Box<dyn Lock>,
+    ) -> Result<Engine> {
         let fs = Arc::clone(&components.fs);
-        let lock = take_directory(&*fs, root)?;
-        backup::refuse_unfinished(&*fs, root)?;
         let shared = Shared::new(root, fs, components.clock, options);
         shared.reserve.find()?;
         let tenants = Tenants::new(root, &shared, Mode::Write);
@@ -174,7 +185,6 @@ impl Engine {
         // Where this fails, whoever writes next tries again.
         let _ = shared.log_again(&wal);
         let threads = match components.keeper {
-            #[cfg(feature = "testing")]
             Keeper::Called => Vec::new(),
             Keeper::Thread => start_threads(&shared, root)?,
         };

@@ -90,12 +90,18 @@ pub mod logs {
     pub use crate::kind::lines::{Line, Lines};
 }
 
+/// What operators of a data directory learn: from backups, checks and repairs.
+pub mod operations {
+    pub use crate::store::backup::BackupReport;
+    pub use crate::store::repair::{DamagedBlock, DamagedLog, LostSeries, RepairReport};
+    pub use crate::store::verify::Verification;
+}
+
 pub use config::{Durability, Limits, Options, RetentionRule};
 pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal, Wanted};
-pub use store::backup::BackupReport;
 pub use store::cursor::Cursor;
 pub use store::deletion::{Deletion, DeletionStatus};
 pub use store::select::{Selector, Series};

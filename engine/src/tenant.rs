@@ -26,6 +26,9 @@ const LOGS: (u8, &str) = (2, "logs");
 /// Exemplars are lines beside the series: a store of their own keeps them out of log answers.
 const EXEMPLARS: (u8, &str) = (3, "exemplars");
 
+/// All of them.
+pub(crate) const STREAMS: [(u8, &str); 3] = [METRICS, LOGS, EXEMPLARS];
+
 /// One tenant's stores. A handle: clones are the same tenant.
 #[derive(Clone)]
 pub struct Tenant {
@@ -120,7 +123,7 @@ impl Tenant {
         let listed = self.parts.shared.fs.list(&self.parts.directory);
         let names = listed
             .map_err(|error| Error::io(error, "cannot list a tenant", &self.parts.directory))?;
-        for (tag, folder) in [METRICS, LOGS, EXEMPLARS] {
+        for (tag, folder) in STREAMS {
             if names.iter().any(|name| name == folder) {
                 self.store(tag)?;
             }

@@ -1,11 +1,15 @@
 //! A store with something of everything, and all that it shows: for tests that compare directories.
 
+use std::collections::BTreeSet;
+
 use chronolith_engine::Engine;
 use chronolith_engine::logs::Line;
 use chronolith_engine::metrics::{Exemplar, MetricMetadata, Sample};
 use chronolith_engine::time::{Millis, Nanos};
 
-use super::bed::{MS, PAST_MS, all, append_lines, append_samples, logged, numbered, points, set};
+use super::bed::{
+    MS, PAST_MS, all, append_lines, append_samples, logged, numbered, point_of, points, set,
+};
 
 const TENANTS: [&str; 2] = ["default", "team-b"];
 const SERIES: usize = 5;
@@ -74,6 +78,69 @@ pub fn whole(engine: &Engine) -> Vec<String> {
         }
     }
     shown
+}
+
+/// Everything that can be read, as [`whole`] would show it, and how many errors were met. A store of
+/// which nothing can be selected shows nothing.
+pub fn readable(engine: &Engine) -> (BTreeSet<String>, usize) {
+    let (mut shown, mut errors) = (BTreeSet::new(), 0);
+    for name in engine.tenants() {
+        let tenant = engine.tenant(&name).unwrap();
+        let (metrics, logs) = (tenant.metrics().unwrap(), tenant.logs().unwrap());
+        match metrics.snapshot().select(&all()) {
+            Err(_) => errors += 1,
+            Ok(found) => {
+                for series in found {
+                    let labels = series.labels().to_string();
+                    let cursor = series.cursor().into_iter().flatten();
+                    for run in cursor {
+                        let Ok(run) = run else {
+                            errors += 1;
+                            continue;
+                        };
+                        for index in 0..run.len() {
+                            let point = point_of(&run.sample(index));
+                            shown.insert(format!("{name} {labels} {point:?}"));
+                        }
+                    }
+                }
+            }
+        }
+        match logs.snapshot().select(&all()) {
+            Err(_) => errors += 1,
+            Ok(found) => {
+                for series in found {
+                    let labels = series.labels().to_string();
+                    let cursor = series.cursor().into_iter().flatten();
+                    for run in cursor {
+                        let Ok(run) = run else {
+                            errors += 1;
+                            continue;
+                        };
+                        for index in 0..run.len() {
+                            let text = String::from_utf8(run.line(index).to_vec()).unwrap();
+                            let metadata = run.metadata(index).to_string();
+                            let line = (run.times()[index], text, metadata);
+                            shown.insert(format!("{name} {labels} {line:?}"));
+                        }
+                    }
+                }
+            }
+        }
+        match tenant.exemplars(&all()) {
+            Err(_) => errors += 1,
+            Ok(found) => {
+                for (labels, exemplars) in found {
+                    let each = exemplars.iter();
+                    shown.extend(each.map(|one| format!("{name} {labels:?} {one:?}")));
+                }
+            }
+        }
+        for (family, metadata) in tenant.metadata().unwrap_or_default() {
+            shown.insert(format!("{name} {family} {metadata:?}"));
+        }
+    }
+    (shown, errors)
 }
 
 /// What is known to be damaged, of the engine and of every store.

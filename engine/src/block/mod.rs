@@ -23,6 +23,7 @@ mod ids;
 mod page;
 pub(crate) mod partition;
 pub(crate) mod reader;
+pub(crate) mod salvage;
 mod verify;
 pub(crate) mod walk;
 pub(crate) mod writer;

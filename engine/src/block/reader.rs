@@ -30,9 +30,7 @@ use crate::index::symbols::{SymbolDirectory, Symbols};
 use crate::io::pool::{FilePool, PooledFile};
 use crate::io::{Mapped, ReadFile};
 use crate::labels::matcher::Matcher;
-#[cfg(test)]
-use crate::labels::set::Labels;
-use crate::labels::set::SeriesId;
+use crate::labels::set::{Labels, SeriesId};
 use crate::time::TickRange;
 
 /// An open block. Cheap to keep: a map, its footer, and a file handle while it is read.
@@ -40,6 +38,7 @@ pub(crate) struct BlockReader {
     path: PathBuf,
     file: PooledFile,
     number: u64,
+    bytes: u64,
     header: BlockHeader,
     strips: u8,
     footer: Footer,
@@ -102,6 +101,7 @@ impl BlockReader {
             path: path.to_path_buf(),
             file: pooled,
             number,
+            bytes: length,
             header,
             strips,
             footer,
@@ -113,13 +113,21 @@ impl BlockReader {
         }))
     }
 
-    #[cfg(test)]
     pub(crate) fn header(&self) -> &BlockHeader {
         &self.header
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Unlinks the file once the last reader, of any snapshot, has gone.
@@ -190,7 +198,6 @@ impl BlockReader {
 
     /// Calls `each` with the ordinal and label set of some series, in label order: cheaper than one
     /// by one.
-    #[cfg(test)]
     pub(crate) fn for_each_labels(
         &self,
         within: &RoaringBitmap,
@@ -330,6 +337,11 @@ impl BlockReader {
         let partition = self.header.partition;
         Chunks::read(section, partition, self.strips, footer.series, footer.pages)
             .map_err(|error| self.placed(error, Section::Chunks))
+    }
+
+    /// Whether the page table can be read and has this page.
+    pub(crate) fn has_page(&self, page: u32) -> bool {
+        (0..self.strip_count()).all(|strip| self.stored_strip(page, strip).is_ok())
     }
 
     /// Where a strip of a page is stored.

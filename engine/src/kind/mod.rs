@@ -234,6 +234,8 @@ pub trait Parts: Sized + Send + Sync + 'static {
         scratch: &mut Scratch,
         sink: &mut ChunkSink<'_>,
     ) -> Result<()>;
+    /// The texts of a run that a filter over it must know.
+    fn each_text<'r>(run: &'r Self::Run, each: impl FnMut(&'r [u8]));
     /// Decodes what is wanted of a sealed chunk.
     fn open_chunk<B: std::ops::Deref<Target = [u8]>>(
         encoding: u8,

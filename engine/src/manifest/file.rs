@@ -100,6 +100,13 @@ pub(crate) fn decode(number: u64, bytes: &[u8]) -> Result<Record> {
     })
 }
 
+/// How many of a file's two copies are whole.
+pub(crate) fn whole_copies(number: u64, bytes: &[u8]) -> usize {
+    let copies = [bytes, &bytes[bytes.len() / 2..]];
+    let is_whole = |copy: &&&[u8]| decode_copy(number, copy).is_ok();
+    copies.iter().filter(is_whole).count()
+}
+
 fn decode_copy(number: u64, bytes: &[u8]) -> Result<Record> {
     let mut cursor = Cursor::new(bytes);
     let header = cursor.take(HEADER_BYTES)?;

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::io::Fs;
 
+pub(crate) mod check;
 mod copy;
 mod file;
 #[cfg(any(test, feature = "testing"))]
 mod fuzz;
 mod recover;
+pub(crate) mod salvage;
 #[cfg(test)]
 mod tests;
 mod version;

@@ -23,6 +23,8 @@ pub(crate) struct Recovered {
     pub(crate) version: Version,
     /// The numbers of all files, in order.
     pub(crate) numbers: Vec<u64>,
+    /// The files that the version was made from, in order.
+    pub(crate) chain: Vec<u64>,
     /// Files that were committed and cannot be applied: they are set aside before they are
     /// superseded.
     pub(crate) broken: Vec<u64>,
@@ -61,6 +63,25 @@ pub(crate) fn numbers(fs: &dyn Fs, dir: &Path) -> Result<Vec<u64>> {
     Ok(names
         .iter()
         .filter_map(|name| number_of(name, FILE_ENDING))
+        .collect())
+}
+
+/// The second names of damaged files.
+pub(crate) fn set_aside(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>> {
+    let names = list(fs, dir)?.into_iter();
+    let is_aside = |name: &String| number_of(name, ASIDE_ENDING).is_some();
+    Ok(names.filter(is_aside).map(|name| dir.join(name)).collect())
+}
+
+/// Files in `dir` that are no manifest files, damaged ones or not.
+pub(crate) fn strangers(fs: &dyn Fs, dir: &Path) -> Result<Vec<PathBuf>> {
+    let is_ours = |name: &String| {
+        number_of(name, FILE_ENDING).is_some() || number_of(name, ASIDE_ENDING).is_some()
+    };
+    let names = list(fs, dir)?.into_iter();
+    Ok(names
+        .filter(|name| !is_ours(name))
+        .map(|name| dir.join(name))
         .collect())
 }
 
@@ -132,20 +153,28 @@ pub(crate) fn recover(fs: &dyn Fs, dir: &Path) -> Result<Recovered> {
 /// damaged.
 fn read(fs: &dyn Fs, dir: &Path, number: u64) -> Result<Result<Record>> {
     let path = file_path(dir, number);
-    let failed = |error| Error::io(error, "reading the manifest", &path);
-    let file = fs.open_read(&path).map_err(failed)?;
-    let length = usize::try_from(file.length().map_err(failed)?).unwrap_or(usize::MAX);
-    if length > FILE_BYTES_MAX {
-        return Ok(Err(Error::corrupt(format!(
-            "{length} bytes are too many for a manifest"
-        ))));
-    }
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+    let bytes = match read_bytes(fs, &path) {
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Err(error)),
+        outcome => outcome?,
+    };
     match decode(number, &bytes) {
         Err(error) if error.kind() == ErrorKind::Unsupported => Err(error.at_path(&path)),
         outcome => Ok(outcome),
     }
+}
+
+/// The bytes of a file; one that is too long to be a manifest is corrupt.
+pub(crate) fn read_bytes(fs: &dyn Fs, path: &Path) -> Result<Vec<u8>> {
+    let failed = |error| Error::io(error, "reading the manifest", path);
+    let file = fs.open_read(path).map_err(failed)?;
+    let length = usize::try_from(file.length().map_err(failed)?).unwrap_or(usize::MAX);
+    if length > FILE_BYTES_MAX {
+        let text = format!("{length} bytes are too many for a manifest");
+        return Err(Error::corrupt(text).at_path(path));
+    }
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Applies a chain that begins with a whole checkpoint, as far as it holds.
@@ -167,7 +196,10 @@ fn apply(
         }
         let next = outcome.and_then(|record| step(&recovered.version, &record));
         match next {
-            Ok(version) => recovered.version = version,
+            Ok(version) => {
+                recovered.version = version;
+                recovered.chain.push(number);
+            }
             Err(error) => {
                 recovered.broken.push(number);
                 let error = error.context("a committed change is lost");

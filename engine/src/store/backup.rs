@@ -116,14 +116,14 @@ impl StoreImage {
 
 /// How a block came into the backup.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Carried {
+pub(crate) enum Carried {
     Linked,
     Copied,
 }
 
 /// Links a sealed file; where the file system cannot (another disk, no links, too many of them) it
 /// is copied.
-fn link_or_copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<Carried> {
+pub(crate) fn link_or_copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<Carried> {
     match fs.hard_link(from, to) {
         Ok(()) => Ok(Carried::Linked),
         Err(error)
@@ -134,17 +134,13 @@ fn link_or_copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<Carried> {
         {
             copy(fs, from, to).map(|()| Carried::Copied)
         }
-        Err(error) => Err(Error::io(
-            error,
-            "cannot link a block into the backup",
-            from,
-        )),
+        Err(error) => Err(Error::io(error, "cannot link a file", from)),
     }
 }
 
 fn copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<()> {
-    let unread = |error| Error::io(error, "cannot copy a block into the backup", from);
-    let unwritten = |error| Error::io(error, "cannot copy a block into the backup", to);
+    let unread = |error| Error::io(error, "cannot copy a file", from);
+    let unwritten = |error| Error::io(error, "cannot copy a file", to);
     let source = fs.open_read(from).map_err(unread)?;
     let length = source.length().map_err(unread)?;
     let mut file = fs.create_new(to).map_err(unwritten)?;

@@ -7,8 +7,10 @@
 //! freezes take, `manifest`, the records of `unproven`, and `releasing`, which stands before all.
 
 pub(crate) mod append;
+pub(crate) mod aside;
 mod background;
 pub(crate) mod backup;
+pub(crate) mod check;
 pub(crate) mod class_table;
 pub(crate) mod commit;
 pub(crate) mod compact;
@@ -23,9 +25,11 @@ pub(crate) mod notes;
 pub(crate) mod plant;
 pub(crate) mod pressure;
 pub(crate) mod recover;
+pub(crate) mod repair;
 pub(crate) mod reserve;
 pub(crate) mod retention;
 pub(crate) mod retire;
+pub(crate) mod rewrite;
 pub(crate) mod select;
 pub(crate) mod shared;
 pub(crate) mod snapshot;
@@ -34,6 +38,7 @@ pub(crate) mod together;
 pub(crate) mod tombstones;
 mod traffic;
 pub(crate) mod unproven;
+pub(crate) mod verify;
 mod visible;
 
 use std::path::PathBuf;
@@ -188,16 +193,6 @@ impl<K: Kind> Store<K> {
     /// Damage that was met since the store was opened: what is named here is missing from answers.
     pub fn damage(&self) -> Vec<Error> {
         self.core.damage.lock().clone()
-    }
-
-    /// Reads every block in full and checks every checksum and order: what is wrong, if anything.
-    pub fn verify(&self) -> Vec<Error> {
-        let state = self.core.state();
-        state
-            .blocks
-            .iter()
-            .flat_map(|block| block.reader.verify())
-            .collect()
     }
 
     /// Plain figures about this store.

@@ -25,6 +25,7 @@ use crate::store::retention::Retention;
 use crate::store::shared::{AnyStore, Shared, Taken};
 use crate::store::tombstones::{Erasure, Tombstones};
 use crate::store::traffic::Traffic;
+use crate::store::verify::Verification;
 use crate::store::{Core, LimitsCell, LiveBlock, State, Store, now};
 use crate::time::Ticks;
 use crate::wal::{Frame, Lsn, Wal};
@@ -269,6 +270,19 @@ impl<K: Kind> AnyStore for Core<K> {
         state.blocks.iter().filter(is_fresh).count()
     }
 
+    fn leave_log(&self) -> Result<()> {
+        Core::freeze(self)?;
+        self.raise_floor()
+    }
+
+    fn verify(&self, found: &mut Verification) -> Result<()> {
+        self.verify_files(found)
+    }
+
+    fn floor_on_disk(&self) -> Result<u64> {
+        self.version_on_disk().map(|version| version.wal_floor)
+    }
+
     fn image(&self) -> StoreImage {
         self.take_image()
     }
@@ -313,8 +327,7 @@ impl<K: Kind> AnyStore for Core<K> {
 
     fn bury_dropped(&self) -> Result<()> {
         if self.has_dropped() {
-            Core::freeze(self)?;
-            self.raise_floor()?;
+            self.leave_log()?;
             self.has_dropped.store(false, Ordering::Release);
         }
         Ok(())
@@ -323,10 +336,14 @@ impl<K: Kind> AnyStore for Core<K> {
     fn report(&self, error: Error) {
         self.report_damage(error);
     }
+
+    fn damage(&self) -> Vec<Error> {
+        self.damage.lock().clone()
+    }
 }
 
 /// Whether an error comes from the disk as it is now, not from what is on it.
-fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     error.kind() == ErrorKind::Io && !error.is_not_found()
 }
 

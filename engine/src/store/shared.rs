@@ -17,6 +17,7 @@ use crate::io::pool::FilePool;
 use crate::store::backup::StoreImage;
 use crate::store::reserve::Reserve;
 use crate::store::unproven::Unproven;
+use crate::store::verify::Verification;
 use crate::time::{Clock, Ticks};
 use crate::wal::{Frame, Lsn, Wal};
 
@@ -85,6 +86,8 @@ pub(crate) trait AnyStore: Send + Sync {
     fn finish_replay(&self);
     /// Notes damage for those who ask.
     fn report(&self, error: Error);
+    /// The damage noted so far.
+    fn damage(&self) -> Vec<Error>;
     /// The oldest log position that the store still needs.
     fn log_floor(&self) -> Option<u64>;
     /// Memory that a freeze would return.
@@ -97,10 +100,16 @@ pub(crate) trait AnyStore: Send + Sync {
     fn compact(&self, rest: &mut dyn FnMut(usize)) -> Result<bool>;
     /// How many blocks come straight from the head.
     fn fresh_blocks(&self) -> usize;
+    /// Checks the manifest and every block.
+    fn verify(&self, found: &mut Verification) -> Result<()>;
+    /// From where on the manifest on the disk needs the log.
+    fn floor_on_disk(&self) -> Result<u64>;
     /// The store as it is now, for a backup.
     fn image(&self) -> StoreImage;
     /// Forgets idle series where nobody needs them any more.
     fn evict(&self);
+    /// Moves everything in memory to blocks, and the floor above all of the log.
+    fn leave_log(&self) -> Result<()>;
     /// Whether it is time to look for blocks that retention has done with. Asking takes the turn.
     fn is_expiry_due(&self) -> bool;
     /// Drops those, and all that end at or before `until` but for the newest.

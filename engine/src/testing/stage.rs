@@ -13,6 +13,7 @@ use crate::io::sim;
 use crate::kind::Kind;
 use crate::store::Store;
 use crate::store::plant::Plant;
+use crate::store::repair::RepairReport;
 use crate::time::{Clock, Nanos};
 
 /// A disk in memory that crashes, tears, fills up and fails on command. Clones are the same disk.
@@ -53,6 +54,36 @@ impl SimDisk {
     /// Every file and its length, to look at when a run has failed.
     pub fn files(&self) -> Vec<(std::path::PathBuf, u64)> {
         self.disk.files()
+    }
+
+    /// An independent copy of what programs see now, all of it durable.
+    pub fn copy(&self) -> SimDisk {
+        SimDisk {
+            disk: self.disk.copy(),
+        }
+    }
+
+    /// A file's bytes.
+    pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
+        self.disk.contents(path)
+    }
+
+    /// Flips bits of one byte, on the platter too.
+    pub fn flip(&self, path: &Path, offset: u64, mask: u8) {
+        self.disk.corrupt(path, offset, mask);
+    }
+
+    /// Cuts a file, on the platter too.
+    pub fn cut(&self, path: &Path, length: u64) {
+        self.disk.truncate(path, length);
+    }
+
+    /// Puts a file there as if it had always been, or removes one.
+    pub fn put(&self, path: &Path, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.disk.plant(path, bytes),
+            None => self.disk.erase(path),
+        }
     }
 
     /// An empty disk.
@@ -182,6 +213,11 @@ impl Stage {
     /// Opens it for reading, beside its writer.
     pub fn open_read_only(&self, options: &Options) -> Result<Engine> {
         Engine::open_read_only_with(Path::new(ROOT), options.clone(), self.components())
+    }
+
+    /// Repairs the directory of this stage.
+    pub fn repair(&self, options: &Options) -> Result<RepairReport> {
+        Engine::repair_with(Path::new(ROOT), options.clone(), self.components())
     }
 
     /// Opens another directory of the disk, say a backup, for writing.

@@ -193,13 +193,35 @@ impl Shared {
     /// Makes everything submitted so far durable, and says what the segments hold then: whole
     /// frames, of which none can be refused any more.
     pub(super) fn settled_segments(&self) -> Result<Vec<Segment>> {
+        let _state = self.settle()?;
+        Ok(self.segments.lock().clone())
+    }
+
+    /// Starts a new segment, so that all others can be released.
+    pub(super) fn begin_segment(&self) -> Result<()> {
+        let mut state = self.settle()?;
+        let mut writer = state.writer.take().expect("a settled log has its writer");
+        let (next, claim_max) = (state.next, state.claim_max());
+        // Nothing waits to be written, so there is no group to be led meanwhile.
+        let outcome = MutexGuard::unlocked(&mut state, || writer.begin_segment(next, claim_max));
+        state.take_back(writer);
+        if let Err(error) = &outcome {
+            state.fail(error.clone());
+        }
+        self.progress.notify_all();
+        outcome
+    }
+
+    /// Returns once everything submitted so far is durable, while nobody commits and all that was
+    /// written is durable.
+    fn settle(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.state.lock();
         let target = state.submitted;
         loop {
             state.usable()?;
             let is_synced = |writer: &Writer| writer.durable() == writer.written();
             if state.durable >= target && state.writer.as_ref().is_some_and(is_synced) {
-                return Ok(self.segments.lock().clone());
+                return Ok(state);
             }
             self.lead_or_wait(&mut state, Goal::Durable);
         }

@@ -99,6 +99,11 @@ impl Wal {
         self.shared.state.lock().gap = None;
     }
 
+    /// Starts a new segment: a release can then take every other one.
+    pub(crate) fn begin_segment(&self) -> Result<()> {
+        self.shared.begin_segment()
+    }
+
     /// The oldest segment, if the one after it starts no later than `floor`.
     fn oldest_below(&self, floor: Lsn) -> Option<Segment> {
         match self.shared.segments.lock()[..] {

@@ -107,6 +107,24 @@ impl Wal {
         Lsn(self.shared.state.lock().next)
     }
 
+    /// The first LSN of the oldest segment in `dir`, if there is one.
+    pub(crate) fn first_on_disk(fs: &dyn Fs, dir: &std::path::Path) -> Result<Option<u64>> {
+        let names = match fs.list(dir) {
+            Ok(names) => names,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(error, "cannot list the log", dir)),
+        };
+        Ok(names
+            .iter()
+            .filter_map(|name| segment::parse_name(name))
+            .min())
+    }
+
+    /// Whether a file of this name is a segment.
+    pub(crate) fn is_segment_name(name: &str) -> bool {
+        segment::parse_name(name).is_some()
+    }
+
     /// How often the log has been revived.
     pub(crate) fn era(&self) -> u64 {
         self.shared.state.lock().era

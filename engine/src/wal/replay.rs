@@ -35,6 +35,18 @@ pub(crate) struct Floors {
     pub(crate) next: Lsn,
 }
 
+impl Floors {
+    /// Of the stores' floors.
+    pub(crate) fn of(floors: &[u64]) -> Self {
+        let highest = floors.iter().max().copied().unwrap_or(0);
+        Floors {
+            lowest: Lsn(floors.iter().min().copied().unwrap_or(0)),
+            highest: Lsn(highest),
+            next: Lsn(highest),
+        }
+    }
+}
+
 impl From<Lsn> for Floors {
     fn from(floor: Lsn) -> Self {
         Floors {
@@ -65,6 +77,12 @@ pub(crate) struct ReplayReport {
     /// The first LSN of the next segment: no file bears that name, whatever state it is in.
     pub(super) next: u64,
     pub(super) segments: Vec<Segment>,
+}
+
+impl ReplayReport {
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
 }
 
 /// A stretch of the log that cannot be read.

@@ -208,6 +208,21 @@ impl Writer {
         self.start(first, claim_max)
     }
 
+    /// Seals the open segment and starts one whose first frame will have this LSN, unless the open
+    /// one is empty.
+    pub(super) fn begin_segment(&mut self, first: u64, claim_max: u64) -> Result<()> {
+        let is_empty = |open: &OpenSegment| open.bytes == SEGMENT_HEADER_BYTES as u64;
+        if self.open.as_ref().is_some_and(is_empty) {
+            return Ok(());
+        }
+        let outcome = self.rotate(first, claim_max);
+        if outcome.is_err() {
+            self.leave_open();
+            self.withdraw(first);
+        }
+        outcome
+    }
+
     /// Starts a segment.
     fn start(&mut self, first: u64, claim_max: u64) -> Result<()> {
         let path = segment_path(&self.dir, first);

@@ -95,7 +95,6 @@ impl SimDisk {
     }
 
     /// An independent copy of what programs see now, all of it durable. This disk lives on.
-    #[cfg(test)]
     pub(crate) fn copy(&self) -> SimDisk {
         let state = self.state.lock();
         let mut dice = state.dice.clone();
@@ -175,7 +174,6 @@ impl SimDisk {
     }
 
     /// Flips bits of one byte, on the platter too.
-    #[cfg(test)]
     pub(crate) fn corrupt(&self, path: &Path, offset: u64, xor: u8) {
         let file = find_file(&self.state.lock().root, path).expect("the file to damage exists");
         let offset = usize::try_from(offset).expect("offsets fit in memory");
@@ -183,7 +181,6 @@ impl SimDisk {
     }
 
     /// Cuts a file, on the platter too.
-    #[cfg(test)]
     pub(crate) fn truncate(&self, path: &Path, length: u64) {
         let mut state = self.state.lock();
         let file = find_file(&state.root, path).expect("the file to cut exists");
@@ -220,6 +217,17 @@ impl SimDisk {
         dir.lock()
             .insert(name, Node::File(Arc::new(Mutex::new(file))));
         dir.lock().sync();
+    }
+
+    /// Removes a file as if it had never been.
+    pub(crate) fn erase(&self, path: &Path) {
+        let mut state = self.state.lock();
+        let (dir, name) = find_parent(&state.root, path).expect("the file to erase has a folder");
+        let mut dir = dir.lock();
+        if let Some(Node::File(file)) = dir.remove(name) {
+            state.used -= file.lock().charge();
+        }
+        dir.sync();
     }
 
     /// A file's bytes as programs see them.

@@ -58,7 +58,6 @@ impl SimFile {
     }
 
     /// Changes bytes under the programs' feet, on the platter too.
-    #[cfg(test)]
     pub(super) fn truncate(&mut self, length: usize) {
         self.bytes.truncate(length);
         let length = self.bytes.len();

@@ -178,6 +178,10 @@ impl Parts for Lines {
         seal::seal(run, effort, scratch, sink)
     }
 
+    fn each_text<'r>(run: &'r LineRun, each: impl FnMut(&'r [u8])) {
+        (0..run.len()).map(|index| run.line(index)).for_each(each);
+    }
+
     fn open_chunk<B: Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,

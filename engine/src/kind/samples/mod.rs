@@ -170,6 +170,8 @@ impl Parts for Samples {
         seal::seal(run, scratch, sink)
     }
 
+    fn each_text<'r>(_run: &'r SampleRun, _each: impl FnMut(&'r [u8])) {}
+
     fn open_chunk<B: Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,
