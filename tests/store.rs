@@ -8,6 +8,7 @@ mod backfill;
 mod backup;
 mod bed;
 mod budgets;
+mod cardinality;
 mod commit;
 mod compact;
 mod cursors;

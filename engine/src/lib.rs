@@ -90,9 +90,10 @@ pub mod logs {
     pub use crate::kind::lines::{Line, Lines};
 }
 
-/// What operators of a data directory learn: from backups, checks and repairs.
+/// What operators of a data directory learn: from backups, checks, repairs and counts.
 pub mod operations {
     pub use crate::store::backup::BackupReport;
+    pub use crate::store::cardinality::{Cardinality, LabelCount, PairCount};
     pub use crate::store::repair::{DamagedBlock, DamagedLog, LostSeries, RepairReport};
     pub use crate::store::verify::Verification;
 }

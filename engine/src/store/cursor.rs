@@ -128,6 +128,32 @@ pub(crate) fn open_chunk<K: Kind>(
     checked.map_err(|error| error.at_path(reader.path()))
 }
 
+impl<K: Kind> Cursor<K> {
+    /// How many entries are left to read. Chunks that nothing overlaps and that are shown whole are
+    /// told by the index and not decoded.
+    pub(crate) fn count_entries(mut self) -> Result<u64> {
+        let held = self.front.iter().chain(&self.back);
+        let mut count: u64 = held.map(|run| run.count() as u64).sum();
+        while let Some(group) = self.groups.pop_front() {
+            count += match told(&group) {
+                Some(count) => count,
+                None => self.load(group)?.iter().map(|run| run.count() as u64).sum(),
+            };
+        }
+        Ok(count)
+    }
+}
+
+/// How many entries a group has, if the index of its one block says so.
+fn told<K: Kind>(group: &[Piece<K>]) -> Option<u64> {
+    let [piece] = group else { return None };
+    let is_whole = piece.shown.start <= piece.range.start && piece.range.end <= piece.shown.end;
+    match &piece.content {
+        Content::Chunk(_, chunk) if is_whole => Some(u64::from(chunk.count)),
+        _ => None,
+    }
+}
+
 impl<K: Kind> Iterator for Cursor<K> {
     type Item = Result<<K as Parts>::Run>;
 

@@ -10,6 +10,7 @@ pub(crate) mod append;
 pub(crate) mod aside;
 mod background;
 pub(crate) mod backup;
+pub(crate) mod cardinality;
 pub(crate) mod check;
 pub(crate) mod class_table;
 pub(crate) mod commit;

@@ -113,6 +113,12 @@ impl<K: Kind> Series<K> {
         Cursor::open(self)
     }
 
+    /// How many entries [`Series::cursor`] would give, without decoding those that the indexes of
+    /// blocks can count. With a needle in the selector, entries of skipped chunks are not counted.
+    pub fn count(&self) -> Result<u64> {
+        self.cursor()?.count_entries()
+    }
+
     /// Reads all entries in the selector's range at once. The first damaged chunk is an error.
     pub fn read(&self) -> Result<Vec<<K as Parts>::Run>> {
         self.cursor()?.collect()
