@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_engine::operations::{Cardinality, LabelCount, PairCount};
 use chronolith_engine::testing::{ManualClock, SimDisk, Stage};
-use chronolith_engine::{Options, Selector, Store};
+use chronolith_engine::time::Millis;
+use chronolith_engine::{Deletion, Options, Selector, Store};
 use chronolith_tests::Random;
 
 use super::bed::{Folder, PAST_MS, all, options, points, put, put_line, set};
@@ -115,6 +117,37 @@ fn a_series_that_comes_back_is_counted_once_and_a_dropped_block_takes_its_series
     assert_eq!(found.metrics, []);
 }
 
+#[test]
+fn deleted_entries_and_series_of_which_nothing_is_left_do_not_count() {
+    let folder = Folder::new();
+    let engine = folder.open_with(Options {
+        compaction_percent: 0,
+        ..options()
+    });
+    let store = engine.metrics().unwrap();
+    for pod in ["a", "b"] {
+        for time in 0..10 {
+            put(&store, &set(&[("pod", pod)]), time, 1.0);
+        }
+    }
+    store.freeze().unwrap();
+    put(&store, &set(&[("pod", "c")]), 5, 1.0);
+    let delete = |value: &str| {
+        let matcher = Matcher::new(MatchOp::Equal, "pod", value).unwrap();
+        Deletion::new(vec![matcher])
+    };
+    store.delete(&delete("b")).unwrap();
+    store.delete(&delete("c")).unwrap();
+    store
+        .delete(&delete("a").between(Millis(0), Millis(3)))
+        .unwrap();
+    let found = store.cardinality(10).unwrap();
+    assert_eq!((found.series, found.pairs.len()), (1, 1));
+    let (counted, read) = counted_and_read(&store, &all());
+    assert_eq!(counted, read);
+    assert_eq!(counted.iter().sum::<u64>(), 6);
+}
+
 /// What the series of a store count, and what reading them gives.
 fn counted_and_read(
     store: &Store<chronolith_engine::metrics::Samples>,
@@ -163,10 +196,7 @@ fn a_count_is_what_reading_would_give_and_decodes_nothing_where_nothing_overlaps
     store.freeze().unwrap();
     put(&store, &labels, PAST_MS + 5000, 3.0);
     for (start, end) in [(0, 9999), (20, 1020), (45, 45), (500, 600), (3000, 9999)] {
-        let selector = all().between(
-            chronolith_engine::time::Millis(PAST_MS + start),
-            chronolith_engine::time::Millis(PAST_MS + end),
-        );
+        let selector = all().between(Millis(PAST_MS + start), Millis(PAST_MS + end));
         let (counted, read) = counted_and_read(&store, &selector);
         assert_eq!(counted, read, "from {start} to {end}");
     }

@@ -1,11 +1,13 @@
 //! A full disk: writes wait, what makes room goes through, and the reserve is kept for it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_engine::metrics::{MetricMetadata, Sample, Samples};
 use chronolith_engine::testing::{self, Fault, ManualClock, SimDisk, Stage};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Batch, Durability, Engine, ErrorKind, Options, Store};
+use chronolith_engine::{Batch, Deletion, Durability, Engine, ErrorKind, Limits, Options, Store};
 use chronolith_tests::Random;
 
 use super::bed::{Folder, PAST_MS, all, numbered, options, points};
@@ -99,6 +101,46 @@ fn expiry_makes_room_on_a_full_disk_and_writes_go_on() {
     let store = engine.metrics().unwrap();
     assert_eq!(points(&store.snapshot(), &all()), shown);
     assert_eq!(file(&stage), Some(RESERVE));
+}
+
+#[test]
+fn retention_drops_what_has_expired_on_a_full_disk_by_itself() {
+    let stage = stage();
+    let (engine, store) = full(&stage, RESERVE);
+    assert_eq!(kind(append(&store, BLOCKS, 1)), Some(ErrorKind::Full));
+    let hour = Duration::from_secs(60 * 60);
+    let limits = Limits {
+        retention: Some(hour),
+        ..with_reserve(RESERVE).limits
+    };
+    store.set_limits(limits).unwrap();
+    stage.clock.advance(2 * 3_600_000_000_000);
+    testing::tend(&engine).unwrap();
+    assert_eq!((count(&store), store.stats().blocks), (0, 0));
+    assert_eq!(store.stats().dropped_blocks, BLOCKS as u64);
+    let now = Millis(stage.clock.nanos() / 1_000_000);
+    let labels = numbered(1);
+    let mut batch = Batch::<Samples>::new();
+    batch.push(labels.as_labels(), Sample::float(now, 1.0));
+    assert_eq!(store.append(&batch).unwrap().accepted, 1);
+    assert_eq!(file(&stage), Some(RESERVE));
+}
+
+#[test]
+fn deletes_go_through_on_a_full_disk_one_after_the_other() {
+    for (reserve, outcome) in [(RESERVE, None), (0, Some(ErrorKind::Full))] {
+        let stage = stage();
+        let (_engine, store) = full(&stage, reserve);
+        for round in 0..BLOCKS {
+            let start = PAST_MS + (round * SAMPLES) as i64;
+            let end = Millis(start + SAMPLES as i64 - 1);
+            let matcher = Matcher::new(MatchOp::Equal, "__name__", "m").unwrap();
+            let deletion = Deletion::new(vec![matcher]).between(Millis(start), end);
+            assert_eq!(kind(store.delete(&deletion)), outcome, "delete {round}");
+            let deleted = if outcome.is_none() { round + 1 } else { 0 };
+            assert_eq!(count(&store), (BLOCKS - deleted) * SAMPLES);
+        }
+    }
 }
 
 #[test]

@@ -80,8 +80,8 @@ pub fn whole(engine: &Engine) -> Vec<String> {
     shown
 }
 
-/// Everything that can be read, as [`whole`] would show it, and how many errors were met. A store of
-/// which nothing can be selected shows nothing.
+/// Everything that can be read, as [`whole`] would show it, and how many errors were met. A store
+/// of which nothing can be selected shows nothing.
 pub fn readable(engine: &Engine) -> (BTreeSet<String>, usize) {
     let (mut shown, mut errors) = (BTreeSet::new(), 0);
     for name in engine.tenants() {

@@ -10,6 +10,7 @@ use crate::kind::Kind;
 use crate::labels::set::{Labels, SeriesId, put_label};
 use crate::store::Store;
 use crate::store::snapshot::Snapshot;
+use crate::store::visible::Care;
 use crate::time::TickRange;
 
 /// Series whose labels are copied under one hold of the index lock.
@@ -62,8 +63,8 @@ impl<K: Kind> Store<K> {
     ///
     /// Goes through the index of every block: for an operator who asks what makes a store large,
     /// not for every scrape. Takes some 30 bytes for each series and 100 for each distinct label
-    /// meanwhile. Series whose entries have all been deleted, or have expired, count until a merge
-    /// or the expiry of their block has removed them.
+    /// meanwhile. Series of which everything has been deleted do not count; those of which
+    /// everything has expired do until their block goes.
     ///
     /// ```
     /// use chronolith_engine::{Batch, Engine, Options};
@@ -76,8 +77,8 @@ impl<K: Kind> Store<K> {
     /// # let _ = std::fs::remove_dir_all(&directory);
     /// let engine = Engine::open(&directory, Options::default())?;
     /// let mut batch = Batch::<Samples>::new();
-    /// let pods = ["a", "b", "c"];
-    /// let sets = pods.map(|pod| LabelSet::from_pairs([("__name__", "up"), ("pod", pod)]).unwrap());
+    /// let up = |pod| LabelSet::from_pairs([("__name__", "up"), ("pod", pod)]);
+    /// let sets = [up("a")?, up("b")?, up("c")?];
     /// for set in &sets {
     ///     batch.push(set.as_labels(), Sample::float(Millis(1_700_000_000_000), 1.0));
     /// }
@@ -93,7 +94,7 @@ impl<K: Kind> Store<K> {
         let snapshot = self.snapshot();
         let mut count = Count::default();
         count.blocks(&snapshot)?;
-        count.head(&snapshot);
+        count.head(&snapshot)?;
         Ok(count.finish(limit.min(LISTED_MAX)))
     }
 }
@@ -110,18 +111,16 @@ struct Count {
 impl Count {
     fn blocks<K: Kind>(&mut self, snapshot: &Snapshot<K>) -> Result<()> {
         let view = &snapshot.view;
-        for block in &view.state.blocks {
-            if view
-                .retained
-                .in_block(&block.entry, TickRange::ALL)
-                .is_none()
-            {
+        for (place, block) in view.state.blocks.iter().enumerate() {
+            let Some(range) = view.retained.in_block(&block.entry, TickRange::ALL) else {
                 continue;
-            }
+            };
+            let shown = view.shown_in_block(place, None, range, Care::Exact)?;
+            let is_shown = |ordinal| shown.as_ref().is_none_or(|shown| shown.contains(ordinal));
             let reader = &block.reader;
             let mut fresh = RoaringBitmap::new();
             for ordinal in 0..reader.series_count() {
-                if self.seen.insert(reader.series_id(ordinal)?) {
+                if is_shown(ordinal) && self.seen.insert(reader.series_id(ordinal)?) {
                     fresh.insert(ordinal);
                 }
             }
@@ -133,12 +132,13 @@ impl Count {
         Ok(())
     }
 
-    fn head<K: Kind>(&mut self, snapshot: &Snapshot<K>) {
+    fn head<K: Kind>(&mut self, snapshot: &Snapshot<K>) -> Result<()> {
         let view = &snapshot.view;
         let Some(born) = view.head_series(TickRange::ALL) else {
-            return;
+            return Ok(());
         };
-        let numbers: Vec<u32> = born.iter().collect();
+        let shown = view.shown_in_head(born.clone(), TickRange::ALL, Care::Exact)?;
+        let numbers: Vec<u32> = shown.iter().collect();
         let mut bytes = Vec::new();
         for hold in numbers.chunks(SERIES_PER_HOLD) {
             let index = view.core.head.index().read();
@@ -155,6 +155,7 @@ impl Count {
                 }
             }
         }
+        Ok(())
     }
 
     fn add(&mut self, labels: Labels<'_>) {

@@ -14,6 +14,7 @@ use crate::io::pool::FilePool;
 use crate::kind::{Columns, Kind, Wanted};
 use crate::manifest::BlockEntry;
 use crate::store::class_table::CLASS_WAITING;
+use crate::store::cursor::open_chunk;
 use crate::store::recover::is_passing;
 use crate::time::Moment;
 
@@ -121,29 +122,23 @@ fn check_chunks<K: Kind>(reader: &BlockReader, errors: &mut Vec<Error>) {
 /// Decodes a chunk and checks that it is what the index says: so many entries, from the first tick
 /// to the last, in order and none twice.
 pub(crate) fn read_chunk<K: Kind>(reader: &BlockReader, meta: &ChunkMeta) -> Result<K::Run> {
-    let strip = |strip| reader.strip(meta, strip);
-    let checked =
-        K::open_chunk(meta.encoding, meta.count, Wanted::Everything, &strip).and_then(|run| {
-            let ticks = run.ticks();
-            let (first, last) = (meta.range.start.0, meta.range.end.0);
-            if run.count() != meta.count as usize {
-                let counts = format!("{} entries, its index says {}", run.count(), meta.count);
-                return Err(Error::corrupt(format!("a chunk holds {counts}")));
+    let checked = open_chunk::<K>(reader, meta, Wanted::Everything).and_then(|run| {
+        let ticks = run.ticks();
+        let (first, last) = (meta.range.start.0, meta.range.end.0);
+        if ticks.first() != Some(&first) || ticks.last() != Some(&last) {
+            return Err(Error::corrupt(
+                "a chunk has another range than its index says",
+            ));
+        }
+        for place in 1..ticks.len() {
+            let is_behind = ticks[place - 1] < ticks[place]
+                || ticks[place - 1] == ticks[place] && !run.same(place - 1, &run, place);
+            if !is_behind {
+                return Err(Error::corrupt("the entries of a chunk are out of order"));
             }
-            if ticks.first() != Some(&first) || ticks.last() != Some(&last) {
-                return Err(Error::corrupt(
-                    "a chunk has another range than its index says",
-                ));
-            }
-            for place in 1..ticks.len() {
-                let is_behind = ticks[place - 1] < ticks[place]
-                    || ticks[place - 1] == ticks[place] && !run.same(place - 1, &run, place);
-                if !is_behind {
-                    return Err(Error::corrupt("the entries of a chunk are out of order"));
-                }
-            }
-            Ok(run)
-        });
+        }
+        Ok(run)
+    });
     checked.map_err(|error| error.at_path(reader.path()))
 }
 

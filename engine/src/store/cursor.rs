@@ -132,6 +132,8 @@ impl<K: Kind> Cursor<K> {
     /// How many entries are left to read. Chunks that nothing overlaps and that are shown whole are
     /// told by the index and not decoded.
     pub(crate) fn count_entries(mut self) -> Result<u64> {
+        // Nobody looks at more of an entry than that it is there.
+        self.wanted = Wanted::Times;
         let held = self.front.iter().chain(&self.back);
         let mut count: u64 = held.map(|run| run.count() as u64).sum();
         while let Some(group) = self.groups.pop_front() {
@@ -149,7 +151,8 @@ fn told<K: Kind>(group: &[Piece<K>]) -> Option<u64> {
     let [piece] = group else { return None };
     let is_whole = piece.shown.start <= piece.range.start && piece.range.end <= piece.shown.end;
     match &piece.content {
-        Content::Chunk(_, chunk) if is_whole => Some(u64::from(chunk.count)),
+        // Where a deletion reaches the chunk, its entries must be looked at.
+        Content::Chunk(_, chunk, None) if is_whole => Some(u64::from(chunk.count)),
         _ => None,
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Split by verb: `append`, `commit`, `freeze`, `recover`, `retention`, `retire`, `backup`,
 //! `snapshot`, `select`, `cursor`, `names`, `notes`, `unproven`; `shared` holds what all stores of
-//! an engine have in common. Lock order: `freezing`, `manifest`, then the head's (writer, index,
-//! window), then `state`, then the log's own. No lock is held over IO but `freezing`, which only
-//! freezes take, `manifest`, the records of `unproven`, and `releasing`, which stands before all.
+//! an engine have in common. Lock order: `freezing`, `releasing`, `manifest`, then the head's
+//! (writer, index, window), then `state`, then the log's own. No lock is held over IO but
+//! `freezing`, which freezes and deletes take, `releasing`, `manifest`, and the records of
+//! `unproven`.
 
 pub(crate) mod append;
 pub(crate) mod aside;

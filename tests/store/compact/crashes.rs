@@ -70,7 +70,10 @@ fn assert_whole(engine: &Engine, expected: &Content, what: &str) {
     assert_eq!(&content(engine), expected, "{what}, merged again");
     assert_eq!(engine.metrics().unwrap().stats().blocks, 1, "{what}");
     assert_eq!(engine.logs().unwrap().stats().blocks, 1, "{what}");
-    assert!(engine.metrics().unwrap().verify().is_empty(), "{what}");
+    assert!(
+        engine.metrics().unwrap().verify().unwrap().is_sound(),
+        "{what}"
+    );
     assert!(engine.metrics().unwrap().damage().is_empty(), "{what}");
     assert!(engine.logs().unwrap().damage().is_empty(), "{what}");
 }
