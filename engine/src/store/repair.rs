@@ -97,6 +97,9 @@ pub(crate) struct Workplace {
     pub(crate) log_begins: Option<u64>,
 }
 
+/// A damaged block, and what the manifest is to say of the rest of it.
+type Replaced = (DamagedBlock, Option<BlockEntry>);
+
 /// One store being repaired.
 struct Repair<'w> {
     place: &'w Workplace,
@@ -228,7 +231,7 @@ impl Repair<'_> {
         path: &Path,
         checked: Checked,
         applied: u64,
-    ) -> Result<Result<(DamagedBlock, Option<BlockEntry>), Vec<Error>>> {
+    ) -> Result<Result<Replaced, Vec<Error>>> {
         let Some(reader) = checked.reader else {
             return Ok(Err(checked.errors));
         };
