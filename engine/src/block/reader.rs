@@ -18,6 +18,7 @@ use crate::block::footer::{Footer, SECTIONS, Section, TRAILER_BYTES, Trailer};
 use crate::block::header::{BlockHeader, HEADER_BYTES};
 use crate::block::ids::Ids;
 use crate::block::page::{PageTable, StoredStrip};
+use crate::block::walk::LabelWalk;
 use crate::block::{ChunkMeta, STRIPS_MAX};
 use crate::codec::text;
 use crate::codec::tokens::Needle;
@@ -206,17 +207,9 @@ impl BlockReader {
         let Some(first) = within.min() else {
             return Ok(());
         };
-        let (rows, index) = (self.rows()?, self.index_with(Section::Symbols)?);
-        let mut walk = rows
-            .walk(first)
-            .map_err(|error| self.placed(error, Section::Rows))?;
-        let (mut texts, mut bytes) = (index.label_texts(), Vec::new());
+        let mut walk = LabelWalk::from(self, first)?;
         for ordinal in within {
-            bytes.clear();
-            let row = walk.advance_to(ordinal);
-            row.and_then(|row| texts.append(row, &mut bytes))
-                .map_err(|error| self.placed(error, Section::Rows))?;
-            if each(ordinal, Labels::trusted(&bytes))?.is_break() {
+            if each(ordinal, walk.labels(ordinal)?)?.is_break() {
                 break;
             }
         }

@@ -8,15 +8,44 @@ use crate::index::rows::RowWalk;
 use crate::index::sealed::LabelTexts;
 use crate::labels::set::{Labels, SeriesId};
 
+/// Reads the label sets of some series in label order: cheaper than one by one.
+pub(crate) struct LabelWalk<'r> {
+    reader: &'r BlockReader,
+    rows: RowWalk<'r>,
+    texts: LabelTexts<'r>,
+    bytes: Vec<u8>,
+}
+
+impl<'r> LabelWalk<'r> {
+    /// A walk that may go to `first` and the series behind it.
+    pub(crate) fn from(reader: &'r BlockReader, first: u32) -> Result<Self> {
+        let (rows, index) = (reader.rows()?, reader.index_with(Section::Symbols)?);
+        let rows = rows.walk(first);
+        Ok(LabelWalk {
+            reader,
+            rows: rows.map_err(|error| reader.placed(error, Section::Rows))?,
+            texts: index.label_texts(),
+            bytes: Vec::new(),
+        })
+    }
+
+    /// The label set of a series, which must not lie before the last one that was asked for.
+    pub(crate) fn labels(&mut self, ordinal: u32) -> Result<Labels<'_>> {
+        self.bytes.clear();
+        let row = self.rows.advance_to(ordinal);
+        row.and_then(|row| self.texts.append(row, &mut self.bytes))
+            .map_err(|error| self.reader.placed(error, Section::Rows))?;
+        Ok(Labels::trusted(&self.bytes))
+    }
+}
+
 /// Stands at one series of a block, the first after [`SeriesWalk::open`].
 pub(crate) struct SeriesWalk<'r> {
     reader: &'r BlockReader,
     ids: Ids<'r>,
-    rows: RowWalk<'r>,
-    texts: LabelTexts<'r>,
+    labels: LabelWalk<'r>,
     ordinal: u32,
     id: SeriesId,
-    labels: Vec<u8>,
 }
 
 impl<'r> SeriesWalk<'r> {
@@ -25,16 +54,12 @@ impl<'r> SeriesWalk<'r> {
         if reader.series_count() == 0 {
             return Ok(None);
         }
-        let index = reader.index_with(Section::Symbols)?;
-        let rows = reader.rows()?.walk(0);
         let mut walk = SeriesWalk {
             reader,
             ids: reader.ids()?,
-            rows: rows.map_err(|error| reader.placed(error, Section::Rows))?,
-            texts: index.label_texts(),
+            labels: LabelWalk::from(reader, 0)?,
             ordinal: 0,
             id: SeriesId([0; 16]),
-            labels: Vec::new(),
         };
         walk.read()?;
         Ok(Some(walk))
@@ -56,10 +81,7 @@ impl<'r> SeriesWalk<'r> {
             return Err(self.reader.placed(error, Section::Ids));
         };
         self.id = id;
-        self.labels.clear();
-        let row = self.rows.advance_to(self.ordinal);
-        row.and_then(|row| self.texts.append(row, &mut self.labels))
-            .map_err(|error| self.reader.placed(error, Section::Rows))
+        self.labels.labels(self.ordinal).map(drop)
     }
 
     pub(crate) fn reader(&self) -> &'r BlockReader {
@@ -75,6 +97,6 @@ impl<'r> SeriesWalk<'r> {
     }
 
     pub(crate) fn labels(&self) -> Labels<'_> {
-        Labels::trusted(&self.labels)
+        Labels::trusted(&self.labels.bytes)
     }
 }

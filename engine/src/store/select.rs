@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use roaring::RoaringBitmap;
 
 use crate::block::ChunkMeta;
+use crate::block::walk::LabelWalk;
 use crate::codec::tokens::Needle;
 use crate::error::Result;
 use crate::head::index::HeadIndexView;
@@ -182,7 +184,7 @@ impl<K: Kind> Snapshot<K> {
     }
 
     fn find_in_blocks(&self, selector: &Selector, found: &mut Found) -> Result<()> {
-        let (mut labels, mut chunks) = (Vec::new(), Vec::new());
+        let mut chunks = Vec::new();
         for (place, block) in self.view.state.blocks.iter().enumerate() {
             let (entry, block) = (&block.entry, &block.reader);
             let Some(range) = self.view.retained.in_block(entry, selector.range) else {
@@ -192,6 +194,10 @@ impl<K: Kind> Snapshot<K> {
             let shown = self
                 .view
                 .shown_in_block(place, selected, range, Care::Quick)?;
+            let Some(first) = shown.as_ref().and_then(RoaringBitmap::min) else {
+                continue;
+            };
+            let mut walk = LabelWalk::from(block, first)?;
             for ordinal in shown.into_iter().flatten() {
                 if !covers(&entry.range, &range) {
                     chunks.clear();
@@ -204,9 +210,7 @@ impl<K: Kind> Snapshot<K> {
                 let id = block.series_id(ordinal)?;
                 let source = Place::Block(place as u32, ordinal);
                 if !found.add(id, source) {
-                    labels.clear();
-                    block.labels(ordinal, &mut labels)?;
-                    found.insert(id, Labels::from_bytes(&labels)?.to_set(), source);
+                    found.insert(id, walk.labels(ordinal)?.to_set(), source);
                 }
             }
         }
