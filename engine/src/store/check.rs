@@ -226,7 +226,10 @@ mod tests {
             Lie::Twice => &[10, 20, 20, 40],
             _ => &[10, 20, 30, 40],
         };
-        let runs = [lines(&[1, 2], "first words"), lines(times, "some other words again")];
+        let runs = [
+            lines(&[1, 2], "first words"),
+            lines(times, "some other words again"),
+        ];
         for (place, run) in runs.iter().enumerate() {
             let lie = if place == 1 { lie } else { Lie::None };
             Lines::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
