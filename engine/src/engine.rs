@@ -301,6 +301,12 @@ impl Engine {
         }
     }
 
+    /// What the engine's own threads could not do when they last tried: freezing, expiring and
+    /// making room, then merging. They go on trying; what succeeds is gone from here.
+    pub fn background_errors(&self) -> Vec<Error> {
+        self.shared.background_errors()
+    }
+
     /// Makes everything acknowledged so far durable, whatever the
     /// [`Durability`](crate::Durability).
     pub fn sync(&self) -> Result<()> {
@@ -310,7 +316,16 @@ impl Engine {
     /// One round of housekeeping, for tests without the thread.
     #[cfg(feature = "testing")]
     pub(crate) fn tend(&self) -> Result<bool> {
-        self.shared.tend()
+        let outcome = self.shared.tend();
+        self.shared
+            .note_round(&mut self.shared.keeping.lock(), &outcome);
+        outcome
+    }
+
+    /// One round of merging, as in the background.
+    #[cfg(feature = "testing")]
+    pub(crate) fn merge(&self) -> Result<bool> {
+        self.shared.merge_round()
     }
 
     /// Lets this engine make a mistake from now on.
@@ -499,12 +514,7 @@ impl Tenants {
 fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     let failed = |error| Error::io(error, "cannot make the data directory", root);
     fs.create_dir_all(root).map_err(failed)?;
-    if let Some(parent) = root
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs.sync_dir(parent).map_err(failed)?;
-    }
+    sync_name(fs, root).map_err(failed)?;
     let path = root.join(LOCK);
     match fs.lock(&path) {
         Ok(lock) => Ok(lock),
@@ -515,6 +525,32 @@ fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
         .at_path(root)),
         Err(error) => Err(Error::io(error, "cannot lock the data directory", &path)),
     }
+}
+
+/// Makes the name of a folder durable, and those of the folders that it lies in: whoever made them,
+/// be it an earlier call that failed, may not have done so.
+fn sync_name(fs: &dyn Fs, folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind as Os;
+    let parents = folder.ancestors().skip(1);
+    for (place, parent) in parents.enumerate() {
+        if parent.as_os_str().is_empty() {
+            break;
+        }
+        match fs.sync_dir(parent) {
+            // Further up it may be the system's, and durable for long.
+            Err(error)
+                if place > 0
+                    && matches!(
+                        error.kind(),
+                        Os::PermissionDenied
+                            | Os::InvalidInput
+                            | Os::Unsupported
+                            | Os::ReadOnlyFilesystem
+                    ) => {}
+            outcome => outcome?,
+        }
+    }
+    Ok(())
 }
 
 /// The thread that keeps house, and the one that merges if that is wanted.
