@@ -3,8 +3,6 @@
 //! Texts are written at even distances into one buffer, eight digits by one multiplication chain;
 //! what a slot holds behind its text is never looked at.
 
-use std::borrow::Cow;
-
 use crate::error::{Error, Result};
 
 use super::span::Span;
@@ -153,9 +151,7 @@ pub(super) fn masked(
     }
     let length = template.length as usize;
     let start = arena.len();
-    for _ in 0..numbers.len() {
-        arena.extend_from_within(template.start as usize..template.end());
-    }
+    repeat(template, numbers.len(), arena);
     let slots = arena[start..].chunks_exact_mut(length);
     for (place, (slot, number)) in slots.zip(numbers).enumerate() {
         // Most have few digits: one step instead of three.
@@ -173,6 +169,20 @@ pub(super) fn masked(
         ));
     }
     Ok(())
+}
+
+/// Appends a piece of the arena so many times: what was appended is copied on, in few large steps.
+fn repeat(piece: Span, times: usize, arena: &mut Vec<u8>) {
+    let (start, length) = (arena.len(), piece.length as usize);
+    let end = start + length * times;
+    arena.reserve(length * times);
+    if times > 0 {
+        arena.extend_from_within(piece.start as usize..piece.end());
+    }
+    while arena.len() < end {
+        let more = (arena.len() - start).min(end - arena.len());
+        arena.extend_from_within(start..start + more);
+    }
 }
 
 /// Eight hexadecimal digits of four bytes, in their order.
@@ -281,11 +291,9 @@ const OCTETS: [([u8; 4], u8); 256] = {
 };
 
 /// The planes are of one length.
-pub(super) fn addresses(planes: &[Cow<'_, [u8]>; 4], arena: &mut Vec<u8>, spans: &mut Vec<Span>) {
+pub(super) fn addresses(planes: [&[u8]; 4], arena: &mut Vec<u8>, spans: &mut Vec<Span>) {
     let [first, second, third, fourth] = planes;
-    for (((first, second), third), fourth) in
-        first.iter().zip(&**second).zip(&**third).zip(&**fourth)
-    {
+    for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth) {
         let (mut slot, mut at) = ([0u8; SLOT_BYTES], 0);
         for octet in [first, second, third, fourth] {
             let (text, length) = OCTETS[usize::from(*octet)];
