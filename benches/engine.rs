@@ -13,7 +13,7 @@ use chronolith_benches::shipping::{START_NS, line, stream_labels};
 use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_engine::logs::{Line, Lines};
 use chronolith_engine::metrics::{Sample, Samples};
-use chronolith_engine::testing::{float_chunk_bytes, read_float_chunk};
+use chronolith_engine::testing::{compacted_chunks, float_chunk_bytes, read_float_chunk};
 use chronolith_engine::time::{Millis, Nanos};
 use chronolith_engine::{Batch, Engine, Options, Selector};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -98,6 +98,17 @@ fn decode(criterion: &mut Criterion) {
             for (count, bytes) in &chunks {
                 read_float_chunk(bytes, *count, &mut times, &mut values).expect("a chunk decodes");
                 black_box((&times, &values));
+            }
+        });
+    });
+    let compacted: Vec<_> = series
+        .iter()
+        .flat_map(|series| compacted_chunks(&series.times, &series.values))
+        .collect();
+    group.bench_function("compacted_chunks", |bencher| {
+        bencher.iter(|| {
+            for chunk in &compacted {
+                black_box(chunk.read().expect("a chunk decodes"));
             }
         });
     });

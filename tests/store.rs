@@ -16,6 +16,7 @@ mod damage;
 mod deletes;
 mod doors;
 mod durability;
+mod extremes;
 mod floats;
 mod full_disk;
 mod histograms;

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::kind::samples::Samples;
 use crate::labels::set::{LabelSet, Labels};
 
+mod chunks;
 pub mod codec;
 mod decoders;
 mod lookup;
@@ -19,6 +20,10 @@ mod stage;
 mod text;
 
 pub use crate::store::plant::Plant;
+pub use chunks::{
+    ColumnCodec, CompactedChunk, Decimals, compacted_chunks, decimal_integers, float_chunk_bytes,
+    read_float_chunk,
+};
 pub use decoders::{
     fuzz_deletion, fuzz_filter, fuzz_lines_chunk, fuzz_metadata, fuzz_notes, fuzz_record,
     fuzz_samples_chunk,
@@ -27,7 +32,8 @@ pub use lookup::{count_in_blocks, count_in_head};
 pub use seeds::{
     seeds_block, seeds_deletion, seeds_filter, seeds_float_chunk, seeds_histogram,
     seeds_histogram_chunk, seeds_index, seeds_ints, seeds_lines_chunk, seeds_metadata, seeds_notes,
-    seeds_re2, seeds_record, seeds_samples_chunk, seeds_stream,
+    seeds_re2, seeds_record, seeds_samples_chunk, seeds_statistics, seeds_stream,
+    seeds_tiled_chunk,
 };
 pub use stage::{
     Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, merge, plant, tend,
@@ -110,24 +116,4 @@ impl RetentionClasses {
     pub fn class_of(&self, labels: Labels<'_>) -> u8 {
         self.classes.class_of(labels)
     }
-}
-
-/// The bytes of a sealed chunk of floats: what the benchmark of the codec decodes.
-pub fn float_chunk_bytes(times: &[i64], values: &[f64]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    crate::codec::float_chunk::encode(times, None, values, &mut bytes);
-    bytes
-}
-
-/// Decodes a sealed chunk of `count` floats without start times into columns, which are emptied
-/// first.
-pub fn read_float_chunk(
-    bytes: &[u8],
-    count: usize,
-    times: &mut Vec<i64>,
-    values: &mut Vec<f64>,
-) -> Result<()> {
-    times.clear();
-    values.clear();
-    crate::codec::float_chunk::decode(bytes, count, times, &mut None, values)
 }

@@ -37,8 +37,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("re2", testing::fuzz_re2),
     ("record", testing::fuzz_record),
     ("samples_chunk", testing::fuzz_samples_chunk),
+    ("statistics", testing::codec::fuzz_statistics),
     ("stream", testing::codec::fuzz_stream),
     ("text", testing::fuzz_text),
+    ("tiled_chunk", testing::codec::fuzz_tiled_chunk),
     ("wal", testing::fuzz_wal),
 ];
 
@@ -60,8 +62,10 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("re2", testing::seeds_re2),
     ("record", testing::seeds_record),
     ("samples_chunk", testing::seeds_samples_chunk),
+    ("statistics", testing::seeds_statistics),
     ("stream", testing::seeds_stream),
     ("text", testing::seeds_text),
+    ("tiled_chunk", testing::seeds_tiled_chunk),
 ];
 
 /// Where the corpus of a target lies.

@@ -8,8 +8,9 @@
 //! Layout: the groups; for each group `u32 first series, u32 offset of the group`; `u32` number of
 //! groups. A group: `varint page, varint offset` for each strip, then for each series `varint
 //! number of chunks` and the chunks. A chunk: a byte of flags ([`NEXT_PAGE`], [`NEW_ENCODING`],
-//! [`HAS_SUMMARY`]); signed varints for start, duration and count; a varint length for each strip;
-//! then an encoding byte and a prefixed summary if flagged.
+//! [`HAS_SUMMARY`], [`HAS_SHARED`]); signed varints for start, duration and count; a varint length
+//! for each strip; then, if flagged, an encoding byte, a prefixed summary and a signed varint for a
+//! shared column.
 
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace};
 use crate::codec::bytes::{Cursor, put_prefixed, put_varint, put_varint_signed};
@@ -22,6 +23,10 @@ const NEXT_PAGE: u8 = 1;
 const NEW_ENCODING: u8 = 2;
 /// A summary follows.
 const HAS_SUMMARY: u8 = 4;
+/// The number of a shared column follows.
+const HAS_SHARED: u8 = 8;
+/// The flags of a block without shared columns.
+const FLAGS_ALONE: u8 = NEXT_PAGE | NEW_ENCODING | HAS_SUMMARY;
 
 /// A group ends after so many series, or so many chunks.
 const GROUP_SERIES_MAX: u32 = 32;
@@ -44,6 +49,8 @@ struct Expectation {
     encoding: u8,
     page: u32,
     offsets: [u32; STRIPS_MAX],
+    /// Behind the shared column of the chunk before that had one.
+    shared: u32,
 }
 
 impl Expectation {
@@ -57,6 +64,7 @@ impl Expectation {
             encoding: 0,
             page,
             offsets,
+            shared: 0,
         }
     }
 
@@ -69,6 +77,9 @@ impl Expectation {
         self.count = meta.count;
         self.encoding = meta.encoding;
         self.page = meta.page;
+        if let Some(shared) = meta.shared {
+            self.shared = shared.saturating_add(1);
+        }
         for (offset, place) in self.offsets.iter_mut().zip(&meta.strips) {
             *offset = place.offset + place.length;
         }
@@ -147,7 +158,8 @@ impl ChunksWriter {
         self.bytes.push(
             flag(NEXT_PAGE, meta.page != next.page)
                 | flag(NEW_ENCODING, meta.encoding != next.encoding)
-                | flag(HAS_SUMMARY, !summary.is_empty()),
+                | flag(HAS_SUMMARY, !summary.is_empty())
+                | flag(HAS_SHARED, meta.shared.is_some()),
         );
         let (start, end) = (meta.range.start.0, meta.range.end.0);
         // Wrapping differences are undone by wrapping sums, whatever the ticks are.
@@ -167,6 +179,10 @@ impl ChunksWriter {
         if !summary.is_empty() {
             put_prefixed(&mut self.bytes, summary);
         }
+        if let Some(shared) = meta.shared {
+            let step = i64::from(shared) - i64::from(next.shared);
+            put_varint_signed(&mut self.bytes, step);
+        }
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
@@ -184,8 +200,16 @@ pub(crate) struct Chunks<'a> {
     partition: TickRange,
     series: u32,
     pages: u32,
+    flags: u8,
     bytes: &'a [u8],
     groups: &'a [[u8; GROUP_BYTES]],
+}
+
+/// Whether chunks of a block may have shared columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Possible,
+    Absent,
 }
 
 impl<'a> Chunks<'a> {
@@ -195,6 +219,7 @@ impl<'a> Chunks<'a> {
         strips: u8,
         series: u32,
         pages: u32,
+        sharing: Sharing,
     ) -> Result<Self> {
         let Some((rest, count)) = section.split_last_chunk::<4>() else {
             return Err(Error::corrupt("the chunk list is cut"));
@@ -214,6 +239,10 @@ impl<'a> Chunks<'a> {
             partition,
             series,
             pages,
+            flags: match sharing {
+                Sharing::Possible => FLAGS_ALONE | HAS_SHARED,
+                Sharing::Absent => FLAGS_ALONE,
+            },
             bytes,
             groups: groups.as_chunks().0,
         })
@@ -305,7 +334,7 @@ impl GroupWalk<'_, '_> {
 
     fn chunk(&mut self) -> Result<ChunkMeta> {
         let flags = self.cursor.u8()?;
-        if flags & !(NEXT_PAGE | NEW_ENCODING | HAS_SUMMARY) != 0 {
+        if flags & !self.chunks.flags != 0 {
             return Err(Error::corrupt(format!(
                 "a chunk has unknown flags {flags:#x}"
             )));
@@ -347,6 +376,10 @@ impl GroupWalk<'_, '_> {
             0 => StripPlace::default(),
             _ => self.summary_place()?,
         };
+        let shared = match flags & HAS_SHARED {
+            0 => None,
+            _ => Some(self.shared_column()?),
+        };
         Ok(ChunkMeta {
             range,
             count,
@@ -354,7 +387,16 @@ impl GroupWalk<'_, '_> {
             page: next.page,
             strips,
             summary,
+            shared,
         })
+    }
+
+    fn shared_column(&mut self) -> Result<u32> {
+        let step = self.cursor.varint_signed()?;
+        let column = i64::from(self.next.shared).checked_add(step);
+        column
+            .and_then(|column| u32::try_from(column).ok())
+            .ok_or_else(|| Error::corrupt("a chunk shares a column that cannot be"))
     }
 
     fn strip_places(&mut self, offsets: [u32; STRIPS_MAX]) -> Result<[StripPlace; STRIPS_MAX]> {

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::block::header::VERSION;
 use crate::block::ids::SERIES_BYTES;
 use crate::codec::bytes::Cursor;
 use crate::error::{Error, Result};
@@ -18,7 +19,20 @@ pub(crate) const TRAILER_BYTES: usize = 24;
 
 const ENTRY_BYTES: usize = 21;
 /// The length of a footer.
-pub(crate) const FOOTER_BYTES: usize = 40 + 1 + SECTIONS.len() * ENTRY_BYTES;
+pub(crate) const FOOTER_BYTES: usize = footer_bytes(VERSION);
+
+/// The length of a footer of a version.
+const fn footer_bytes(version: u16) -> usize {
+    40 + 1 + section_count(version) * ENTRY_BYTES
+}
+
+/// How many sections blocks of a version have.
+const fn section_count(version: u16) -> usize {
+    match version {
+        1 => SECTIONS.len() - 1,
+        _ => SECTIONS.len(),
+    }
+}
 
 /// The sections of a block, in the order they lie in the file; the numbers are the tags on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +45,12 @@ pub(crate) enum Section {
     Chunks = 5,
     Pages = 6,
     Filters = 7,
+    /// Since version 2; empty before.
+    Shared = 8,
 }
 
 /// Every section, in file order.
-pub(crate) const SECTIONS: [Section; 7] = [
+pub(crate) const SECTIONS: [Section; 8] = [
     Section::Symbols,
     Section::Postings,
     Section::Rows,
@@ -42,6 +58,7 @@ pub(crate) const SECTIONS: [Section; 7] = [
     Section::Chunks,
     Section::Pages,
     Section::Filters,
+    Section::Shared,
 ];
 
 impl Section {
@@ -58,6 +75,7 @@ impl Section {
             Section::Chunks => "chunks",
             Section::Pages => "page table",
             Section::Filters => "token filters",
+            Section::Shared => "shared columns",
         }
     }
 }
@@ -92,7 +110,7 @@ impl Footer {
         out.extend_from_slice(&self.entries.to_le_bytes());
         out.extend_from_slice(&self.range.start.0.to_le_bytes());
         out.extend_from_slice(&self.range.end.0.to_le_bytes());
-        // Seven sections fit a byte.
+        // Eight sections fit a byte.
         out.push(SECTIONS.len() as u8);
         for (section, place) in SECTIONS.iter().zip(&self.sections) {
             out.push(*section as u8);
@@ -113,20 +131,26 @@ impl Footer {
         out
     }
 
-    /// Reads a footer whose checksum was right. Sections must fill `pages_start..end` from some
-    /// point to its end.
-    pub(crate) fn decode(bytes: &[u8], pages_start: u64, end: u64) -> Result<Footer> {
+    /// Reads a footer of a version, whose checksum was right. Sections must fill `pages_start..end`
+    /// from some point to its end.
+    pub(crate) fn decode(bytes: &[u8], version: u16, pages_start: u64, end: u64) -> Result<Footer> {
         let mut cursor = Cursor::new(bytes);
         let (series, pages) = (cursor.u32()?, cursor.u32()?);
         let (chunks, entries) = (cursor.u64()?, cursor.u64()?);
         let range = TickRange::new(Ticks(cursor.i64()?), Ticks(cursor.i64()?));
         let count = cursor.u8()?;
-        if usize::from(count) != SECTIONS.len() {
+        if usize::from(count) != section_count(version) {
             return Err(Error::corrupt(format!("block footer: {count} sections")));
         }
-        let mut sections = [SectionPlace::default(); SECTIONS.len()];
+        // A section that the version does not know is empty and stands at the end.
+        let absent = SectionPlace {
+            offset: end,
+            ..SectionPlace::default()
+        };
+        let mut sections = [absent; SECTIONS.len()];
         let mut expected: Option<u64> = None;
-        for (section, place) in SECTIONS.iter().zip(&mut sections) {
+        let known = sections.iter_mut().take(usize::from(count));
+        for (section, place) in SECTIONS.iter().zip(known) {
             let tag = cursor.u8()?;
             *place = SectionPlace {
                 offset: cursor.u64()?,
@@ -183,8 +207,12 @@ pub(crate) struct Trailer {
 }
 
 impl Trailer {
-    /// Reads the last bytes of a file of `file_length` bytes.
-    pub(crate) fn decode(bytes: &[u8; TRAILER_BYTES], file_length: u64) -> Result<Trailer> {
+    /// Reads the last bytes of a file of `file_length` bytes and a version.
+    pub(crate) fn decode(
+        bytes: &[u8; TRAILER_BYTES],
+        version: u16,
+        file_length: u64,
+    ) -> Result<Trailer> {
         let mut cursor = Cursor::new(bytes);
         let (footer_offset, footer_length) = (cursor.u64()?, cursor.u32()?);
         let footer_crc = cursor.u32()?;
@@ -196,7 +224,7 @@ impl Trailer {
         let end = footer_offset
             .checked_add(u64::from(footer_length))
             .and_then(|end| end.checked_add(TRAILER_BYTES as u64));
-        if end != Some(file_length) || footer_length as usize != FOOTER_BYTES {
+        if end != Some(file_length) || footer_length as usize != footer_bytes(version) {
             return Err(Error::corrupt(format!(
                 "the trailer does not fit a file of {file_length} bytes"
             )));

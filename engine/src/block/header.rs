@@ -9,7 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::time::{TickRange, Ticks};
 
 const MAGIC: [u8; 8] = *b"chronblk";
-pub(crate) const VERSION: u16 = 1;
+/// The version that is written; older ones are read.
+pub(crate) const VERSION: u16 = 2;
+const VERSION_MIN: u16 = 1;
 
 /// The length of a header, checksum included.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -32,6 +34,14 @@ pub(crate) struct BlockHeader {
     pub(crate) lsn_min: u64,
     /// The highest LSN of its entries.
     pub(crate) lsn_max: u64,
+}
+
+/// A header as it was read, with what the file says of itself beside.
+pub(crate) struct StoredHeader {
+    pub(crate) header: BlockHeader,
+    /// How many strips every chunk has.
+    pub(crate) strips: u8,
+    pub(crate) version: u16,
 }
 
 impl BlockHeader {
@@ -66,8 +76,8 @@ impl BlockHeader {
             .expect("the fields add up to the header's length")
     }
 
-    /// Reads a header and the number of strips; `number` is what the file's name says.
-    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES], number: u64) -> Result<(BlockHeader, u8)> {
+    /// Reads a header; `number` is what the file's name says.
+    pub(crate) fn decode(bytes: &[u8; HEADER_BYTES], number: u64) -> Result<StoredHeader> {
         let mut cursor = Cursor::new(bytes);
         if cursor.array::<8>()? != MAGIC {
             return Err(Error::corrupt("this is not a block: its magic is wrong"));
@@ -77,10 +87,10 @@ impl BlockHeader {
         if crc32fast::hash(&bytes[..CHECKED_BYTES]) != crc {
             return Err(Error::corrupt("block header: crc mismatch"));
         }
-        if version != VERSION {
+        if !(VERSION_MIN..=VERSION).contains(&version) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("block version {version}, this build reads version {VERSION}"),
+                format!("block version {version}, this build reads {VERSION_MIN} to {VERSION}"),
             ));
         }
         let [kind, level, class, strips, reserved @ ..] = cursor.array::<6>()?;
@@ -108,6 +118,10 @@ impl BlockHeader {
         header
             .check()
             .map_err(|error| Error::corrupt(error.to_string()))?;
-        Ok((header, strips))
+        Ok(StoredHeader {
+            header,
+            strips,
+            version,
+        })
     }
 }

@@ -24,6 +24,7 @@ mod page;
 pub(crate) mod partition;
 pub(crate) mod reader;
 pub(crate) mod salvage;
+mod shared;
 mod verify;
 pub(crate) mod walk;
 pub(crate) mod writer;
@@ -65,6 +66,8 @@ pub(crate) struct ChunkMeta {
     pub(crate) strips: [StripPlace; STRIPS_MAX],
     /// Where its summary lies: ask [`BlockReader::summary`].
     summary: StripPlace,
+    /// The column that it shares with others, if it does: ask [`BlockReader::shared`].
+    pub(crate) shared: Option<u32>,
 }
 
 /// The name of a block file: its number in 20 digits, so that names sort as numbers do.

@@ -13,11 +13,12 @@ use std::sync::{Arc, OnceLock};
 use roaring::RoaringBitmap;
 
 use crate::block::cache::{PageCache, PageKey};
-use crate::block::chunks::Chunks;
+use crate::block::chunks::{Chunks, Sharing};
 use crate::block::footer::{Footer, SECTIONS, Section, TRAILER_BYTES, Trailer};
-use crate::block::header::{BlockHeader, HEADER_BYTES};
+use crate::block::header::{BlockHeader, HEADER_BYTES, StoredHeader};
 use crate::block::ids::Ids;
 use crate::block::page::{PageTable, StoredStrip};
+use crate::block::shared::Shared;
 use crate::block::walk::LabelWalk;
 use crate::block::{ChunkMeta, STRIPS_MAX};
 use crate::codec::text::{self, Found};
@@ -90,9 +91,13 @@ impl BlockReader {
         }
         let mut header = [0; HEADER_BYTES];
         read(&*file, path, &mut header, 0)?;
-        let (header, strips) = BlockHeader::decode(&header, number)
+        let StoredHeader {
+            header,
+            strips,
+            version,
+        } = BlockHeader::decode(&header, number)
             .map_err(|error| error.at_path(path).at_offset(0))?;
-        let footer = read_footer(&*file, path, length)?;
+        let footer = read_footer(&*file, path, version, length)?;
         let first = footer.sections[0];
         let last = footer.sections[SECTIONS.len() - 1];
         let index = file
@@ -249,6 +254,34 @@ impl BlockReader {
         Ok(PageSlice { page, range })
     }
 
+    /// The bytes of the column that a chunk shares with others.
+    pub(crate) fn shared(&self, chunk: &ChunkMeta) -> Result<PageSlice> {
+        let Some(column) = chunk.shared else {
+            let error = Error::corrupt("a chunk lacks the column that it needs");
+            return Err(self.placed(error, Section::Chunks));
+        };
+        let found = self.shared_columns()?.column(column);
+        let (number, page, range) = found.map_err(|error| self.placed(error, Section::Shared))?;
+        // No strip has this number.
+        let key = PageKey {
+            owner: self.owner,
+            page: number,
+            strip: STRIPS_MAX as u8,
+        };
+        if let Some(page) = self.cache.find(&key) {
+            return Ok(PageSlice { page, range });
+        }
+        let page = self.read_checked(page.stored, || format!("page {number} of columns"))?;
+        self.cache.insert(key, &page);
+        Ok(PageSlice { page, range })
+    }
+
+    pub(super) fn shared_columns(&self) -> Result<Shared<'_>> {
+        let section = self.section(Section::Shared)?;
+        Shared::read(section, self.footer.pages_range(HEADER_BYTES as u64))
+            .map_err(|error| self.placed(error, Section::Shared))
+    }
+
     /// The texts of a chunk's strip that contain all needles, where they are found without decoding
     /// the strip. None where it has to be decoded, or is already.
     pub(crate) fn search(
@@ -356,7 +389,12 @@ impl BlockReader {
         let section = self.section(Section::Chunks)?;
         let footer = &self.footer;
         let partition = self.header.partition;
-        Chunks::read(section, partition, self.strips, footer.series, footer.pages)
+        let sharing = match footer.sections[Section::Shared.index()].length {
+            0 => Sharing::Absent,
+            _ => Sharing::Possible,
+        };
+        let (series, pages) = (footer.series, footer.pages);
+        Chunks::read(section, partition, self.strips, series, pages, sharing)
             .map_err(|error| self.placed(error, Section::Chunks))
     }
 
@@ -418,6 +456,27 @@ impl BlockReader {
         strip: usize,
         stored: StoredStrip,
     ) -> Result<Arc<[u8]>> {
+        let name = || format!("strip {strip} of page {page}");
+        let bytes = self.read_checked(stored, name)?;
+        if stored.stored == stored.raw {
+            return Ok(bytes);
+        }
+        // Lengths are at most the limit of a strip, which the page table checked.
+        let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
+        let out = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
+        let damaged = |what: &str| {
+            Error::corrupt(format!("{}: {what}", name()))
+                .at_path(&self.path)
+                .at_offset(stored.offset)
+        };
+        if bytes.first() == Some(&text::TAG) {
+            self.cache
+                .unpack_texts(&bytes, out)
+                .map_err(|error| damaged(&format!("{error}")))?;
+            return Ok(raw);
+        }
+        match self.cache.decompress(&bytes, out) {
+            Ok(length) if length == out.len() => Ok(raw),
         if stored.stored == stored.raw {
             // Lengths are at most the limit of a strip, which the page table checked.
             let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
@@ -476,6 +535,23 @@ impl BlockReader {
         }
     }
 
+    /// Reads stored bytes and checks them. Their length was checked against the limit of a strip.
+    pub(super) fn read_checked(
+        &self,
+        stored: StoredStrip,
+        name: impl Fn() -> String,
+    ) -> Result<Arc<[u8]>> {
+        let file = self.file.handle();
+        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
+        let mut found: Arc<[u8]> = std::iter::repeat_n(0, stored.stored as usize).collect();
+        let bytes = Arc::get_mut(&mut found).expect("nobody else has the new page yet");
+        read(&*file, &self.path, bytes, stored.offset)?;
+        match crc32fast::hash(bytes) == stored.crc {
+            true => Ok(found),
+            false => Err(Error::corrupt(format!("{}: crc mismatch", name()))
+                .at_path(&self.path)
+                .at_offset(stored.offset)),
+        }
     fn damaged(&self, page: u32, strip: usize, stored: StoredStrip, what: &str) -> Error {
         Error::corrupt(format!("strip {strip} of page {page}: {what}"))
             .at_path(&self.path)
@@ -522,11 +598,11 @@ impl BlockReader {
     }
 }
 
-fn read_footer(file: &dyn ReadFile, path: &Path, length: u64) -> Result<Footer> {
+fn read_footer(file: &dyn ReadFile, path: &Path, version: u16, length: u64) -> Result<Footer> {
     let trailer_offset = length - TRAILER_BYTES as u64;
     let mut trailer = [0; TRAILER_BYTES];
     read(file, path, &mut trailer, trailer_offset)?;
-    let trailer = Trailer::decode(&trailer, length)
+    let trailer = Trailer::decode(&trailer, version, length)
         .map_err(|error| error.at_path(path).at_offset(trailer_offset))?;
     let offset = trailer.footer_offset;
     let damaged = |error: Error| error.at_path(path).at_offset(offset);
@@ -536,7 +612,7 @@ fn read_footer(file: &dyn ReadFile, path: &Path, length: u64) -> Result<Footer> 
     if crc32fast::hash(&footer) != trailer.footer_crc {
         return Err(damaged(Error::corrupt("block footer: crc mismatch")));
     }
-    Footer::decode(&footer, HEADER_BYTES as u64, offset).map_err(damaged)
+    Footer::decode(&footer, version, HEADER_BYTES as u64, offset).map_err(damaged)
 }
 
 /// Reads by position; a file that ends before is damage, not a failure of the disk.

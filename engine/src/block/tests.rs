@@ -33,6 +33,7 @@ struct Chunk {
     encoding: u8,
     strips: Vec<Vec<u8>>,
     summary: Vec<u8>,
+    shared: Vec<u8>,
 }
 
 type Model = BTreeMap<LabelSet, Vec<Chunk>>;
@@ -89,6 +90,7 @@ fn write(fs: &dyn Fs, model: &Model, paging: Paging) -> Result<BlockSummary> {
                 strips: &strips,
                 tokens: &tokens.sorted(),
                 summary: &chunk.summary,
+                shared: &chunk.shared,
             })?;
         }
     }
@@ -130,6 +132,10 @@ fn chunks_of(reader: &BlockReader, ordinal: u32) -> Result<Vec<Chunk>> {
             encoding: meta.encoding,
             strips: strips?,
             summary: reader.summary(meta)?.to_vec(),
+            shared: match meta.shared {
+                Some(_) => reader.shared(meta)?.to_vec(),
+                None => Vec::new(),
+            },
         })
     };
     metas.iter().map(read).collect()
@@ -164,10 +170,12 @@ fn chunks(strips: usize) -> impl Strategy<Value = Vec<Chunk>> {
         (0..3_000i64, 0..3_000i64, 1..1_000_000u32, 0..3u8),
         prop::collection::vec(bytes, strips..=strips),
         prop::collection::vec(any::<u8>(), 0..5),
+        // Few, so that some are shared.
+        prop::collection::vec(prop::sample::select(&b"xy"[..]), 0..4),
     );
     prop::collection::vec(chunk, 0..5).prop_map(|chunks| {
         let mut end = START;
-        let make = |((gap, length, count, encoding), strips, summary)| {
+        let make = |((gap, length, count, encoding), strips, summary, shared)| {
             let start = end + gap;
             end = start + length;
             Chunk {
@@ -177,6 +185,7 @@ fn chunks(strips: usize) -> impl Strategy<Value = Vec<Chunk>> {
                 encoding,
                 strips,
                 summary,
+                shared,
             }
         };
         chunks.into_iter().map(make).collect()
@@ -250,6 +259,7 @@ fn small() -> (Model, Paging) {
                 format!("line {number} ").repeat(6).into_bytes(),
             ],
             summary: vec![number as u8; 2],
+            shared: vec![number as u8 / 2; 3],
         };
         model.insert(set, vec![chunk]);
     }
@@ -340,8 +350,14 @@ fn a_flip_of_every_byte_gives_the_right_answer_or_an_error_that_says_where() {
             series_served += u32::from(served);
         }
         // Every page has one chunk here: damage in a page may cost that chunk and nothing else.
+        // The page of shared columns has those of all.
+        let columns = intact.shared_columns().unwrap().page(0).unwrap().stored;
+        let left = match (place as u64).checked_sub(columns.offset) {
+            Some(within) if within < columns.stored.into() => 0,
+            _ => reader.series_count() - 1,
+        };
         if (place as u64) < reader.pages_end() {
-            assert_eq!(series_served, reader.series_count() - 1, "byte {place}");
+            assert_eq!(series_served, left, "byte {place}");
         }
         let present = Needle::new(b" line ");
         right_or_corrupt(reader.page_may_hold(0, &present), &true, place);
@@ -410,6 +426,34 @@ fn a_page_is_decoded_once_while_the_cache_holds_it() {
 }
 
 #[test]
+fn a_column_that_many_chunks_have_is_stored_once() {
+    let column: Vec<u8> = (0..2_000u32).map(|n| ((n * 7919) >> 3) as u8).collect();
+    let series = |shared: &dyn Fn(i64) -> Vec<u8>| {
+        let chunk = |number: i64| Chunk {
+            start: START + number,
+            end: START + number,
+            count: 1,
+            encoding: 0,
+            strips: vec![vec![7]],
+            summary: Vec::new(),
+            shared: shared(number),
+        };
+        let set = |number: i64| LabelSet::from_pairs([("n", format!("{number:03}"))]).unwrap();
+        let model: Model = (0..100)
+            .map(|number| (set(number), vec![chunk(number)]))
+            .collect();
+        let disk = disk();
+        let summary = write(&disk, &model, paging(1, 100)).unwrap();
+        assert_holds(&open(&disk).unwrap(), &model);
+        summary.bytes
+    };
+    let (alone, shared) = (series(&|_| Vec::new()), series(&|_| column.clone()));
+    assert!(shared < alone + 2_400, "{alone} {shared}");
+    let two = series(&|number| column[number as usize % 2..].to_vec());
+    assert!(two < alone + 4_400, "{alone} {two}");
+}
+
+#[test]
 fn the_writer_refuses_what_readers_could_not_trust() {
     let disk = disk();
     let set = |job: &str| LabelSet::from_pairs([("job", job)]).unwrap();
@@ -420,6 +464,7 @@ fn the_writer_refuses_what_readers_could_not_trust() {
         strips: &[b"x"],
         tokens: &[],
         summary: &[],
+        shared: &[],
     };
     let mut writer = BlockWriter::create(&disk, &dir(), 1, header(), paging(1, 100)).unwrap();
     let refused = |result: Result<()>| result.unwrap_err().kind() == ErrorKind::Invalid;

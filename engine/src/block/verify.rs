@@ -51,6 +51,7 @@ impl BlockReader {
                 }
             }
         }
+        found.extend(self.verify_shared_pages().into_iter().filter(fresh));
         found
     }
 
@@ -144,6 +145,9 @@ impl BlockReader {
                 chunks += 1;
                 entries += u64::from(meta.count);
                 self.summary(meta)?;
+                if let Some(column) = meta.shared {
+                    self.shared_columns()?.column(column)?;
+                }
                 for strip in 0..self.strip_count() {
                     let place = meta.strips[strip];
                     let end = u64::from(place.offset) + u64::from(place.length);
@@ -166,24 +170,45 @@ impl BlockReader {
         }
     }
 
-    /// Pages follow each other without gaps, and every page has a filter that can be read.
+    /// Pages lie behind each other without gaps, and every page has a filter that can be read.
     fn verify_layout(&self) -> Result<()> {
-        let mut next = HEADER_BYTES as u64;
+        let mut places = Vec::new();
         for page in 0..self.page_count() {
             for strip in 0..self.strip_count() {
-                let stored = self.stored_strip(page, strip)?;
-                if stored.offset != next {
-                    return Err(
-                        self.broken(format!("page {page} is not where the one before ends"))
-                    );
-                }
-                next += u64::from(stored.stored);
+                places.push(self.stored_strip(page, strip)?);
             }
             self.page_may_hold(page, &Needle::default())?;
+        }
+        let columns = self.shared_columns()?;
+        for page in 0..columns.page_count() {
+            places.push(columns.page(page)?.stored);
+        }
+        // An empty strip stands before the one that begins where it does.
+        places.sort_by_key(|place| (place.offset, place.stored));
+        let mut next = HEADER_BYTES as u64;
+        for place in places {
+            if place.offset != next {
+                return Err(self.broken(format!("there is a gap between pages before {next}")));
+            }
+            next += u64::from(place.stored);
         }
         match next == self.pages_end() {
             true => Ok(()),
             false => Err(self.broken("there are bytes between the pages and the index".to_owned())),
         }
+    }
+
+    /// Everything that is wrong with the pages of shared columns.
+    fn verify_shared_pages(&self) -> Vec<Error> {
+        let Ok(columns) = self.shared_columns() else {
+            return Vec::new();
+        };
+        let read = |page: u32| {
+            let stored = columns.page(page)?.stored;
+            self.read_checked(stored, || format!("page {page} of columns"))
+        };
+        (0..columns.page_count())
+            .filter_map(|page| read(page).err())
+            .collect()
     }
 }

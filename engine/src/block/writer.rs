@@ -11,6 +11,7 @@ use crate::block::footer::{FOOTER_BYTES, Footer, SECTIONS, SectionPlace, TRAILER
 use crate::block::header::BlockHeader;
 use crate::block::ids::write_ids;
 use crate::block::page::PageEncoder;
+use crate::block::shared::SharedWriter;
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_path};
 use crate::codec::Packing;
 use crate::codec::tokens::{Keys, TokenSet};
@@ -66,6 +67,8 @@ pub(crate) struct ChunkSpec<'a> {
     pub(crate) tokens: &'a [u64],
     /// Bytes that are kept beside the chunk's place, to skip it by.
     pub(crate) summary: &'a [u8],
+    /// A column that other chunks have as well and that is to be stored once; empty for none.
+    pub(crate) shared: &'a [u8],
 }
 
 /// What was written.
@@ -106,6 +109,7 @@ pub(crate) struct BlockWriter<'f> {
     encoder: PageEncoder,
     page: OpenPage,
     filters: Filters,
+    shared: SharedWriter,
     totals: Totals,
 }
 
@@ -183,6 +187,7 @@ impl<'f> BlockWriter<'f> {
                 tokens: TokenSet::new(),
             },
             filters: Filters::default(),
+            shared: SharedWriter::default(),
             totals: Totals {
                 chunks: 0,
                 entries: 0,
@@ -209,6 +214,10 @@ impl<'f> BlockWriter<'f> {
         if self.page.chunks > 0 && held + bytes > self.page_bytes {
             self.close_page()?;
         }
+        let shared = match spec.shared {
+            [] => None,
+            column => Some(self.share(column)?),
+        };
         let mut strips = [StripPlace::default(); STRIPS_MAX];
         for ((place, page), strip) in strips
             .iter_mut()
@@ -234,6 +243,7 @@ impl<'f> BlockWriter<'f> {
             page: self.encoder.pages(),
             strips,
             summary: StripPlace::default(),
+            shared,
         };
         self.series_chunks.push((meta, spec.summary.to_vec()));
         self.totals.chunks += 1;
@@ -250,6 +260,9 @@ impl<'f> BlockWriter<'f> {
         if self.page.chunks > 0 {
             self.close_page()?;
         }
+        if self.shared.has_open_page() {
+            self.close_shared_page()?;
+        }
         let series = self.index.series_count();
         let pages = self.encoder.pages();
         let index = self.index.finish()?;
@@ -261,6 +274,7 @@ impl<'f> BlockWriter<'f> {
             self.chunks.finish(),
             self.encoder.finish(),
             self.filters.finish(),
+            self.shared.finish(),
         ];
         let mut places = [SectionPlace::default(); SECTIONS.len()];
         let failed = |error| Error::io(error, "writing a block", &self.path);
@@ -329,7 +343,8 @@ impl<'f> BlockWriter<'f> {
                 "a chunk starts before the end of the one before it",
             ));
         }
-        let bytes: usize = spec.strips.iter().map(|strip| strip.len()).sum();
+        let strips: usize = spec.strips.iter().map(|strip| strip.len()).sum();
+        let bytes = strips.max(spec.shared.len());
         if bytes > STRIP_BYTES_MAX {
             return Err(Error::limit(format!(
                 "a chunk of {bytes} bytes, at most {STRIP_BYTES_MAX} can be stored"
@@ -369,12 +384,33 @@ impl<'f> BlockWriter<'f> {
             Some(keys) => self.filters.page_of_keys(&keys)?,
             None => self.filters.page(&mut self.page.tokens)?,
         }
-        if self.out.buffer.len() >= BUFFER_BYTES {
-            self.out
-                .flush()
-                .map_err(|error| Error::io(error, "writing a block", &self.path))?;
+        self.flush_much()
+    }
+
+    /// The number of a shared column, which is stored if it is not known.
+    fn share(&mut self, column: &[u8]) -> Result<u32> {
+        if let Some(number) = self.shared.find(column) {
+            return Ok(number);
         }
-        Ok(())
+        if self.shared.is_full_for(column) {
+            self.close_shared_page()?;
+        }
+        self.shared.add(column)
+    }
+
+    fn close_shared_page(&mut self) -> Result<()> {
+        let (offset, before) = (self.out.offset, self.out.buffer.len());
+        self.shared.close_page(offset, &mut self.out.buffer);
+        self.out.offset += (self.out.buffer.len() - before) as u64;
+        self.flush_much()
+    }
+
+    fn flush_much(&mut self) -> Result<()> {
+        if self.out.buffer.len() < BUFFER_BYTES {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        flushed.map_err(|error| Error::io(error, "writing a block", &self.path))
     }
 }
 

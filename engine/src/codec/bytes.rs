@@ -38,6 +38,7 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         match self.rest.split_at_checked(count) {
             Some((taken, rest)) => {
@@ -48,6 +49,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         match self.rest.split_first_chunk::<N>() {
             Some((taken, rest)) => {
@@ -58,6 +60,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {
         Ok(self.array::<1>()?[0])
     }
@@ -122,6 +125,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A zigzag varint.
+    #[inline]
     pub(crate) fn varint_signed(&mut self) -> Result<i64> {
         Ok(unzigzag(self.varint()?))
     }

@@ -13,15 +13,13 @@
 //! markers.
 
 use super::bytes::{Cursor, put_varint};
-use super::decimal;
+use super::decimal::{self, Form};
+use super::exceptions::{self, STALE_BITS};
 use super::ints::{Column, Reader};
 use super::miniblock::BLOCK;
+use super::scaled::Scaled;
 use super::xor;
 use crate::error::{Error, Result};
-
-/// The NaN that says "this series has ended here"; so common as a last value that its exception is
-/// two bytes.
-pub(crate) const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
 
 const CODEC_MASK: u8 = 0x07;
 const CONSTANT: u8 = 0;
@@ -33,20 +31,16 @@ const RAW: u8 = 5;
 const HAS_EXCEPTIONS: u8 = 0x08;
 const SCALE_SHIFT: u32 = 4;
 
-/// How many values are looked at before a scale is chosen.
-const SCALE_SAMPLES: usize = 8;
-/// Decimals with exceptions for more than one value in so many are not tried.
-const EXCEPTION_SHARE: usize = 8;
 /// Decimals of at most so many bits a value are taken without trying the other codecs.
 const GOOD_BITS: usize = 12;
 
 /// Appends the smallest encoding of the values.
 pub(crate) fn encode(values: &[f64], out: &mut Vec<u8>) {
-    if let Some(bits) = constant(values) {
-        let stale = positions(values, |value| value == STALE_BITS && bits != STALE_BITS);
+    if let Some(bits) = exceptions::constant(values) {
+        let stale = exceptions::places(values, |value| value == STALE_BITS && bits != STALE_BITS);
         out.push(CONSTANT | exceptions_flag(&stale));
         put_varint(out, bits.swap_bytes());
-        write_exceptions(values, &stale, out);
+        exceptions::write(values, &stale, out);
         return;
     }
     let decimals = Decimals::of(values);
@@ -113,7 +107,8 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<f64>) 
         _ => return Err(Error::corrupt(format!("float column tag {tag} is unknown"))),
     }
     if tag & HAS_EXCEPTIONS != 0 {
-        read_exceptions(cursor, &mut out[start..])?;
+        let values = &mut out[start..];
+        exceptions::read(cursor, count, |place, value| values[place] = value)?;
     }
     Ok(())
 }
@@ -154,18 +149,6 @@ fn convert_blocks(
     Ok(())
 }
 
-/// The bits that all values have, stale markers aside.
-fn constant(values: &[f64]) -> Option<u64> {
-    let mut live = values
-        .iter()
-        .map(|value| value.to_bits())
-        .filter(|&bits| bits != STALE_BITS);
-    let Some(first) = live.next() else {
-        return Some(if values.is_empty() { 0 } else { STALE_BITS });
-    };
-    live.all(|bits| bits == first).then_some(first)
-}
-
 /// Values as scaled integers, with the positions of those that have none.
 struct Decimals {
     scale: u8,
@@ -176,55 +159,26 @@ struct Decimals {
 }
 
 impl Decimals {
-    /// The best scale that is found cheaply: that of a few samples, or the larger one that
-    /// exceptions ask for.
+    /// The smallest of a few scales.
     fn of(values: &[f64]) -> Option<Decimals> {
-        let scale = sampled_scale(values)?;
-        let (integers, exceptions) = integers_at(values, scale);
-        let larger = exceptions
-            .iter()
-            .filter_map(|&at| scale_above(values[at].to_bits(), scale))
-            .max();
-        let first = Decimals::new(values, scale, &integers, exceptions);
-        let Some(larger) = larger else {
-            return first;
-        };
-        let (integers, exceptions) = integers_at(values, larger);
-        let second = Decimals::new(values, larger, &integers, exceptions);
-        [first, second]
-            .into_iter()
-            .flatten()
-            .min_by_key(Decimals::size_bytes)
+        let found = Scaled::candidates(values).into_iter();
+        let planned = found.map(|scaled| Decimals::new(values, scaled.in_form(Form::Multiplied)));
+        planned.min_by_key(Decimals::size_bytes)
     }
 
-    fn new(
-        values: &[f64],
-        scale: u8,
-        integers: &[i64],
-        exceptions: Vec<usize>,
-    ) -> Option<Decimals> {
-        if exceptions.len() > values.len() / EXCEPTION_SHARE + 1 {
-            return None;
-        }
-        let inverse = 1.0 / decimal::POWERS[usize::from(scale)];
-        let multiplies = scale > 0
-            && integers.iter().all(|&integer| {
-                let divided = decimal::value(integer, scale);
-                (integer as f64 * inverse).to_bits() == divided.to_bits()
-            });
+    fn new(values: &[f64], scaled: Scaled) -> Decimals {
         let mut written = Vec::new();
-        write_exceptions(values, &exceptions, &mut written);
-        Some(Decimals {
-            scale,
-            codec: if multiplies {
-                DECIMAL_MULTIPLIED
-            } else {
-                DECIMAL_DIVIDED
+        exceptions::write(values, &scaled.exceptions, &mut written);
+        Decimals {
+            scale: scaled.scale,
+            codec: match scaled.form {
+                Form::Multiplied => DECIMAL_MULTIPLIED,
+                _ => DECIMAL_DIVIDED,
             },
-            column: Column::of(integers),
-            exceptions,
+            column: Column::of(&scaled.integers),
+            exceptions: scaled.exceptions,
             exceptions_bytes: written.len(),
-        })
+        }
     }
 
     fn size_bytes(&self) -> usize {
@@ -234,51 +188,8 @@ impl Decimals {
     fn write(&self, values: &[f64], out: &mut Vec<u8>) {
         out.push(self.codec | exceptions_flag(&self.exceptions) | self.scale << SCALE_SHIFT);
         self.column.write(out);
-        write_exceptions(values, &self.exceptions, out);
+        exceptions::write(values, &self.exceptions, out);
     }
-}
-
-fn scale_above(bits: u64, scale: u8) -> Option<u8> {
-    decimal::scale_of(bits, scale + 1, decimal::SCALE_MAX)
-}
-
-/// The scale that most of a few samples have; none if they are no decimals.
-fn sampled_scale(values: &[f64]) -> Option<u8> {
-    let step = values.len().div_ceil(SCALE_SAMPLES).max(1);
-    let (mut scale, mut samples, mut misses) = (0, 0, 0);
-    for value in values.iter().step_by(step) {
-        samples += 1;
-        match decimal::scale_of(value.to_bits(), scale, decimal::SCALE_MAX) {
-            Some(wanted) => scale = wanted,
-            None => misses += 1,
-        }
-    }
-    (misses * 2 <= samples).then_some(scale)
-}
-
-/// The integers at a scale, with the value before standing in for those that have none.
-fn integers_at(values: &[f64], scale: u8) -> (Vec<i64>, Vec<usize>) {
-    let exact = |value: &f64| decimal::exact(value.to_bits(), scale);
-    let mut last = values.iter().find_map(exact).unwrap_or(0);
-    let mut exceptions = Vec::new();
-    let integers = values
-        .iter()
-        .enumerate()
-        .map(|(position, value)| {
-            match exact(value) {
-                Some(integer) => last = integer,
-                None => exceptions.push(position),
-            }
-            last
-        })
-        .collect();
-    (integers, exceptions)
-}
-
-fn positions(values: &[f64], is_exception: impl Fn(u64) -> bool) -> Vec<usize> {
-    let exceptional =
-        |(position, value): (usize, &f64)| is_exception(value.to_bits()).then_some(position);
-    values.iter().enumerate().filter_map(exceptional).collect()
 }
 
 fn exceptions_flag(exceptions: &[usize]) -> u8 {
@@ -287,54 +198,6 @@ fn exceptions_flag(exceptions: &[usize]) -> u8 {
     } else {
         HAS_EXCEPTIONS
     }
-}
-
-/// A count less one; for each exception the gap to the one before with the stale flag in the lowest
-/// bit, and the byte-swapped bits as a varint unless it is stale.
-fn write_exceptions(values: &[f64], exceptions: &[usize], out: &mut Vec<u8>) {
-    let Some(more) = exceptions.len().checked_sub(1) else {
-        return;
-    };
-    put_varint(out, more as u64);
-    let mut next = 0;
-    for &position in exceptions {
-        let bits = values[position].to_bits();
-        let is_stale = bits == STALE_BITS;
-        put_varint(out, ((position - next) as u64) << 1 | u64::from(is_stale));
-        if !is_stale {
-            put_varint(out, bits.swap_bytes());
-        }
-        next = position + 1;
-    }
-}
-
-#[cold]
-fn read_exceptions(cursor: &mut Cursor<'_>, values: &mut [f64]) -> Result<()> {
-    let count = cursor.length(values.len().saturating_sub(1), "a count of exceptions")? + 1;
-    let mut next = 0usize;
-    for _ in 0..count {
-        let mark = cursor.varint()?;
-        let gap = usize::try_from(mark >> 1).ok();
-        let position = gap
-            .and_then(|gap| next.checked_add(gap))
-            .unwrap_or(usize::MAX);
-        let bits = if mark & 1 == 1 {
-            STALE_BITS
-        } else {
-            cursor.varint()?.swap_bytes()
-        };
-        let total = values.len();
-        match values.get_mut(position) {
-            Some(value) => *value = f64::from_bits(bits),
-            None => {
-                return Err(Error::corrupt(format!(
-                    "an exception at {position} of {total} floats"
-                )));
-            }
-        }
-        next = position + 1;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -102,14 +102,14 @@ impl Histogram {
     /// The marker that a series of histograms has ended.
     pub fn stale() -> Histogram {
         Histogram {
-            sum: f64::from_bits(super::floats::STALE_BITS),
+            sum: f64::from_bits(super::exceptions::STALE_BITS),
             ..Histogram::default()
         }
     }
 
     /// Whether this is the marker that a series has ended.
     pub fn is_stale(&self) -> bool {
-        self.sum.to_bits() == super::floats::STALE_BITS
+        self.sum.to_bits() == super::exceptions::STALE_BITS
     }
 
     /// Whether the two have the same buckets, so that their counts can be compared one by one.

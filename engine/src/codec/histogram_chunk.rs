@@ -43,11 +43,16 @@ pub(crate) fn encode(
     out: &mut Vec<u8>,
 ) {
     assert_eq!(times.len(), histograms.len(), "a histogram for each time");
+    encode_times(times, starts, out);
+    encode_body(histograms, out);
+}
+
+/// The part behind the times; no more histograms than [`fitting`] allows.
+pub(crate) fn encode_body(histograms: &[Histogram], out: &mut Vec<u8>) {
     assert!(
         histograms.len() <= fitting(histograms),
         "the caller cuts chunks where they are full"
     );
-    encode_times(times, starts, out);
     let runs: Vec<&[Histogram]> = histograms
         .chunk_by(|one, two| one.has_layout_of(two))
         .collect();
@@ -68,6 +73,15 @@ pub(crate) fn decode(
 ) -> Result<()> {
     let mut cursor = Cursor::new(bytes);
     decode_times(&mut cursor, count, times, starts)?;
+    decode_body(&mut cursor, count, histograms)
+}
+
+/// Reads back what [`encode_body`] wrote, to the end of the cursor.
+pub(crate) fn decode_body(
+    cursor: &mut Cursor<'_>,
+    count: usize,
+    histograms: &mut Vec<Histogram>,
+) -> Result<()> {
     let runs = cursor.length(count, "a count of runs")?;
     let (mut left, mut cells) = (count, HISTOGRAM_CHUNK_CELLS_MAX);
     for _ in 0..runs {
@@ -75,7 +89,7 @@ pub(crate) fn decode(
             .checked_sub(1)
             .ok_or_else(|| Error::corrupt("a run of no histograms"))?;
         let length = cursor.length(most, "the length of a run")? + 1;
-        decode_run(&mut cursor, length, &mut cells, histograms)?;
+        decode_run(cursor, length, &mut cells, histograms)?;
         left -= length;
     }
     if left != 0 {
@@ -83,7 +97,7 @@ pub(crate) fn decode(
             "the runs of a chunk leave out {left} histograms"
         )));
     }
-    finish(&cursor)
+    finish(cursor)
 }
 
 fn cells_of(histogram: &Histogram) -> usize {

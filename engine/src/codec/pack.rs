@@ -86,7 +86,10 @@ fn unpack_width<const WIDTH: usize>(bytes: &[u8], base: i64, out: &mut [i64]) {
     let tail = groups.into_remainder();
     if !tail.is_empty() {
         let mut group = [0i64; GROUP];
-        unpack_group::<WIDTH>(&padded(rest), base, &mut group);
+        match rest.get(..WIDTH + 8) {
+            Some(window) => unpack_group::<WIDTH>(window, base, &mut group),
+            None => unpack_group::<WIDTH>(&padded(rest), base, &mut group),
+        }
         tail.copy_from_slice(&group[..tail.len()]);
     }
 }

@@ -19,7 +19,7 @@
 
 use super::bits::{BitReader, push_bits, sign_extend};
 use super::bytes::{Cursor, put_varint_signed};
-use super::decimal;
+use super::decimal::{self, Form};
 use super::window::{Fit, Residual, Window};
 use crate::error::{Error, Result};
 
@@ -225,7 +225,7 @@ impl FloatStream {
     #[inline]
     fn residual(&self, bits: u64) -> (u8, u64) {
         if self.mode != MODE_XOR {
-            if let Some(integer) = decimal::exact(bits, self.mode) {
+            if let Some(integer) = decimal::exact(bits, self.mode, Form::Divided) {
                 return (self.mode, self.difference(integer, self.mode));
             }
         } else if !self.count.is_multiple_of(RETRY_EVERY) {
@@ -238,15 +238,15 @@ impl FloatStream {
     /// flap.
     #[cold]
     fn residual_elsewhere(&self, bits: u64) -> (u8, u64) {
-        if let Some(scale) = decimal::scale_of(bits, 0, STREAM_SCALE_MAX)
-            && let Some(integer) = decimal::exact(bits, scale)
+        if let Some(scale) = decimal::scale_of(bits, Form::Divided, 0, STREAM_SCALE_MAX)
+            && let Some(integer) = decimal::exact(bits, scale, Form::Divided)
         {
-            let settled = decimal::scale_of(self.last_bits, 0, STREAM_SCALE_MAX);
+            let settled = decimal::scale_of(self.last_bits, Form::Divided, 0, STREAM_SCALE_MAX);
             if self.mode != MODE_XOR {
                 return (scale, self.difference(integer, scale));
             } else if let Some(last_scale) = settled {
                 let scale = scale.max(last_scale);
-                if let Some(integer) = decimal::exact(bits, scale) {
+                if let Some(integer) = decimal::exact(bits, scale, Form::Divided) {
                     return (scale, self.difference(integer, scale));
                 }
             }
@@ -386,7 +386,7 @@ impl Decoder<'_> {
         } else {
             let last = decimal::nearest(f64::from_bits(self.value), self.mode);
             let integer = last.wrapping_add(residual as i64);
-            self.value = decimal::value(integer, self.mode).to_bits();
+            self.value = decimal::value(integer, self.mode, Form::Divided).to_bits();
         }
         Ok(())
     }

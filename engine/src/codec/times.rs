@@ -15,6 +15,8 @@ const TAG_GRID: u8 = 9;
 
 /// The unit of a regular column's step: scrape intervals are whole seconds of milliseconds.
 const STEP_UNIT: i64 = 1000;
+/// Residuals from a grid of at most so many bits each are taken without trying anything else.
+const GOOD_BITS: usize = 4;
 /// Fewer times than this are not worth the search for a grid.
 const GRID_COUNT_MIN: usize = 8;
 
@@ -26,17 +28,18 @@ pub(crate) fn encode(times: &[i64], out: &mut Vec<u8>) {
         put_varint_signed(out, units);
         return;
     }
-    let plain = Column::of(times);
-    if let Some((step, residuals)) = grid(times) {
-        let column = Column::of(&residuals);
-        if 1 + signed_bytes(step) + column.size_bytes() < plain.size_bytes() {
+    let from_grid = grid(times).map(|(step, residuals)| (step, Column::of(&residuals)));
+    if let Some((step, column)) = from_grid {
+        let size_bytes = 1 + signed_bytes(step) + column.size_bytes();
+        let is_good = size_bytes * 8 <= times.len() * GOOD_BITS;
+        if is_good || size_bytes < Column::of(times).size_bytes() {
             out.push(TAG_GRID);
             put_varint_signed(out, step);
             column.write(out);
             return;
         }
     }
-    plain.write(out);
+    Column::of(times).write(out);
 }
 
 /// Appends exactly `count` times to `out`; the caller has limited `count`.
@@ -90,7 +93,7 @@ fn regular(times: &[i64]) -> Option<(i64, i64)> {
 
 /// The step that leaves the smallest residuals, and those. Medians of jittered steps are off by a
 /// little, which adds up over a column, so rounder numbers near them are tried too.
-fn grid(times: &[i64]) -> Option<(i64, Vec<i64>)> {
+pub(super) fn grid(times: &[i64]) -> Option<(i64, Vec<i64>)> {
     if times.len() < GRID_COUNT_MIN {
         return None;
     }

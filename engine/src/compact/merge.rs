@@ -168,6 +168,7 @@ impl<'a, K: Kind> Gathered<'a, K> {
                 strips: chunk.strips,
                 tokens: chunk.tokens,
                 summary: chunk.summary,
+                shared: chunk.shared,
             })
         })
     }

@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use crate::block::{BlockReader, ChunkMeta};
 use crate::error::{Error, Result};
 use crate::kind::merge::merge;
-use crate::kind::{Columns, Kind, Parts, Wanted};
+use crate::kind::{Columns, Kind, Parts, StoredChunk, Wanted};
+use crate::time::TickRange;
 
 /// What one block has of the series.
 pub(crate) struct Source<'a, K: Kind> {
@@ -37,8 +38,14 @@ impl<'a, K: Kind> Source<'a, K> {
     }
 
     fn decode(&self, chunk: &ChunkMeta) -> Result<K::Run> {
-        let opened = K::open_chunk(chunk.encoding, chunk.count, Wanted::Everything, &|strip| {
-            self.reader.strip(chunk, strip)
+        let opened = K::open_chunk(&StoredChunk {
+            range: chunk.range,
+            count: chunk.count,
+            encoding: chunk.encoding,
+            wanted: Wanted::Everything,
+            shown: TickRange::ALL,
+            strip: &|strip| self.reader.strip(chunk, strip),
+            shared: &|| self.reader.shared(chunk),
         });
         let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
             true => Ok(run),

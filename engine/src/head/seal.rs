@@ -187,6 +187,7 @@ fn write_series<K: Kind>(
                 strips: chunk.strips,
                 tokens: chunk.tokens,
                 summary: chunk.summary,
+                shared: chunk.shared,
             })
         })?;
     }

@@ -13,6 +13,7 @@ pub(crate) mod samples;
 use crate::codec::Packing;
 use crate::codec::bytes::Cursor;
 use crate::codec::text::Found;
+use crate::codec::tiled_times::Memory;
 use crate::config::Limits;
 use crate::error::Result;
 use crate::time::{Moment, TickRange, Ticks};
@@ -113,7 +114,8 @@ pub enum Effort {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wanted {
-    /// Times alone, as for a count. Lines may come empty and without structured metadata.
+    /// Times alone, as for a count. Lines may come empty and without structured metadata, samples
+    /// with any values.
     Times,
     /// Times and structured metadata. Lines may come empty.
     Metadata,
@@ -131,6 +133,21 @@ pub struct SealedChunk<'a> {
     pub(crate) tokens: &'a [u64],
     /// What can be said of its entries without decoding them; empty where nothing is.
     pub(crate) summary: &'a [u8],
+    /// A column that chunks of other series have as well; empty where there is none.
+    pub(crate) shared: &'a [u8],
+}
+
+/// A sealed chunk to decode: what a block's index says about it, and where its bytes are fetched.
+pub struct StoredChunk<'a, B> {
+    pub(crate) range: TickRange,
+    pub(crate) count: u32,
+    pub(crate) encoding: u8,
+    pub(crate) wanted: Wanted,
+    /// Entries outside of this may be left out.
+    pub(crate) shown: TickRange,
+    pub(crate) strip: &'a StripSource<'a, B>,
+    /// Fetches the column that it shares with others.
+    pub(crate) shared: &'a dyn Fn() -> Result<B>,
 }
 
 /// Where a kind's encoder hands its chunks.
@@ -243,10 +260,7 @@ pub trait Parts: Sized + Send + Sync + 'static {
     fn each_text<'r>(run: &'r Self::Run, each: impl FnMut(&'r [u8]));
     /// Decodes what is wanted of a sealed chunk.
     fn open_chunk<B: std::ops::Deref<Target = [u8]>>(
-        encoding: u8,
-        count: u32,
-        wanted: Wanted,
-        strip: &StripSource<'_, B>,
+        chunk: &StoredChunk<'_, B>,
     ) -> Result<Self::Run>;
     /// Decodes those entries of a sealed chunk whose text a search finds. None where that is not
     /// quicker than to open the chunk and look at each.
@@ -258,10 +272,15 @@ pub trait Parts: Sized + Send + Sync + 'static {
     ) -> Result<Option<Self::Run>> {
         Ok(None)
     }
+    /// Fails where the summary of a chunk says what its entries, all of them, are not.
+    fn check_summary(_encoding: u8, _summary: &[u8], _run: &Self::Run) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Buffers that sealing reuses from chunk to chunk.
 #[derive(Default)]
 pub struct Scratch {
     pub(crate) strips: [Vec<u8>; 4],
+    pub(crate) times: Memory,
 }

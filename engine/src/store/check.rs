@@ -120,9 +120,9 @@ fn check_chunks<K: Kind>(reader: &BlockReader, errors: &mut Vec<Error>) {
 }
 
 /// Decodes a chunk and checks that it is what the index says: so many entries, from the first tick
-/// to the last, in order and none twice.
+/// to the last, in order and none twice, of which its summary is true.
 pub(crate) fn read_chunk<K: Kind>(reader: &BlockReader, meta: &ChunkMeta) -> Result<K::Run> {
-    let checked = open_chunk::<K>(reader, meta, Wanted::Everything).and_then(|run| {
+    let checked = open_chunk::<K>(reader, meta, Wanted::Everything, meta.range).and_then(|run| {
         let ticks = run.ticks();
         let (first, last) = (meta.range.start.0, meta.range.end.0);
         if ticks.first() != Some(&first) || ticks.last() != Some(&last) {
@@ -137,6 +137,7 @@ pub(crate) fn read_chunk<K: Kind>(reader: &BlockReader, meta: &ChunkMeta) -> Res
                 return Err(Error::corrupt("the entries of a chunk are out of order"));
             }
         }
+        K::check_summary(meta.encoding, reader.summary(meta)?, &run)?;
         Ok(run)
     });
     checked.map_err(|error| error.at_path(reader.path()))
@@ -245,6 +246,7 @@ mod tests {
                         run.line(0)
                     }),
                     summary: chunk.summary,
+                    shared: chunk.shared,
                 })
             })
             .unwrap();

@@ -11,7 +11,7 @@ use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::kind::hidden::Hidden;
 use crate::kind::merge::{clip, merge};
-use crate::kind::{Columns, Kind, Parts, Wanted};
+use crate::kind::{Columns, Kind, Parts, StoredChunk, Wanted};
 use crate::store::LiveBlock;
 use crate::store::select::{Place, Series};
 use crate::store::snapshot::SnapshotView;
@@ -23,17 +23,17 @@ use crate::time::{TickRange, Ticks};
 /// An item that is an error stands for one damaged chunk, or for several that overlap it; the
 /// others follow.
 pub struct Cursor<K: Kind> {
-    view: Arc<SnapshotView<K>>,
+    pub(super) view: Arc<SnapshotView<K>>,
     range: TickRange,
     wanted: Wanted,
     needles: Arc<[Needle]>,
-    groups: VecDeque<Vec<Piece<K>>>,
+    pub(super) groups: VecDeque<Vec<Piece<K>>>,
     front: VecDeque<<K as Parts>::Run>,
     back: VecDeque<<K as Parts>::Run>,
 }
 
 /// Entries of one place that are read together.
-struct Piece<K: Kind> {
+pub(super) struct Piece<K: Kind> {
     range: TickRange,
     /// What of it is shown: before the merge, so that nothing is hidden by what has expired.
     shown: TickRange,
@@ -77,7 +77,7 @@ impl<K: Kind> Cursor<K> {
         })
     }
 
-    fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
+    pub(super) fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
         let mut sources = Vec::with_capacity(group.len());
         let mut last_priority = None;
         // What overlaps is merged, and repetitions are told by all that an entry has.
@@ -94,7 +94,7 @@ impl<K: Kind> Cursor<K> {
                         Some(hidden) if hidden.looks_at_text(&chunk.range) => Wanted::Everything,
                         _ => wanted,
                     };
-                    let run = self.open_sought(reader, &chunk, wanted)?;
+                    let run = self.open_sought(reader, &chunk, wanted, piece.shown)?;
                     let runs = clip(vec![run], piece.shown);
                     match hidden {
                         Some(hidden) => hidden.cut(runs),
@@ -120,6 +120,7 @@ impl<K: Kind> Cursor<K> {
         reader: &BlockReader,
         chunk: &ChunkMeta,
         wanted: Wanted,
+        shown: TickRange,
     ) -> Result<<K as Parts>::Run> {
         if self.wanted == Wanted::Everything && !self.needles.is_empty() {
             let strip = |strip: usize| reader.strip(chunk, strip);
@@ -129,22 +130,31 @@ impl<K: Kind> Cursor<K> {
                 return Ok(run);
             }
         }
-        open_chunk::<K>(reader, chunk, wanted)
+        open_chunk::<K>(reader, chunk, wanted, shown)
     }
 }
 
-/// Decodes a chunk of a block.
+/// Decodes what is wanted of a chunk of a block: what is shown of it, and some of what is not.
 pub(crate) fn open_chunk<K: Kind>(
     reader: &BlockReader,
     chunk: &ChunkMeta,
     wanted: Wanted,
+    shown: TickRange,
 ) -> Result<<K as Parts>::Run> {
-    let opened = K::open_chunk(chunk.encoding, chunk.count, wanted, &|strip| {
-        reader.strip(chunk, strip)
+    let opened = K::open_chunk(&StoredChunk {
+        range: chunk.range,
+        count: chunk.count,
+        encoding: chunk.encoding,
+        wanted,
+        shown,
+        strip: &|strip| reader.strip(chunk, strip),
+        shared: &|| reader.shared(chunk),
     });
-    let checked = opened.and_then(|run| match run.count() == chunk.count as usize {
-        true => Ok(run),
-        false => Err(Error::corrupt(
+    let is_whole = shown.start <= chunk.range.start && chunk.range.end <= shown.end;
+    let checked = opened.and_then(|run| match chunk.count as usize {
+        count if run.count() == count => Ok(run),
+        count if run.count() < count && !is_whole => Ok(run),
+        _ => Err(Error::corrupt(
             "a chunk holds another number of entries than its index says",
         )),
     });
@@ -171,11 +181,16 @@ impl<K: Kind> Cursor<K> {
 
 /// How many entries a group has, if the index of its one block says so.
 fn told<K: Kind>(group: &[Piece<K>]) -> Option<u64> {
+    whole_chunk(group).map(|(_, chunk)| u64::from(chunk.count))
+}
+
+/// The block and the chunk that a group is, if it is one of which every entry is shown.
+pub(super) fn whole_chunk<K: Kind>(group: &[Piece<K>]) -> Option<(u32, &ChunkMeta)> {
     let [piece] = group else { return None };
     let is_whole = piece.shown.start <= piece.range.start && piece.range.end <= piece.shown.end;
     match &piece.content {
         // Where a deletion reaches the chunk, its entries must be looked at.
-        Content::Chunk(_, chunk, None) if is_whole => Some(u64::from(chunk.count)),
+        Content::Chunk(block, chunk, None) if is_whole => Some((*block, chunk)),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod compact;
 pub(crate) mod cursor;
 pub(crate) mod delete;
 pub(crate) mod deletion;
+mod extremes;
 pub(crate) mod files;
 pub(crate) mod freeze;
 pub(crate) mod names;

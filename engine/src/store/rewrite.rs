@@ -187,6 +187,7 @@ impl<'a, K: Kind> Copy<'a, K> {
                     strips: chunk.strips,
                     tokens: chunk.tokens,
                     summary: chunk.summary,
+                    shared: chunk.shared,
                 })
             })?;
         }

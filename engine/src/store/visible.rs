@@ -94,7 +94,7 @@ impl<K: Kind> SnapshotView<K> {
                 true => Wanted::Everything,
                 false => Wanted::Times,
             };
-            let run = open_chunk::<K>(reader, chunk, wanted);
+            let run = open_chunk::<K>(reader, chunk, wanted, range);
             run.map_or(true, |run| !clip(hiding.cut(vec![run]), range).is_empty())
         }))
     }

@@ -6,7 +6,10 @@
 
 use crate::codec::bytes::Cursor;
 use crate::codec::stream::FloatStream;
-use crate::codec::{float_chunk, histogram_chunk, histogram_value, ints, stream};
+use crate::codec::tiled_chunk::{self, Extent, Stretch};
+use crate::codec::tiled_floats::Column;
+use crate::codec::tiled_times::Memory;
+use crate::codec::{float_chunk, histogram_chunk, histogram_value, ints, statistics, stream};
 use crate::error::Result;
 
 pub use crate::codec::histogram::{BucketCounts, Counts, Histogram, ResetHint, Span};
@@ -118,6 +121,63 @@ pub fn fuzz_float_chunk(data: &[u8]) {
     }
     let (times, values) = numbers(bytes);
     check_float_chunk(&times, None, &values);
+}
+
+/// Fuzz body: sealed chunks in tiles. The count in two bytes, the first and the last time, the
+/// shared column behind its length, the chunk.
+pub fn fuzz_tiled_chunk(data: &[u8]) {
+    let Some((count, bytes)) = count_and_rest(data) else {
+        return;
+    };
+    let mut cursor = Cursor::new(bytes);
+    let (Ok(first), Ok(last)) = (cursor.i64(), cursor.i64()) else {
+        return;
+    };
+    let extent = Extent {
+        count: count.into(),
+        first,
+        last,
+    };
+    if let Ok(shared) = cursor.prefixed()
+        && let Ok((stretch, values)) = read_tiled(cursor.rest(), extent, shared)
+    {
+        check_tiled_chunk(&stretch.times, stretch.starts.as_deref(), &values);
+    }
+    let (times, values) = numbers(bytes);
+    check_tiled_chunk(&times, None, &values);
+}
+
+/// Fuzz body: statistics of a chunk. The count in two bytes, the first and the last time, the list.
+pub fn fuzz_statistics(data: &[u8]) {
+    let Some((count, bytes)) = count_and_rest(data) else {
+        return;
+    };
+    let mut cursor = Cursor::new(bytes);
+    if let (Ok(first), Ok(last)) = (cursor.i64(), cursor.i64()) {
+        let _ = statistics::decode(cursor.rest(), count.into(), first, last);
+    }
+    let (times, values) = numbers(bytes);
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return;
+    };
+    let mut list = Vec::new();
+    statistics::encode(&Column::of(&values), &times, usize::MAX, &mut list);
+    if list.is_empty() {
+        return;
+    }
+    let parts = statistics::decode(&list, times.len(), *first, *last);
+    for part in parts.expect("statistics read what they have written") {
+        let entries = &values[part.entries];
+        let is_inside = |value: &f64| {
+            let said = part.values.map(|said| (said.least, said.greatest));
+            said.is_none_or(|(least, greatest)| (least..=greatest).contains(value))
+        };
+        let live = entries.iter().filter(|value| !value.is_nan());
+        assert!(
+            live.copied().all(|value| is_inside(&value)),
+            "a value outside"
+        );
+    }
 }
 
 /// Fuzz body: integer columns.
@@ -234,6 +294,47 @@ fn check_float_chunk(times: &[i64], starts: Option<&[i64]>, values: &[f64]) {
     assert!(same_bits(values, &values_back), "other values came back");
 }
 
+fn read_tiled(bytes: &[u8], extent: Extent, shared: &[u8]) -> Result<(Stretch, Vec<f64>)> {
+    // A part must be as safe to ask for as the whole, and say the same.
+    let part = extent.last / 2 + extent.first / 2;
+    let source = || Ok(shared);
+    let part = tiled_chunk::decode(bytes, extent, &(part..=part), &source);
+    let whole = tiled_chunk::decode(bytes, extent, &(i64::MIN..=i64::MAX), &source)?;
+    if let Ok((stretch, values)) = part {
+        let entries = stretch.entries;
+        assert_eq!(stretch.times, whole.0.times[entries.clone()]);
+        assert!(same_bits(&values, &whole.1[entries]), "a part differs");
+    }
+    Ok(whole)
+}
+
+fn check_tiled_chunk(times: &[i64], starts: Option<&[i64]>, values: &[f64]) {
+    let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+        return;
+    };
+    let (mut bytes, mut shared) = (Vec::new(), Vec::new());
+    tiled_chunk::encode_times(
+        times,
+        starts,
+        &mut Memory::default(),
+        &mut bytes,
+        &mut shared,
+    );
+    Column::of(values).write(&mut bytes);
+    let extent = Extent {
+        count: times.len(),
+        first,
+        last,
+    };
+    let (stretch, values_back) =
+        read_tiled(&bytes, extent, &shared).expect("a chunk reads what it has written");
+    assert!(
+        times == stretch.times && starts == stretch.starts.as_deref(),
+        "other times came back"
+    );
+    assert!(same_bits(values, &values_back), "other values came back");
+}
+
 fn check_ints(values: &[i64]) {
     let (mut bytes, mut back) = (Vec::new(), Vec::new());
     ints::encode(values, &mut bytes);
@@ -256,6 +357,8 @@ mod tests {
             fuzz_stream(&data);
             fuzz_float_chunk(&data);
             fuzz_ints(&data);
+            fuzz_tiled_chunk(&data);
+            fuzz_statistics(&data);
             fuzz_histogram(&data);
             fuzz_histogram_chunk(&data);
         }

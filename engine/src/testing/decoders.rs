@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::codec::bytes::Cursor;
+use crate::codec::bytes::{Cursor, put_prefixed};
 use crate::codec::tokens::Needle;
 use crate::config::Options;
 use crate::error::{Error, Result};
@@ -17,13 +17,13 @@ use crate::head::replay::{Proof, Recovery};
 use crate::index::filter::Filter;
 use crate::kind::lines::Lines;
 use crate::kind::samples::Samples;
-use crate::kind::{Columns, Effort, Kind, Parts, Scratch, Wanted};
+use crate::kind::{Columns, Effort, Kind, Parts, Scratch, StoredChunk, Wanted};
 use crate::metadata;
 use crate::store::class_table::ClassTable;
 use crate::store::deletion;
 use crate::store::notes::Notes;
 use crate::testing::{ManualClock, SimDisk, Stage};
-use crate::time::Ticks;
+use crate::time::{TickRange, Ticks};
 use crate::wal::Lsn;
 
 /// Fuzz body: the record of a batch, read by itself and then into an empty head.
@@ -32,7 +32,8 @@ pub fn fuzz_record(data: &[u8]) {
     replay::<Lines>(data);
 }
 
-/// Fuzz body: a sealed chunk of samples. Its encoding, its count in four bytes, its strip.
+/// Fuzz body: a sealed chunk of samples. Its encoding, its count in four bytes, its strip; with
+/// 128 more in the encoding, its range and the column that it shares stand before the strip.
 pub fn fuzz_samples_chunk(data: &[u8]) {
     check_chunk::<Samples>(data);
 }
@@ -159,50 +160,125 @@ fn replay<K: Kind>(data: &[u8]) {
 
 /// Opens a chunk; what is read must be sealed and read again without a change.
 fn check_chunk<K: Kind>(data: &[u8]) {
-    let Ok((encoding, count, strips)) = split_chunk::<K>(data) else {
+    let Some(run) = Chunk::split::<K>(data).and_then(|chunk| chunk.open::<K>()) else {
         return;
     };
-    let Ok(run) = open::<K>(encoding, count, &strips) else {
-        return;
-    };
-    let mut entries = 0;
-    seal::<K>(&run, |encoding, count, strips| {
-        entries += count as usize;
-        let back = open::<K>(encoding, count, strips).expect("a chunk reads what it has written");
-        assert_eq!(back.count(), count as usize);
-        seal::<K>(&back, |encoding_again, count_again, again| {
-            assert_eq!((encoding, count), (encoding_again, count_again));
-            assert!(strips == again, "another chunk came back");
-        });
-    });
-    assert_eq!(entries, run.count(), "entries were left out");
-}
-
-/// What a chunk target's input says: the encoding, the count and the strips.
-type Split<'a> = (u8, u32, Vec<&'a [u8]>);
-
-fn split_chunk<K: Parts>(data: &[u8]) -> Result<Split<'_>> {
-    let mut cursor = Cursor::new(data);
-    let (encoding, count) = (cursor.u8()?, cursor.u32()?);
-    let mut strips = Vec::new();
-    for _ in 1..K::strip_packing(Effort::Quick).len() {
-        strips.push(cursor.prefixed()?);
+    for effort in [Effort::Quick, Effort::Best] {
+        let mut entries = 0;
+        for chunk in Chunk::seal::<K>(&run, effort) {
+            entries += chunk.count as usize;
+            let back = chunk.open::<K>();
+            let back = back.expect("a chunk reads what it has written");
+            assert_eq!(back.count(), chunk.count as usize);
+            // Of a part of a run compaction may choose another span of time to cut at.
+            let again = Chunk::seal::<K>(&back, effort);
+            assert!(
+                again.len() > 1 || again == [chunk],
+                "another chunk came back"
+            );
+        }
+        assert_eq!(entries, run.count(), "entries were left out");
     }
-    strips.push(cursor.rest());
-    Ok((encoding, count, strips))
 }
 
-fn open<K: Parts>(encoding: u8, count: u32, strips: &[&[u8]]) -> Result<K::Run> {
-    K::open_chunk(encoding, count, Wanted::Everything, &|strip| {
-        let strip = strips.get(strip).copied();
-        strip.ok_or_else(|| Error::corrupt("a chunk has no such strip"))
-    })
+/// With the encoding of a chunk target's input: its range and the column that it shares follow.
+const IS_PLACED: u8 = 0x80;
+
+/// What a chunk target's input says.
+#[derive(PartialEq)]
+struct Chunk {
+    encoding: u8,
+    count: u32,
+    range: TickRange,
+    shared: Vec<u8>,
+    strips: Vec<Vec<u8>>,
 }
 
-fn seal<K: Parts>(run: &K::Run, mut each: impl FnMut(u8, u32, &[&[u8]])) {
-    let sealed = K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
-        each(chunk.encoding, chunk.count, chunk.strips);
-        Ok(())
-    });
-    sealed.expect("sealing fails only where its sink does");
+impl Chunk {
+    /// The encoding, the count, where it is placed the range and the shared column behind its
+    /// length, then the strips, each but the last behind its length.
+    fn split<K: Parts>(data: &[u8]) -> Option<Chunk> {
+        let mut cursor = Cursor::new(data);
+        let (encoding, count) = (cursor.u8().ok()?, cursor.u32().ok()?);
+        let (mut range, mut shared) = (TickRange::ALL, Vec::new());
+        if encoding & IS_PLACED != 0 {
+            range = TickRange::new(Ticks(cursor.i64().ok()?), Ticks(cursor.i64().ok()?));
+            shared = cursor.prefixed().ok()?.to_vec();
+        }
+        let mut strips = Vec::new();
+        for _ in 1..K::strip_packing(Effort::Quick).len() {
+            strips.push(cursor.prefixed().ok()?.to_vec());
+        }
+        strips.push(cursor.rest().to_vec());
+        Some(Chunk {
+            encoding: encoding & !IS_PLACED,
+            count,
+            range,
+            shared,
+            strips,
+        })
+    }
+
+    fn open<K: Parts>(&self) -> Option<K::Run> {
+        let open = |shown| {
+            K::open_chunk(&StoredChunk {
+                range: self.range,
+                count: self.count,
+                encoding: self.encoding,
+                wanted: Wanted::Everything,
+                shown,
+                strip: &|strip| {
+                    let strip = self.strips.get(strip).map(Vec::as_slice);
+                    strip.ok_or_else(|| Error::corrupt("a chunk has no such strip"))
+                },
+                shared: &|| Ok(&self.shared[..]),
+            })
+        };
+        // To ask for a part must be as safe; what it gives is for tests of the codec.
+        let middle = Ticks(self.range.start.0 / 2 + self.range.end.0 / 2);
+        let _ = open(TickRange::new(middle, middle));
+        open(TickRange::ALL).ok()
+    }
+
+    fn seal<K: Parts>(run: &K::Run, effort: Effort) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        let sealed = K::seal(run, effort, &mut Scratch::default(), &mut |chunk| {
+            chunks.push(Chunk {
+                encoding: chunk.encoding,
+                count: chunk.count,
+                range: chunk.range,
+                shared: chunk.shared.to_vec(),
+                strips: chunk.strips.iter().map(|strip| strip.to_vec()).collect(),
+            });
+            Ok(())
+        });
+        sealed.expect("sealing fails only where its sink does");
+        chunks
+    }
+
+    /// The bytes that [`Chunk::split`] takes apart.
+    fn joined(&self) -> Vec<u8> {
+        let mut bytes = vec![self.encoding | IS_PLACED];
+        bytes.extend_from_slice(&self.count.to_le_bytes());
+        bytes.extend_from_slice(&self.range.start.0.to_le_bytes());
+        bytes.extend_from_slice(&self.range.end.0.to_le_bytes());
+        put_prefixed(&mut bytes, &self.shared);
+        let (last, before) = self.strips.split_last().expect("a chunk has strips");
+        before
+            .iter()
+            .for_each(|strip| put_prefixed(&mut bytes, strip));
+        bytes.extend_from_slice(last);
+        bytes
+    }
+}
+
+/// Chunks of these runs as inputs of a chunk target.
+pub(super) fn chunks_of<K: Parts>(runs: &[K::Run]) -> Vec<Vec<u8>> {
+    let sealed = |effort| {
+        let chunks = runs
+            .iter()
+            .flat_map(move |run| Chunk::seal::<K>(run, effort));
+        chunks.map(|chunk| chunk.joined())
+    };
+    sealed(Effort::Quick).chain(sealed(Effort::Best)).collect()
 }

@@ -5,8 +5,10 @@ use std::path::Path;
 use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging, block_path};
 use crate::codec::bytes::{put_prefixed, put_varint, put_varint_signed};
 use crate::codec::stream::FloatStream;
+use crate::codec::tiled_floats::Column;
+use crate::codec::tiled_times::Memory;
 use crate::codec::tokens::token_hash;
-use crate::codec::{float_chunk, histogram_chunk, histogram_value, ints};
+use crate::codec::{float_chunk, histogram_chunk, histogram_value, ints, statistics, tiled_chunk};
 use crate::head::record::RecordWriter;
 use crate::index::build::IndexBuilder;
 use crate::index::filter::write_filter;
@@ -22,6 +24,7 @@ use crate::labels::set::{LabelSet, put_label};
 use crate::metadata::{self, MetricMetadata};
 use crate::store::deletion;
 use crate::testing::codec::{BucketCounts, Counts, Histogram, Span};
+use crate::testing::decoders::chunks_of;
 use crate::time::{Millis, Nanos, TickRange, Ticks};
 
 /// Enough entries for a few blocks of a column.
@@ -76,6 +79,44 @@ pub fn seeds_float_chunk() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Chunks of floats in tiles, each behind its count, its range and the column that it shares.
+pub fn seeds_tiled_chunk() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for (times, values) in columns() {
+        let starts: Vec<i64> = times.iter().map(|time| time / 60_000 * 60_000).collect();
+        for starts in [None, Some(&starts[..])] {
+            seeds.push(counted(times.len(), |out| {
+                let (mut chunk, mut shared) = (Vec::new(), Vec::new());
+                let memory = &mut Memory::default();
+                tiled_chunk::encode_times(&times, starts, memory, &mut chunk, &mut shared);
+                Column::of(&values).write(&mut chunk);
+                put_range(out, &times);
+                put_prefixed(out, &shared);
+                out.append(&mut chunk);
+            }));
+        }
+    }
+    seeds
+}
+
+/// Statistics of chunks, each behind its count and its range.
+pub fn seeds_statistics() -> Vec<Vec<u8>> {
+    let seed = |(times, values): &(Vec<i64>, Vec<f64>)| {
+        counted(times.len(), |out| {
+            put_range(out, times);
+            statistics::encode(&Column::of(values), times, usize::MAX, out);
+        })
+    };
+    columns().iter().map(seed).collect()
+}
+
+fn put_range(out: &mut Vec<u8>, times: &[i64]) {
+    for time in [times.first(), times.last()] {
+        let time = time.expect("a chunk has entries");
+        out.extend_from_slice(&time.to_le_bytes());
+    }
+}
+
 /// Integer columns behind their count.
 pub fn seeds_ints() -> Vec<Vec<u8>> {
     let columns: [Vec<i64>; 4] = [
@@ -119,7 +160,11 @@ pub fn seeds_histogram_chunk() -> Vec<Vec<u8>> {
 pub fn seeds_block() -> Vec<Vec<u8>> {
     let samples: Vec<_> = sample_runs().into_iter().zip(series()).collect();
     let lines: Vec<_> = line_runs().into_iter().zip(series()).collect();
-    vec![block::<Samples>(1, &samples), block::<Lines>(2, &lines)]
+    vec![
+        block::<Samples>(1, Effort::Quick, &samples),
+        block::<Lines>(2, Effort::Quick, &lines),
+        block::<Samples>(1, Effort::Best, &samples),
+    ]
 }
 
 /// The three sections of an index behind the places where they part.
@@ -171,12 +216,12 @@ pub fn seeds_record() -> Vec<Vec<u8>> {
 
 /// Sealed chunks of samples behind encoding and count.
 pub fn seeds_samples_chunk() -> Vec<Vec<u8>> {
-    chunks::<Samples>(&sample_runs())
+    chunks_of::<Samples>(&sample_runs())
 }
 
 /// Sealed chunks of lines behind encoding and count.
 pub fn seeds_lines_chunk() -> Vec<Vec<u8>> {
-    chunks::<Lines>(&line_runs())
+    chunks_of::<Lines>(&line_runs())
 }
 
 /// A filter of each sort.
@@ -364,25 +409,6 @@ fn line_runs() -> Vec<LineRun> {
     vec![plain, tagged, short]
 }
 
-fn chunks<K: Parts>(runs: &[K::Run]) -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
-    for run in runs {
-        let sealed = K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
-            let mut bytes = vec![chunk.encoding];
-            bytes.extend_from_slice(&chunk.count.to_le_bytes());
-            let (last, before) = chunk.strips.split_last().expect("a chunk has strips");
-            for strip in before {
-                put_prefixed(&mut bytes, strip);
-            }
-            bytes.extend_from_slice(last);
-            seeds.push(bytes);
-            Ok(())
-        });
-        sealed.expect("the sink takes everything");
-    }
-    seeds
-}
-
 fn record<K: Parts>(entries: &[K::Entry<'_>]) -> Vec<u8> {
     let mut writer = RecordWriter::default();
     writer.clear();
@@ -402,7 +428,7 @@ fn record<K: Parts>(entries: &[K::Entry<'_>]) -> Vec<u8> {
     writer.body().to_vec()
 }
 
-fn block<K: Kind>(kind: u8, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
+fn block<K: Kind>(kind: u8, effort: Effort, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
     let disk = SimDisk::new(0);
     let directory = Path::new("/blocks");
     let header = BlockHeader {
@@ -414,16 +440,13 @@ fn block<K: Kind>(kind: u8, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
         lsn_min: 1,
         lsn_max: 9,
     };
-    let paging = Paging::new(
-        K::strip_packing(Effort::Quick),
-        K::page_bytes(Effort::Quick),
-    );
+    let paging = Paging::new(K::strip_packing(effort), K::page_bytes(effort));
     let write = || {
         crate::io::Fs::create_dir_all(&disk, directory).expect("an empty disk has room");
         let mut writer = BlockWriter::create(&disk, directory, BLOCK_NUMBER, header, paging)?;
         for (run, labels) in series {
             writer.series(labels.as_labels().id(), labels.as_labels())?;
-            K::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
+            K::seal(run, effort, &mut Scratch::default(), &mut |chunk| {
                 let mut tokens = chunk.tokens.to_vec();
                 tokens.sort_unstable();
                 tokens.dedup();
@@ -436,6 +459,7 @@ fn block<K: Kind>(kind: u8, series: &[(K::Run, LabelSet)]) -> Vec<u8> {
                     strips: chunk.strips,
                     tokens: &tokens,
                     summary: &summary,
+                    shared: chunk.shared,
                 })
             })?;
         }

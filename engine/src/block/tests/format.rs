@@ -4,9 +4,20 @@ use super::*;
 
 const PAGE: &str = include_str!("../../../../docs/format/block.md");
 
+/// A block of version 1: the example of its page.
+const VERSION_1: &[u8] = include_bytes!("golden/block_v1.blk");
+
 /// The block of the page: two series, a page for each, a filter, a summary, one strip that
-/// compression shrinks.
+/// compression shrinks, a column that both share.
 fn example() -> Model {
+    let mut model = example_of_version_1();
+    for chunk in model.values_mut().flatten() {
+        chunk.shared = vec![3, 1, 4];
+    }
+    model
+}
+
+fn example_of_version_1() -> Model {
     let chunk = |start, end, line: &str, summary: &[u8]| Chunk {
         start,
         end,
@@ -14,6 +25,7 @@ fn example() -> Model {
         encoding: 1,
         strips: vec![vec![0, 7], line.as_bytes().to_vec()],
         summary: summary.to_vec(),
+        shared: Vec::new(),
     };
     let set = |pod: &str| LabelSet::from_pairs([("job", "api"), ("pod", pod)]).unwrap();
     Model::from([
@@ -78,6 +90,38 @@ fn the_example_on_the_format_page_is_what_is_written() {
             .collect::<String>()
     };
     assert_eq!(hex(&written), hex(&page));
+}
+
+#[test]
+fn a_block_of_version_1_is_read_as_ever() {
+    assert_holds(&open(&planted(VERSION_1)).unwrap(), &example_of_version_1());
+}
+
+#[test]
+fn a_block_of_version_1_that_is_cut_or_flipped_is_told() {
+    for end in 0..VERSION_1.len() {
+        let error = open(&planted(&VERSION_1[..end])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "cut at {end}: {error}");
+    }
+    for place in 0..VERSION_1.len() * 8 {
+        let mut damaged = VERSION_1.to_vec();
+        damaged[place / 8] ^= 1 << (place % 8);
+        let told = match open(&planted(&damaged)) {
+            Ok(reader) => !reader.verify().is_empty(),
+            Err(error) => error.kind() == ErrorKind::Corrupt,
+        };
+        assert!(told, "bit {place}");
+    }
+}
+
+#[test]
+fn a_block_of_a_version_to_come_is_unsupported() {
+    let mut bytes = written_example();
+    bytes[8] = 3;
+    let crc = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+    let error = open(&planted(&bytes)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
 #[test]

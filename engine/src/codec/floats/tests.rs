@@ -68,7 +68,7 @@ fn columns() -> impl Strategy<Value = Vec<f64>> {
         |(scale, integers)| {
             integers
                 .into_iter()
-                .map(|i| decimal::value(i, scale))
+                .map(|i| decimal::value(i, scale, Form::Divided))
                 .collect::<Vec<f64>>()
         },
     );

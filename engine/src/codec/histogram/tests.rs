@@ -7,7 +7,7 @@ fn floats() -> impl Strategy<Value = f64> {
     prop_oneof![
         any::<u64>().prop_map(f64::from_bits),
         (0i32..1000).prop_map(f64::from),
-        Just(f64::from_bits(crate::codec::floats::STALE_BITS)),
+        Just(f64::from_bits(crate::codec::exceptions::STALE_BITS)),
     ]
 }
 

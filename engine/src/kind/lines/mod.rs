@@ -13,7 +13,7 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
     Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, SearchSource,
-    StripSource, Verdict, Wanted,
+    StoredChunk, StripSource, Verdict,
 };
 use crate::labels::set::Labels;
 use crate::time::{Nanos, Ticks};
@@ -182,13 +182,8 @@ impl Parts for Lines {
         (0..run.len()).map(|index| run.line(index)).for_each(each);
     }
 
-    fn open_chunk<B: Deref<Target = [u8]>>(
-        encoding: u8,
-        count: u32,
-        wanted: Wanted,
-        strip: &StripSource<'_, B>,
-    ) -> Result<LineRun> {
-        seal::open_chunk(encoding, count, wanted, strip)
+    fn open_chunk<B: Deref<Target = [u8]>>(chunk: &StoredChunk<'_, B>) -> Result<LineRun> {
+        seal::open_chunk(chunk.encoding, chunk.count, chunk.wanted, chunk.strip)
     }
 
     fn search_chunk<B: Deref<Target = [u8]>>(

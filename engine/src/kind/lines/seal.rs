@@ -60,6 +60,7 @@ pub(crate) fn seal(
             strips: &[times, metadata, lengths, text],
             tokens: &[],
             summary: &[],
+            shared: &[],
         })?;
         start = end;
     }

@@ -1,5 +1,6 @@
 //! Metrics: a float or a native histogram at a millisecond.
 
+pub(crate) mod cut;
 pub(crate) mod open;
 pub(crate) mod record;
 pub(crate) mod run;
@@ -13,8 +14,7 @@ use crate::codec::histogram::{Counts, Histogram};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
-    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
-    Wanted,
+    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StoredChunk, Verdict,
 };
 use crate::time::{Millis, Ticks};
 use open::{OpenSamples, SampleView};
@@ -163,22 +163,21 @@ impl Parts for Samples {
 
     fn seal(
         run: &SampleRun,
-        _effort: Effort,
+        effort: Effort,
         scratch: &mut Scratch,
         sink: &mut ChunkSink<'_>,
     ) -> Result<()> {
-        seal::seal(run, scratch, sink)
+        seal::seal(run, effort, scratch, sink)
     }
 
     fn each_text<'r>(_run: &'r SampleRun, _each: impl FnMut(&'r [u8])) {}
 
-    fn open_chunk<B: Deref<Target = [u8]>>(
-        encoding: u8,
-        count: u32,
-        _wanted: Wanted,
-        strip: &StripSource<'_, B>,
-    ) -> Result<SampleRun> {
-        seal::open_chunk(encoding, count, &strip(0)?)
+    fn check_summary(encoding: u8, summary: &[u8], run: &SampleRun) -> Result<()> {
+        seal::check_summary(encoding, summary, run)
+    }
+
+    fn open_chunk<B: Deref<Target = [u8]>>(chunk: &StoredChunk<'_, B>) -> Result<SampleRun> {
+        seal::open_chunk(chunk)
     }
 }
 
