@@ -25,6 +25,7 @@ pub(crate) mod partition;
 pub(crate) mod reader;
 pub(crate) mod salvage;
 mod shared;
+pub(crate) mod strips;
 mod verify;
 pub(crate) mod walk;
 pub(crate) mod writer;

@@ -6,22 +6,20 @@
 //! spares every answer that does not need it. Pages are read by position and checked each time they
 //! come from the disk.
 
-use std::ops::{ControlFlow, Deref, Range};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
-use crate::block::cache::{PageCache, PageKey};
+use crate::block::ChunkMeta;
+use crate::block::cache::PageCache;
 use crate::block::chunks::{Chunks, Sharing};
 use crate::block::footer::{Footer, SECTIONS, Section, TRAILER_BYTES, Trailer};
 use crate::block::header::{BlockHeader, HEADER_BYTES, StoredHeader};
 use crate::block::ids::Ids;
 use crate::block::page::{PageTable, StoredStrip};
-use crate::block::shared::Shared;
 use crate::block::walk::LabelWalk;
-use crate::block::{ChunkMeta, STRIPS_MAX};
-use crate::codec::text::{self, Found};
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::index::filter::Filter;
@@ -37,33 +35,19 @@ use crate::time::TickRange;
 
 /// An open block. Cheap to keep: a map, its footer, and a file handle while it is read.
 pub(crate) struct BlockReader {
-    path: PathBuf,
-    file: PooledFile,
+    pub(super) path: PathBuf,
+    pub(super) file: PooledFile,
     number: u64,
     bytes: u64,
     header: BlockHeader,
     strips: u8,
-    footer: Footer,
+    pub(super) footer: Footer,
     /// Every section, from the first byte of the first.
     index: Mapped,
     verdicts: [OnceLock<Result<()>>; SECTIONS.len()],
     symbols: OnceLock<Result<SymbolDirectory>>,
-    cache: Arc<PageCache>,
-    owner: u64,
-}
-
-/// A part of a decoded page; keeps the page alive.
-#[derive(Clone)]
-pub(crate) struct PageSlice {
-    page: Arc<[u8]>,
-    range: Range<usize>,
-}
-
-impl Deref for PageSlice {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        &self.page[self.range.clone()]
-    }
+    pub(super) cache: Arc<PageCache>,
+    pub(super) owner: u64,
 }
 
 impl std::fmt::Debug for BlockReader {
@@ -237,79 +221,6 @@ impl BlockReader {
             .map_err(|error| self.placed(error, Section::Chunks))
     }
 
-    /// The bytes of one strip of a chunk.
-    pub(crate) fn strip(&self, chunk: &ChunkMeta, strip: usize) -> Result<PageSlice> {
-        let page = self.page(chunk.page, strip)?;
-        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
-        let start = place.offset as usize;
-        let range = start..start + place.length as usize;
-        if page.get(range.clone()).is_none() {
-            let error = Error::corrupt(format!(
-                "a chunk's strip {strip} reaches beyond page {} of {} bytes",
-                chunk.page,
-                page.len()
-            ));
-            return Err(self.placed(error, Section::Chunks));
-        }
-        Ok(PageSlice { page, range })
-    }
-
-    /// The bytes of the column that a chunk shares with others.
-    pub(crate) fn shared(&self, chunk: &ChunkMeta) -> Result<PageSlice> {
-        let Some(column) = chunk.shared else {
-            let error = Error::corrupt("a chunk lacks the column that it needs");
-            return Err(self.placed(error, Section::Chunks));
-        };
-        let found = self.shared_columns()?.column(column);
-        let (number, page, range) = found.map_err(|error| self.placed(error, Section::Shared))?;
-        // No strip has this number.
-        let key = PageKey {
-            owner: self.owner,
-            page: number,
-            strip: STRIPS_MAX as u8,
-        };
-        if let Some(page) = self.cache.find(&key) {
-            return Ok(PageSlice { page, range });
-        }
-        let page = self.read_checked(page.stored, || format!("page {number} of columns"))?;
-        self.cache.insert(key, &page);
-        Ok(PageSlice { page, range })
-    }
-
-    pub(super) fn shared_columns(&self) -> Result<Shared<'_>> {
-        let section = self.section(Section::Shared)?;
-        Shared::read(section, self.footer.pages_range(HEADER_BYTES as u64))
-            .map_err(|error| self.placed(error, Section::Shared))
-    }
-
-    /// The texts of a chunk's strip that contain all needles, where they are found without decoding
-    /// the strip. None where it has to be decoded, or is already.
-    pub(crate) fn search(
-        &self,
-        chunk: &ChunkMeta,
-        strip: usize,
-        needles: &[Needle],
-    ) -> Result<Option<Found>> {
-        let stored = self.stored_strip(chunk.page, strip)?;
-        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
-        // A page that several chunks share is decoded once for all of them.
-        let is_alone = place.offset == 0 && place.length == stored.raw;
-        let key = self.page_key(chunk.page, strip);
-        if !is_alone || stored.stored == stored.raw || self.cache.find(&key).is_some() {
-            return Ok(None);
-        }
-        let packed = self.read_stored(chunk.page, strip, stored)?;
-        if packed.first() == Some(&text::TAG) {
-            return self
-                .cache
-                .search_texts(&packed, stored.raw as usize, needles)
-                .map_err(|error| self.damaged(chunk.page, strip, stored, &format!("{error}")));
-        }
-        let decoded = self.expand(chunk.page, strip, stored, &packed)?;
-        self.cache.insert(key, &decoded);
-        Ok(None)
-    }
-
     /// Whether a text that contains this needle may be in a page.
     pub(crate) fn page_may_hold(&self, page: u32, needle: &Needle) -> Result<bool> {
         let section = self.section(Section::Filters)?;
@@ -428,136 +339,6 @@ impl BlockReader {
             .and_then(Filter::read)
     }
 
-    /// A decoded strip of a page, from the cache or the disk.
-    fn page(&self, page: u32, strip: usize) -> Result<Arc<[u8]>> {
-        let stored = self.stored_strip(page, strip)?;
-        let key = self.page_key(page, strip);
-        if let Some(found) = self.cache.find(&key) {
-            return Ok(found);
-        }
-        let decoded = self.decode_page(page, strip, stored)?;
-        self.cache.insert(key, &decoded);
-        Ok(decoded)
-    }
-
-    fn page_key(&self, page: u32, strip: usize) -> PageKey {
-        PageKey {
-            owner: self.owner,
-            page,
-            // Strips are few: whoever asks has looked the strip up in the page table.
-            strip: strip as u8,
-        }
-    }
-
-    /// Reads, checks and decompresses a strip of a page.
-    pub(super) fn decode_page(
-        &self,
-        page: u32,
-        strip: usize,
-        stored: StoredStrip,
-    ) -> Result<Arc<[u8]>> {
-        let name = || format!("strip {strip} of page {page}");
-        let bytes = self.read_checked(stored, name)?;
-        if stored.stored == stored.raw {
-            return Ok(bytes);
-        }
-        // Lengths are at most the limit of a strip, which the page table checked.
-        let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
-        let out = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
-        let damaged = |what: &str| {
-            Error::corrupt(format!("{}: {what}", name()))
-                .at_path(&self.path)
-                .at_offset(stored.offset)
-        };
-        if bytes.first() == Some(&text::TAG) {
-            self.cache
-                .unpack_texts(&bytes, out)
-                .map_err(|error| damaged(&format!("{error}")))?;
-            return Ok(raw);
-        }
-        match self.cache.decompress(&bytes, out) {
-            Ok(length) if length == out.len() => Ok(raw),
-        if stored.stored == stored.raw {
-            // Lengths are at most the limit of a strip, which the page table checked.
-            let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
-            let bytes = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
-            self.read_stored_into(page, strip, stored, bytes)?;
-            return Ok(raw);
-        }
-        let packed = self.read_stored(page, strip, stored)?;
-        self.expand(page, strip, stored, &packed)
-    }
-
-    /// The bytes of a strip as they are stored, once their checksum is known to be right.
-    fn read_stored(&self, page: u32, strip: usize, stored: StoredStrip) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; stored.stored as usize];
-        self.read_stored_into(page, strip, stored, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn read_stored_into(
-        &self,
-        page: u32,
-        strip: usize,
-        stored: StoredStrip,
-        bytes: &mut [u8],
-    ) -> Result<()> {
-        let file = self.file.handle();
-        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
-        read(&*file, &self.path, bytes, stored.offset)?;
-        match crc32fast::hash(bytes) == stored.crc {
-            true => Ok(()),
-            false => Err(self.damaged(page, strip, stored, "crc mismatch")),
-        }
-    }
-
-    /// Decompresses a strip that is stored packed.
-    fn expand(
-        &self,
-        page: u32,
-        strip: usize,
-        stored: StoredStrip,
-        packed: &[u8],
-    ) -> Result<Arc<[u8]>> {
-        let damaged = |what: &str| self.damaged(page, strip, stored, what);
-        let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
-        let bytes = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
-        if packed.first() == Some(&text::TAG) {
-            self.cache
-                .unpack_texts(packed, bytes)
-                .map_err(|error| damaged(&format!("{error}")))?;
-            return Ok(raw);
-        }
-        match self.cache.decompress(packed, bytes) {
-            Ok(length) if length == bytes.len() => Ok(raw),
-            Ok(_) => Err(damaged("it is shorter than the page table says")),
-            Err(_) => Err(damaged("it does not decompress")),
-        }
-    }
-
-    /// Reads stored bytes and checks them. Their length was checked against the limit of a strip.
-    pub(super) fn read_checked(
-        &self,
-        stored: StoredStrip,
-        name: impl Fn() -> String,
-    ) -> Result<Arc<[u8]>> {
-        let file = self.file.handle();
-        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
-        let mut found: Arc<[u8]> = std::iter::repeat_n(0, stored.stored as usize).collect();
-        let bytes = Arc::get_mut(&mut found).expect("nobody else has the new page yet");
-        read(&*file, &self.path, bytes, stored.offset)?;
-        match crc32fast::hash(bytes) == stored.crc {
-            true => Ok(found),
-            false => Err(Error::corrupt(format!("{}: crc mismatch", name()))
-                .at_path(&self.path)
-                .at_offset(stored.offset)),
-        }
-    fn damaged(&self, page: u32, strip: usize, stored: StoredStrip, what: &str) -> Error {
-        Error::corrupt(format!("strip {strip} of page {page}: {what}"))
-            .at_path(&self.path)
-            .at_offset(stored.offset)
-    }
-
     /// The bytes of a section, once its checksum is known to be right.
     pub(super) fn section(&self, section: Section) -> Result<&[u8]> {
         let place = self.footer.sections[section.index()];
@@ -616,7 +397,7 @@ fn read_footer(file: &dyn ReadFile, path: &Path, version: u16, length: u64) -> R
 }
 
 /// Reads by position; a file that ends before is damage, not a failure of the disk.
-fn read(file: &dyn ReadFile, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
+pub(super) fn read(file: &dyn ReadFile, path: &Path, bytes: &mut [u8], offset: u64) -> Result<()> {
     file.read_exact_at(bytes, offset)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => {
