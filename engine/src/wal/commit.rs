@@ -132,6 +132,14 @@ impl Shared {
         }
     }
 
+    /// The name of a segment that begins now: the next LSN, which is raised where a segment without
+    /// frames has that name already (I3).
+    pub(super) fn next_name(&self, state: &mut State) -> u64 {
+        let newest = self.segments.lock().last().map(|newest| newest.first);
+        state.next = state.next.max(newest.map_or(0, |newest| newest + 1));
+        state.next
+    }
+
     /// What a writer waits for under the chosen durability.
     pub(super) fn goal(&self) -> Goal {
         match self.options.durability {

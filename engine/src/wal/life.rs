@@ -46,6 +46,7 @@ impl Wal {
             fs,
             dir: dir.to_path_buf(),
             shared,
+            litter: Mutex::new(report.litter.clone()),
             syncer: Mutex::new(syncer),
         };
         Ok((wal, report))
@@ -64,6 +65,11 @@ impl Wal {
     /// Unlinks the segments whose frames all lie below `floor`, but never the newest, and says how
     /// many.
     pub(crate) fn release(&self, floor: Lsn) -> Result<u32> {
+        self.litter.lock().retain(|gone| {
+            let path = segment_path(&self.dir, gone.first);
+            // Where that fails, the next process finds it and passes it over.
+            gone.first >= floor.0 || self.fs.remove_file(&path).is_err()
+        });
         let mut count = 0;
         while let Some(segment) = self.oldest_below(floor) {
             let path = segment_path(&self.dir, segment.first);
@@ -134,7 +140,8 @@ impl Wal {
             "record {} was never acknowledged by the log, only {reached} was",
             acknowledged.0
         );
-        let (first, void_from, claim_max) = (state.next, reached + 1, state.claim_max());
+        let (first, void_from) = (shared.next_name(&mut state), reached + 1);
+        let claim_max = state.claim_max();
         // Nobody can submit meanwhile: the log is still failed.
         let outcome =
             MutexGuard::unlocked(&mut state, || writer.restart(first, void_from, claim_max));
@@ -181,7 +188,7 @@ impl Wal {
             return;
         };
         if state.buffer.is_empty() && writer.lacks_witness() {
-            let first = state.next;
+            let first = self.shared.next_name(&mut state);
             state.next += 1;
             // Without it the next process only knows less.
             let _ = MutexGuard::unlocked(&mut state, || writer.bear_witness(first));

@@ -35,6 +35,7 @@ pub(crate) use fuzz::fuzz_wal;
 pub(crate) use image::WalImage;
 pub(crate) use options::{TENANT_BYTES_MAX, WalOptions};
 pub(crate) use replay::Floors;
+use segment::Segment;
 
 /// A record's place in the log. They rise by one, across reopening too, except where some were
 /// refused or torn. The first is 1; 0 stands for "none".
@@ -59,6 +60,8 @@ pub(crate) struct Wal {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     shared: Arc<Shared>,
+    /// Segments of which nothing can be read, until the floor has passed them.
+    litter: Mutex<Vec<Segment>>,
     syncer: Mutex<Option<JoinHandle<()>>>,
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use super::read::{SegmentReader, Step};
 use super::segment::{
-    HeaderState, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, parse_name, segment_path,
+    HeaderState, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, parse_name, segment_name,
+    segment_path,
 };
 use super::{Frame, Lsn};
 use crate::error::{Error, Result};
@@ -77,6 +78,8 @@ pub(crate) struct ReplayReport {
     /// The first LSN of the next segment: no file bears that name, whatever state it is in.
     pub(super) next: u64,
     pub(super) segments: Vec<Segment>,
+    /// Segments of which no header and no frame is left: most of them never began.
+    pub(super) litter: Vec<Segment>,
 }
 
 impl ReplayReport {
@@ -125,8 +128,9 @@ pub(super) fn replay(
     sink: &mut Sink<'_>,
 ) -> Result<ReplayReport> {
     let segments = open_segments(fs, dir)?;
-    let mut replay = Replay::new(floors, &segments);
+    let mut replay = Replay::default();
     let begun = replay.look_ahead(&segments)?;
+    replay.begin(floors, &begun);
     for (index, segment) in begun.iter().enumerate() {
         let limit = void_limit(&begun[index + 1..]);
         let place = if index + 1 == begun.len() {
@@ -217,10 +221,10 @@ fn open_segments(fs: &dyn Fs, dir: &Path) -> Result<Vec<OpenSegment>> {
 }
 
 /// From which LSN on frames are void in a segment that these follow.
-fn void_limit(later: &[OpenSegment]) -> u64 {
+fn void_limit(later: &[&OpenSegment]) -> u64 {
     later
         .iter()
-        .map(OpenSegment::void_from)
+        .map(|segment| segment.void_from())
         .min()
         .unwrap_or(u64::MAX)
 }
@@ -232,6 +236,7 @@ enum Place {
     Last,
 }
 
+#[derive(Default)]
 struct Replay {
     floor: u64,
     /// Nothing that is written from now on may stand below this.
@@ -242,54 +247,73 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(floors: Floors, segments: &[OpenSegment]) -> Self {
+    /// Sets where the replay begins.
+    fn begin(&mut self, floors: Floors, begun: &[&OpenSegment]) {
         // A store without entries holds no log, and its floor stays behind: up to the highest floor
         // the log may have been released.
-        let begins = segments.first().map_or(0, |segment| segment.first);
-        let floor = floors.lowest.0.max(begins.min(floors.highest.0)).max(1);
-        let mut report = ReplayReport::default();
-        for segment in segments {
-            report.bytes += segment.length;
-            report.segments.push(Segment {
+        let begins = begun.first().map_or(0, |segment| segment.first);
+        self.floor = floors.lowest.0.max(begins.min(floors.highest.0)).max(1);
+        self.expected = self.floor;
+        self.next = floors.next.0.max(floors.highest.0);
+    }
+
+    /// Leaves out segments that never began, and learns what was durable: that is best known by the
+    /// last frames, and needed at the first. Older segments know nothing that a later header does
+    /// not.
+    ///
+    /// A crash at its creation leaves a segment without header and frames. It may also come back
+    /// after it was withdrawn, among segments that were written since: it says nothing of them.
+    fn look_ahead<'a>(&mut self, segments: &'a [OpenSegment]) -> Result<Vec<&'a OpenSegment>> {
+        let mut begun = Vec::with_capacity(segments.len());
+        for segment in segments.iter().rev() {
+            self.report.bytes += segment.length;
+            let has_frames = match segment.header {
+                HeaderState::Valid(header) => {
+                    self.learn(header.durable);
+                    begun.is_empty() && self.look_through(segment)?
+                }
+                HeaderState::Bad => self.look_through(segment)?,
+            };
+            if has_frames || segment.header != HeaderState::Bad {
+                begun.push(segment);
+                continue;
+            }
+            if begun.is_empty() {
+                self.report.torn_tail_bytes += segment.length;
+            }
+            self.report.litter.push(Segment {
                 first: segment.first,
                 bytes: segment.length,
             });
-            if let HeaderState::Valid(header) = segment.header {
-                report.durable.0 = report.durable.0.max(header.durable);
-            }
         }
-        Replay {
-            floor,
-            next: floors.next.0.max(floors.highest.0),
-            expected: floor,
-            report,
-        }
+        begun.reverse();
+        self.report
+            .segments
+            .extend(begun.iter().map(|segment| Segment {
+                first: segment.first,
+                bytes: segment.length,
+            }));
+        Ok(begun)
     }
 
-    /// Leaves out segments at the end that never began (a crash at their creation), and learns what
-    /// was durable: that is best known by the last frames, and needed at the first. Older segments
-    /// know nothing that a later header does not.
-    fn look_ahead<'a>(&mut self, mut segments: &'a [OpenSegment]) -> Result<&'a [OpenSegment]> {
-        while let Some((last, before)) = segments.split_last() {
-            let mut has_frames = false;
-            let mut reader = last.reader();
-            loop {
-                match reader.step().map_err(|error| last.read_error(error))? {
-                    Step::Frame { header, .. } => {
-                        has_frames = true;
-                        self.report.durable.0 = self.report.durable.0.max(header.durable);
-                    }
-                    Step::Bad { .. } => {}
-                    Step::End => break,
+    fn learn(&mut self, durable: u64) {
+        self.report.durable.0 = self.report.durable.0.max(durable);
+    }
+
+    /// Learns what the frames of a segment call durable; whether it has any.
+    fn look_through(&mut self, segment: &OpenSegment) -> Result<bool> {
+        let mut has_frames = false;
+        let mut reader = segment.reader();
+        loop {
+            match reader.step().map_err(|error| segment.read_error(error))? {
+                Step::Frame { header, .. } => {
+                    has_frames = true;
+                    self.learn(header.durable);
                 }
+                Step::Bad { .. } => {}
+                Step::End => return Ok(has_frames),
             }
-            if has_frames || last.header != HeaderState::Bad {
-                break;
-            }
-            self.report.torn_tail_bytes += last.length;
-            segments = before;
         }
-        Ok(segments)
     }
 
     /// Replays one segment, of which frames from `limit` on are void.
@@ -306,7 +330,7 @@ impl Replay {
         if segment.first >= limit {
             // All its frames are void, but what its header says of those before it still holds.
             if segment.header != HeaderState::Bad {
-                self.lose(segment, 0, 0, self.expected..segment.void_from().min(limit));
+                self.lose_before(segment, segment.void_from().min(limit));
                 self.reach(limit);
             }
             return Ok(());
@@ -320,7 +344,7 @@ impl Replay {
                 proven: false,
             });
         }
-        self.lose(segment, 0, 0, self.expected..segment.void_from());
+        self.lose_before(segment, segment.void_from());
         self.reach(segment.first);
         let mut reader = segment.reader();
         // Everything from the limit on is void: whether it can be read no longer matters.
@@ -355,7 +379,7 @@ impl Replay {
                         break;
                     }
                     let next = next.unwrap_or(limit).min(limit);
-                    self.lose(segment, offset, bytes, before..next);
+                    self.lose(&segment.path, offset, bytes, before..next);
                     self.reach(next);
                 }
                 Step::End => break,
@@ -369,15 +393,33 @@ impl Replay {
         self.expected = self.expected.max(lsn);
     }
 
+    /// Reports frames below `end` that no segment in front of this one has.
+    fn lose_before(&mut self, segment: &OpenSegment, end: u64) {
+        let lsns = self.expected..end;
+        let gone = self.report.litter.iter();
+        let gone = gone.rev().find(|gone| lsns.contains(&gone.first)).copied();
+        match gone {
+            Some(Segment { first, bytes }) => {
+                self.lose(
+                    &segment.path.with_file_name(segment_name(first)),
+                    0,
+                    bytes,
+                    lsns,
+                );
+            }
+            None => self.lose(&segment.path, 0, 0, lsns),
+        }
+    }
+
     /// Reports frames that are gone, if any are, as far as they are not in blocks already.
-    fn lose(&mut self, segment: &OpenSegment, offset: u64, bytes: u64, lsns: std::ops::Range<u64>) {
+    fn lose(&mut self, path: &Path, offset: u64, bytes: u64, lsns: std::ops::Range<u64>) {
         let first = lsns.start.max(self.floor);
         let last = lsns.end.saturating_sub(1);
         if first > last {
             return;
         }
         self.report_damage(Damage {
-            path: segment.path.clone(),
+            path: path.to_path_buf(),
             offset,
             bytes,
             lost: Some((Lsn(first), Lsn(last))),

@@ -106,7 +106,11 @@ pub(super) struct Segment {
 }
 
 pub(super) fn segment_path(dir: &Path, first: u64) -> PathBuf {
-    dir.join(format!("{first:0NAME_DIGITS$}{NAME_END}"))
+    dir.join(segment_name(first))
+}
+
+pub(super) fn segment_name(first: u64) -> String {
+    format!("{first:0NAME_DIGITS$}{NAME_END}")
 }
 
 /// The first LSN that a file's name says, or nothing where it is not a segment's name.

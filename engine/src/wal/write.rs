@@ -227,7 +227,9 @@ impl Writer {
     fn start(&mut self, first: u64, claim_max: u64) -> Result<()> {
         let path = segment_path(&self.dir, first);
         let failed = |error| Error::io(error, "cannot start a log segment", &path);
-        if self.segments.lock().is_empty() {
+        let newest = self.segments.lock().last().map(|newest| newest.first);
+        assert!(newest < Some(first), "segments are named in order (I3)");
+        if newest.is_none() {
             self.fs.create_dir_all(&self.dir).map_err(failed)?;
         }
         let header = SegmentHeader {
@@ -236,9 +238,13 @@ impl Writer {
             durable: self.durable.min(claim_max),
         };
         let mut file = self.fs.create_new(&path).map_err(failed)?;
-        let bytes = SEGMENT_HEADER_BYTES as u64;
-        self.segments.lock().push(Segment { first, bytes });
+        // Until its header is there it has nothing that a copy could take.
+        self.segments.lock().push(Segment { first, bytes: 0 });
         file.append(&header.encode()).map_err(failed)?;
+        let bytes = SEGMENT_HEADER_BYTES as u64;
+        if let Some(last) = self.segments.lock().last_mut() {
+            last.bytes = bytes;
+        }
         if self.options.durability != Durability::Never || self.void_from.is_some_and(|v| v < first)
         {
             // A segment's name and header must be as durable as the frames that follow.
@@ -302,6 +308,9 @@ impl Writer {
     /// doubt it.
     pub(super) fn bear_witness(&mut self, first: u64) -> Result<()> {
         self.open = None;
+        // Numbers up to the name may have been passed over: nobody is to miss them.
+        let unused = self.written + 1;
+        self.void_from = Some(self.void_from.unwrap_or(unused).min(unused));
         let outcome = self.start(first, u64::MAX).and_then(|()| self.sync());
         self.open = None;
         if outcome.is_err() {

@@ -135,6 +135,36 @@ fn a_last_segment_that_never_began_is_fine() {
     }
 }
 
+/// A segment withdrawn after a failure comes back in a crash when its removal was not synced. An
+/// older name may have been given out meanwhile, and its frames have passed the one that is back.
+#[test]
+fn a_segment_that_comes_back_without_a_header_says_nothing_of_others() {
+    for length in [0, 1, 47, 48, 200] {
+        let disk = log_of(10, 1 << 20);
+        disk.plant(&segment(5), &vec![0; length]);
+        for boot in 0..3 {
+            let (wal, report, seen) = open(&disk, options(1 << 20));
+            assert_eq!(seen.len(), 10 + boot, "boot {boot}");
+            assert!(report.damages.is_empty());
+            write(&wal, b"x");
+            assert_eq!(wal.release(Lsn(5)).unwrap(), 0, "its frames go up to 10");
+        }
+    }
+}
+
+#[test]
+fn a_segment_in_the_middle_of_which_nothing_is_left_is_reported() {
+    let disk = log_of(10, 400);
+    let length = disk.contents(&segment(3)).unwrap().len();
+    disk.remove_file(&segment(3)).unwrap();
+    disk.plant(&segment(3), &vec![0; length]);
+    let (report, seen) = replay(&disk).unwrap();
+    assert_eq!(seen.len(), 8);
+    assert_eq!(lost(&report), [Some((3, 4))]);
+    let damage = &report.damages[0];
+    assert_eq!((&damage.path, damage.bytes), (&segment(3), length as u64));
+}
+
 #[test]
 fn a_version_of_the_future_is_not_guessed_at() {
     let disk = log_of(2, 400);

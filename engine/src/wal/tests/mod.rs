@@ -204,6 +204,49 @@ fn a_failed_sync_leaves_what_was_acknowledged_before_it_in_doubt_until_it_is_in_
 }
 
 #[test]
+fn segments_that_begin_in_a_row_have_names_of_their_own() {
+    let disk = new_disk(1);
+    let lazy = || WalOptions {
+        durability: Durability::Never,
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy());
+    write(&wal, b"x");
+    for _ in 0..3 {
+        // What was left behind cannot be synced, and nothing is submitted in between.
+        disk.fail_at(disk.operations(), Fault::Eio);
+        wal.sync().unwrap_err();
+        wal.revive(Lsn(1)).unwrap();
+    }
+    assert_eq!(wal.segments().len(), 4);
+    // Blocks have what is in doubt.
+    wal.release(Lsn(3)).unwrap();
+    wal.close().unwrap();
+    let (_, report, _) = open(&disk, lazy());
+    assert!(report.damages.is_empty());
+}
+
+#[test]
+fn a_witness_behind_a_segment_without_frames_calls_nothing_lost() {
+    let disk = new_disk(1);
+    let lazy = || WalOptions {
+        durability: Durability::Never,
+        ..WalOptions::default()
+    };
+    let (wal, ..) = open(&disk, lazy());
+    write(&wal, b"x");
+    write(&wal, b"y");
+    disk.fail_at(disk.operations(), Fault::Eio);
+    wal.sync().unwrap_err();
+    wal.revive(Lsn(2)).unwrap();
+    wal.close_gap();
+    wal.close().unwrap();
+    let (_, report, seen) = open(&disk, lazy());
+    assert!(report.damages.is_empty(), "{:?}", report.damages);
+    assert_eq!((seen.len(), report.durable), (2, Lsn(2)));
+}
+
+#[test]
 fn a_log_closed_in_peace_says_of_itself_that_it_is_durable() {
     let disk = new_disk(1);
     let lazy = || WalOptions {
