@@ -108,6 +108,7 @@ impl<K: Kind> Writer<K> {
     /// Entries from now on stand in the log at or after `lsn`, and in a new window.
     pub(super) fn begin_window(&mut self, lsn: u64, install: impl FnOnce(&Arc<Window<K>>)) {
         let fresh = Arc::new(Window::new(lsn));
+        self.active.end_at(lsn);
         install(&fresh);
         let old = std::mem::replace(&mut self.active, fresh);
         if old.entries() > 0 {

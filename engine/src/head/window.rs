@@ -5,6 +5,7 @@
 //! the writer needs no lock, so that the processor can fetch the next series' memory meanwhile.
 //! After the cut nothing is appended any more, and snapshots that hold the window go on reading it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
@@ -27,6 +28,9 @@ pub(crate) struct Window<K: Parts> {
     pages: RwLock<Pages<K>>,
     /// The first log sequence number that may have entries here.
     pub(crate) floor: u64,
+    /// Where in the log it was cut: all its entries stand below. The window behind it may begin
+    /// later, where others came between them and went, having no entries.
+    cut: OnceLock<u64>,
     start: AtomicI64,
     end: AtomicI64,
     bytes: AtomicU64,
@@ -94,12 +98,24 @@ impl<K: Parts> Window<K> {
                 members: RoaringBitmap::new(),
             }),
             floor,
+            cut: OnceLock::new(),
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             begun: AtomicI64::new(i64::MAX),
         }
+    }
+
+    /// Where in the log it was cut; nothing while it takes entries.
+    pub(crate) fn cut_lsn(&self) -> Option<u64> {
+        self.cut.get().copied()
+    }
+
+    /// Nothing is appended any more: what comes stands at or after `lsn`.
+    pub(crate) fn end_at(&self, lsn: u64) {
+        let is_first = self.cut.set(lsn).is_ok();
+        assert!(is_first, "a window is cut once");
     }
 
     /// All slots, for a writer that lets go soon.

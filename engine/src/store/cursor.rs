@@ -251,7 +251,7 @@ fn head_pieces<K: Kind>(
             continue;
         };
         let mut runs = clip(K::decode(view)?, shown);
-        if let Some(hidden) = over.in_window(series.view.state.next_floor(place)) {
+        if let Some(hidden) = over.in_window(window.cut_lsn()) {
             runs = hidden.cut(runs);
         }
         let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else {

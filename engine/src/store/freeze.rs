@@ -72,7 +72,9 @@ impl<K: Kind> Core<K> {
     fn seal_window(&self, window: &Arc<Window<K>>, floor: u64) -> Result<()> {
         // Held until readers see the blocks: so long their classes mean what they do (I25).
         let classes = self.classes();
-        let mut files = BlockFiles::new(self, Effort::Quick, 0, (window.floor, floor - 1));
+        // What was cut between the two windows had no entries: the block says nothing of it (I21).
+        let end = window.cut_lsn().unwrap_or(floor);
+        let mut files = BlockFiles::new(self, Effort::Quick, 0, (window.floor, end - 1));
         #[cfg(feature = "testing")]
         if self.shared.is_planted(Plant::FloorTooSoon) {
             let change = Change {

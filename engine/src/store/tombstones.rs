@@ -62,9 +62,10 @@ impl Erasure {
         entry.lsn_max < self.lsn && entry.applied < self.id && entry.range.overlaps(&self.range)
     }
 
-    /// Whether entries of a window may be hidden; `next_floor` is that of the window behind it.
-    fn reaches_window(&self, next_floor: Option<u64>) -> bool {
-        next_floor.is_some_and(|floor| floor <= self.lsn)
+    /// Whether entries of a window may be hidden; `cut` is where it was cut. Where the window
+    /// behind it begins says nothing: between the two others may have been cut without an entry.
+    fn reaches_window(&self, cut: Option<u64>) -> bool {
+        cut.is_some_and(|cut| cut <= self.lsn)
     }
 
     /// What the head needs to know of it.
@@ -160,10 +161,10 @@ impl Tombstones {
         all.filter(|erasure| erasure.reaches_block(entry))
     }
 
-    /// Those that reach into a window; `next_floor` is that of the window behind it.
-    pub(crate) fn over_window(&self, next_floor: Option<u64>) -> impl Iterator<Item = &Erasure> {
+    /// Those that reach into a window that was cut there.
+    pub(crate) fn over_window(&self, cut: Option<u64>) -> impl Iterator<Item = &Erasure> {
         let all = self.all.iter().map(|erasure| &**erasure);
-        all.filter(move |erasure| erasure.reaches_window(next_floor))
+        all.filter(move |erasure| erasure.reaches_window(cut))
     }
 
     /// The newest time of a block's entries that is surely not hidden; entries behind it may be.
@@ -201,8 +202,8 @@ impl OverSeries<'_> {
     }
 
     /// What is hidden of the series in a window.
-    pub(crate) fn in_window(&self, next_floor: Option<u64>) -> Option<Hidden> {
-        self.hidden(|erasure| erasure.reaches_window(next_floor))
+    pub(crate) fn in_window(&self, cut: Option<u64>) -> Option<Hidden> {
+        self.hidden(|erasure| erasure.reaches_window(cut))
     }
 
     fn hidden(&self, reaches: impl Fn(&Erasure) -> bool) -> Option<Hidden> {
@@ -215,11 +216,6 @@ impl OverSeries<'_> {
 }
 
 impl<K: Kind> State<K> {
-    /// Where the window behind this one begins in the log.
-    pub(crate) fn next_floor(&self, window: usize) -> Option<u64> {
-        self.windows.get(window + 1).map(|next| next.floor)
-    }
-
     /// Blocks that hold something hidden, as far as their indexes tell: a merge makes it go. One
     /// whose index cannot be read is left out.
     pub(crate) fn dirty_blocks(&self) -> BTreeSet<u64> {
@@ -248,11 +244,10 @@ impl<K: Kind> State<K> {
 
     /// Whether some window may hold something that a tombstone hides.
     pub(crate) fn is_in_window(&self, erasure: &Erasure) -> bool {
-        let mut windows = self.windows.iter().enumerate();
-        windows.any(|(place, window)| {
+        self.windows.iter().any(|window| {
             window.entries() > 0
                 && window.range().overlaps(&erasure.range)
-                && erasure.reaches_window(self.next_floor(place))
+                && erasure.reaches_window(window.cut_lsn())
         })
     }
 }

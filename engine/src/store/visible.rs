@@ -109,7 +109,9 @@ impl<K: Kind> SnapshotView<K> {
         let index = self.core.head.index();
         let mut touched = RoaringBitmap::new();
         // What reaches into any window reaches into the oldest.
-        for erasure in self.state.tombstones.over_window(self.state.next_floor(0)) {
+        let oldest = self.state.windows.first();
+        let oldest = oldest.and_then(|window| window.cut_lsn());
+        for erasure in self.state.tombstones.over_window(oldest) {
             if erasure.range.overlaps(&range) {
                 touched |= select(&HeadIndexView::new(index), &erasure.matchers)?;
             }
@@ -135,12 +137,12 @@ impl<K: Kind> SnapshotView<K> {
         care: Care,
     ) -> Result<bool> {
         let over = self.state.tombstones.over_series(labels);
-        for (place, window) in self.state.windows.iter().enumerate() {
+        for window in &self.state.windows {
             let Some(part) = overlap(&window.range(), &range).filter(|_| window.holds(number))
             else {
                 continue;
             };
-            let Some(hiding) = over.in_window(self.state.next_floor(place)) else {
+            let Some(hiding) = over.in_window(window.cut_lsn()) else {
                 return Ok(true);
             };
             if hiding.covers(&part) {

@@ -36,6 +36,27 @@ fn what_is_sent_again_stays_also_where_it_repeats_what_was_deleted() {
 }
 
 #[test]
+fn a_delete_right_behind_another_leaves_hidden_what_the_first_hides() {
+    let folder = Folder::new();
+    let write = |engine: &Engine| {
+        let (metrics, logs) = (engine.metrics().unwrap(), engine.logs().unwrap());
+        put_ten(engine, 1, 0);
+        put_ten(engine, 2, 0);
+        metrics.delete(&number(1)).unwrap();
+        assert!(times(&metrics, 1).is_empty());
+        // The log goes on for another store, so the two deletes are not at one place in it.
+        put_line(&logs, &set(&[("app", "x")]), 5, "between");
+        metrics.delete(&number(3)).unwrap();
+        metrics.delete(&number(2)).unwrap();
+    };
+    at_every_stage(&folder, write, |stage, engine| {
+        let metrics = engine.metrics().unwrap();
+        assert!(times(&metrics, 1).is_empty(), "{stage}");
+        assert!(times(&metrics, 2).is_empty(), "{stage}");
+    });
+}
+
+#[test]
 fn deleting_and_sending_the_same_again_and_again_leaves_the_last() {
     let folder = Folder::new();
     let write = |engine: &Engine| {
