@@ -313,6 +313,12 @@ impl Engine {
         self.shared.tend()
     }
 
+    /// One round of merging, as in the background.
+    #[cfg(feature = "testing")]
+    pub(crate) fn merge(&self) -> Result<bool> {
+        self.shared.merge_round()
+    }
+
     /// Lets this engine make a mistake from now on.
     #[cfg(feature = "testing")]
     pub(crate) fn plant(&self, plant: crate::store::plant::Plant) {

@@ -39,7 +39,7 @@ impl Shared {
     }
 
     /// One merge of each store that has one due; true if there was any.
-    fn merge_round(&self) -> crate::error::Result<bool> {
+    pub(crate) fn merge_round(&self) -> crate::error::Result<bool> {
         let mut worked = false;
         for store in self.stores() {
             let share = match store.fresh_blocks() {

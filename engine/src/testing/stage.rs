@@ -63,6 +63,13 @@ impl SimDisk {
         }
     }
 
+    /// An independent copy of what is durable. This disk lives on.
+    pub fn copy_of_synced(&self) -> SimDisk {
+        SimDisk {
+            disk: self.disk.copy_of_synced(),
+        }
+    }
+
     /// A file's bytes.
     pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         self.disk.contents(path)
@@ -225,6 +232,11 @@ impl Stage {
         Engine::open_with(Path::new(root), options.clone(), self.components())
     }
 
+    /// Opens another directory of the disk for reading.
+    pub fn open_read_only_at(&self, root: &str, options: &Options) -> Result<Engine> {
+        Engine::open_read_only_with(Path::new(root), options.clone(), self.components())
+    }
+
     fn components(&self) -> Components {
         Components {
             fs: Arc::new(self.disk.disk.clone()),
@@ -240,6 +252,11 @@ const ROOT: &str = "/data";
 /// One round of housekeeping; true if there may be more to do.
 pub fn tend(engine: &Engine) -> Result<bool> {
     engine.tend()
+}
+
+/// One round of merging in all stores, as in the background; true if anything was merged.
+pub fn merge(engine: &Engine) -> Result<bool> {
+    engine.merge()
 }
 
 /// Takes the oldest block out of a store, as expiry would.

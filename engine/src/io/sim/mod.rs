@@ -96,9 +96,19 @@ impl SimDisk {
 
     /// An independent copy of what programs see now, all of it durable. This disk lives on.
     pub(crate) fn copy(&self) -> SimDisk {
+        self.image(Survival::All)
+    }
+
+    /// An independent copy of what is durable. This disk lives on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn copy_of_synced(&self) -> SimDisk {
+        self.image(Survival::Synced)
+    }
+
+    fn image(&self, survival: Survival) -> SimDisk {
         let state = self.state.lock();
         let mut dice = state.dice.clone();
-        let root = crash::image(&state.root, Survival::All, &mut dice);
+        let root = crash::image(&state.root, survival, &mut dice);
         drop(state);
         SimDisk::with_root(root, dice)
     }
