@@ -505,12 +505,7 @@ impl Tenants {
 fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
     let failed = |error| Error::io(error, "cannot make the data directory", root);
     fs.create_dir_all(root).map_err(failed)?;
-    if let Some(parent) = root
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs.sync_dir(parent).map_err(failed)?;
-    }
+    sync_name(fs, root).map_err(failed)?;
     let path = root.join(LOCK);
     match fs.lock(&path) {
         Ok(lock) => Ok(lock),
@@ -521,6 +516,32 @@ fn take_directory(fs: &dyn Fs, root: &Path) -> Result<Box<dyn Lock>> {
         .at_path(root)),
         Err(error) => Err(Error::io(error, "cannot lock the data directory", &path)),
     }
+}
+
+/// Makes the name of a folder durable, and those of the folders that it lies in: whoever made them,
+/// be it an earlier call that failed, may not have done so.
+fn sync_name(fs: &dyn Fs, folder: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind as Os;
+    let parents = folder.ancestors().skip(1);
+    for (place, parent) in parents.enumerate() {
+        if parent.as_os_str().is_empty() {
+            break;
+        }
+        match fs.sync_dir(parent) {
+            // Further up it may be the system's, and durable for long.
+            Err(error)
+                if place > 0
+                    && matches!(
+                        error.kind(),
+                        Os::PermissionDenied
+                            | Os::InvalidInput
+                            | Os::Unsupported
+                            | Os::ReadOnlyFilesystem
+                    ) => {}
+            outcome => outcome?,
+        }
+    }
+    Ok(())
 }
 
 /// The thread that keeps house, and the one that merges if that is wanted.

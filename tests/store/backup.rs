@@ -430,3 +430,63 @@ fn what_the_log_refused_is_not_in_a_backup() {
     let found = points(&restored.metrics().unwrap().snapshot(), &all());
     assert_eq!(found[0].1, [(PAST_MS, None, bits(1.0))]);
 }
+
+#[test]
+fn a_backup_passes_over_a_segment_that_never_began() {
+    for (call, fault) in
+        (0..6).flat_map(|call| [(call, Fault::Eio), (call, Fault::ShortWriteThenEio)])
+    {
+        let stage = stage();
+        let engine = stage.open(&synced()).unwrap();
+        let store = engine.metrics().unwrap();
+        let labels = numbered(1);
+        let mut batch = Batch::<Samples>::new();
+        batch.push(labels.as_labels(), Sample::float(Millis(PAST_MS), 1.0));
+        stage.disk.fail_at(stage.disk.operations() + call, fault);
+        let is_first = store.append(&batch).is_ok();
+        stage.disk.heal();
+        put(&store, &numbered(1), PAST_MS + 1, 2.0);
+        engine.backup(TARGET).unwrap();
+        let restored = stage.open_at(TARGET, &options()).unwrap();
+        assert!(damage(&restored).is_empty(), "{call} {fault:?}");
+        let found = points(&restored.metrics().unwrap().snapshot(), &all());
+        assert_eq!(
+            found[0].1.len(),
+            1 + usize::from(is_first),
+            "{call} {fault:?}"
+        );
+    }
+}
+
+#[test]
+fn a_backup_behind_one_that_failed_outlives_the_power() {
+    for call in 0.. {
+        let stage = stage();
+        let engine = filled(&stage);
+        let before = whole(&engine);
+        stage
+            .disk
+            .fail_at(stage.disk.operations() + call, Fault::Eio);
+        let is_done = engine.backup("/backups/new/monday").is_ok();
+        stage.disk.heal();
+        engine.backup("/backups/new/tuesday").unwrap();
+        let left = on_disk(&stage, stage.disk.copy_of_synced());
+        let restored = left.open_at("/backups/new/tuesday", &options()).unwrap();
+        assert_eq!(whole(&restored), before, "the call {call} failed");
+        if is_done {
+            assert!(call > 20, "it takes some calls");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_directory_made_with_those_above_it_outlives_the_power() {
+    let stage = stage();
+    let engine = stage.open_at("/srv/new/deep/data", &synced()).unwrap();
+    put(&engine.metrics().unwrap(), &numbered(1), PAST_MS, 1.0);
+    let left = on_disk(&stage, stage.disk.crash_to_synced());
+    let reopened = left.open_at("/srv/new/deep/data", &synced()).unwrap();
+    let found = points(&reopened.metrics().unwrap().snapshot(), &all());
+    assert_eq!(found[0].1, [(PAST_MS, None, bits(1.0))]);
+}

@@ -1,7 +1,7 @@
 //! A backup's target: an empty folder, a mark that it is unfinished, and its removal at the end.
 
 use std::io::ErrorKind as Os;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Engine, LOCK, take_directory};
 use crate::error::{Error, Result};
@@ -62,11 +62,7 @@ impl Engine {
         // Before anything is made: a closed or read-only engine has nothing to write.
         self.shared.wal()?;
         check_target(fs, root, target)?;
-        let missing = missing_folders(fs, target)?;
         let _lock = take_directory(fs, target)?;
-        for folder in &missing {
-            sync_parent(fs, folder)?;
-        }
         mark(fs, target)?;
         let (stores, log) = self.shared.image()?;
         let mut report = BackupReport {
@@ -124,30 +120,6 @@ fn check_target(fs: &dyn Fs, root: &Path, target: &Path) -> Result<()> {
         true => Ok(()),
         false => Err(Error::invalid("the backup's folder is not empty").at_path(target)),
     }
-}
-
-/// The folders on the way to `target` that are not there yet, `target` among them.
-fn missing_folders(fs: &dyn Fs, target: &Path) -> Result<Vec<PathBuf>> {
-    let mut missing = Vec::new();
-    for folder in target.ancestors() {
-        if folder.as_os_str().is_empty() {
-            break;
-        }
-        match fs.list(folder) {
-            Err(error) if error.kind() == Os::NotFound => missing.push(folder.to_path_buf()),
-            // What cannot be listed is there.
-            _ => break,
-        }
-    }
-    Ok(missing)
-}
-
-fn sync_parent(fs: &dyn Fs, folder: &Path) -> Result<()> {
-    let Some(parent) = folder.parent() else {
-        return Ok(());
-    };
-    fs.sync_dir(parent)
-        .map_err(|error| Error::io(error, "cannot sync the folder of the backup", parent))
 }
 
 /// Says that the folder is unfinished, before anything else is in it.

@@ -32,7 +32,8 @@ impl Wal {
     /// to it that no segment is released meanwhile.
     pub(crate) fn image(&self) -> Result<WalImage> {
         let mut segments = Vec::new();
-        for segment in self.shared.settled_segments()? {
+        let settled = self.shared.settled_segments()?.into_iter();
+        for segment in settled.filter(|segment| segment.bytes > 0) {
             let path = segment_path(&self.dir, segment.first);
             let file = self.fs.open_read(&path);
             let file =
