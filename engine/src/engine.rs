@@ -301,6 +301,12 @@ impl Engine {
         }
     }
 
+    /// What the engine's own threads could not do when they last tried: freezing, expiring and
+    /// making room, then merging. They go on trying; what succeeds is gone from here.
+    pub fn background_errors(&self) -> Vec<Error> {
+        self.shared.background_errors()
+    }
+
     /// Makes everything acknowledged so far durable, whatever the
     /// [`Durability`](crate::Durability).
     pub fn sync(&self) -> Result<()> {
@@ -310,7 +316,10 @@ impl Engine {
     /// One round of housekeeping, for tests without the thread.
     #[cfg(feature = "testing")]
     pub(crate) fn tend(&self) -> Result<bool> {
-        self.shared.tend()
+        let outcome = self.shared.tend();
+        self.shared
+            .note_round(&mut self.shared.keeping.lock(), &outcome);
+        outcome
     }
 
     /// One round of merging, as in the background.

@@ -103,11 +103,12 @@ pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal, Wanted};
+pub use store::Store;
 pub use store::cursor::Cursor;
 pub use store::deletion::{Deletion, DeletionStatus};
 pub use store::select::{Selector, Series};
 pub use store::snapshot::Snapshot;
-pub use store::{Store, StoreStats};
+pub use store::stats::StoreStats;
 pub use tenant::Tenant;
 
 /// The examples of the README, compiled with the doc tests so that they match the door.

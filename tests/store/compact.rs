@@ -3,8 +3,9 @@
 mod crashes;
 
 use chronolith_engine::metrics::{Sample, Samples};
+use chronolith_engine::testing::{self, ManualClock, SimDisk, Stage};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Batch, Engine, Options, Snapshot, Store};
+use chronolith_engine::{Batch, Deletion, Engine, ErrorKind, Options, Snapshot, Store};
 
 use super::bed::{
     AHEAD_MS, Folder, HOUR_MS, MS, PAST_MS, all, append_samples, bits, compact, logged, numbered,
@@ -57,6 +58,67 @@ fn blocks_of_one_partition_become_one_with_the_same_entries() {
     engine.close().unwrap();
     let metrics = folder.open().metrics().unwrap();
     assert_eq!(everything(&metrics.snapshot()), before);
+}
+
+/// A merge that fails in the background has nobody to tell.
+#[test]
+fn what_the_background_could_not_do_is_told_until_it_can() {
+    let stage = Stage {
+        disk: SimDisk::new(1),
+        clock: ManualClock::new((PAST_MS + 12 * HOUR_MS) * 1_000_000),
+    };
+    let engine = stage.open(&quiet()).unwrap();
+    let metrics = engine.metrics().unwrap();
+    in_parts(&metrics, PAST_MS);
+    let stats = metrics.stats();
+    assert_eq!(
+        (stats.fresh_blocks, stats.fresh_bytes),
+        (6, stats.block_bytes)
+    );
+    assert!(engine.background_errors().is_empty());
+    stage.disk.capacity(stage.disk.used());
+    testing::merge(&engine).unwrap_err();
+    let told = engine.background_errors();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].kind(), ErrorKind::Full);
+    assert!(
+        told[0].to_string().contains("merging blocks"),
+        "{}",
+        told[0]
+    );
+    stage.disk.capacity(u64::MAX);
+    assert!(testing::merge(&engine).unwrap());
+    assert!(engine.background_errors().is_empty());
+    let stats = metrics.stats();
+    assert_eq!(
+        (stats.blocks, stats.fresh_blocks, stats.fresh_bytes),
+        (1, 0, 0)
+    );
+}
+
+#[test]
+fn the_figures_tell_how_old_what_is_in_memory_is_and_what_deletes_wait_for() {
+    let stage = Stage {
+        disk: SimDisk::new(1),
+        clock: ManualClock::new((PAST_MS + 12 * HOUR_MS) * 1_000_000),
+    };
+    let engine = stage.open(&quiet()).unwrap();
+    let metrics = engine.metrics().unwrap();
+    assert_eq!(
+        (metrics.stats().window_seconds, metrics.stats().deletions),
+        (0, 0)
+    );
+    put(&metrics, &numbered(1), PAST_MS, 1.0);
+    stage.clock.advance(90 * 1_000_000_000);
+    assert_eq!(metrics.stats().window_seconds, 90);
+    metrics.delete(&Deletion::everything()).unwrap();
+    assert_eq!(metrics.stats().deletions, 1);
+    metrics.freeze().unwrap();
+    metrics.compact().unwrap();
+    assert_eq!(
+        (metrics.stats().window_seconds, metrics.stats().deletions),
+        (0, 0)
+    );
 }
 
 #[test]

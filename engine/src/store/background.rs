@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::store::shared::Shared;
 
 /// Work between two rests.
@@ -29,17 +29,26 @@ impl Shared {
                 Ok(true) => continue,
                 Ok(false) => IDLE,
                 Err(error) if error.kind() == ErrorKind::Closed => return,
-                Err(error) => {
-                    *self.merge_error.lock() = Some(error);
-                    TROUBLE
-                }
+                Err(_) => TROUBLE,
             };
             self.pause(pause);
         }
     }
 
-    /// One merge of each store that has one due; true if there was any.
-    pub(crate) fn merge_round(&self) -> crate::error::Result<bool> {
+    /// One merge of each store that has one due; true if there was any. Whoever asks for
+    /// [`Engine::background_errors`](crate::Engine::background_errors) learns why one failed.
+    pub(crate) fn merge_round(&self) -> Result<bool> {
+        let outcome = self.merge_each();
+        match &outcome {
+            Ok(_) => *self.merge_error.lock() = None,
+            // Closing is no trouble.
+            Err(error) if error.kind() == ErrorKind::Closed => {}
+            Err(error) => *self.merge_error.lock() = Some(error.clone()),
+        }
+        outcome
+    }
+
+    fn merge_each(&self) -> Result<bool> {
         let mut worked = false;
         for store in self.stores() {
             let share = match store.fresh_blocks() {
@@ -47,10 +56,7 @@ impl Shared {
                 _ => 100,
             };
             let mut step = Step::begin(share);
-            if store.compact(&mut |_| step.rest_if_due())? {
-                *self.merge_error.lock() = None;
-                worked = true;
-            }
+            worked |= store.compact(&mut |_| step.rest_if_due())?;
         }
         Ok(worked)
     }

@@ -1,9 +1,9 @@
 //! One store: one kind of one tenant. The only room that knows the order of events.
 //!
 //! Split by verb: `append`, `commit`, `freeze`, `recover`, `retention`, `retire`, `backup`,
-//! `snapshot`, `select`, `cursor`, `names`, `notes`, `unproven`; `shared` holds what all stores of
-//! an engine have in common. Lock order: `freezing`, `releasing`, `manifest`, then the head's
-//! (writer, index, window), then `state`, then the log's own. No lock is held over IO but
+//! `snapshot`, `select`, `stats`, `cursor`, `names`, `notes`, `unproven`; `shared` holds what all
+//! stores of an engine have in common. Lock order: `freezing`, `releasing`, `manifest`, then the
+//! head's (writer, index, window), then `state`, then the log's own. No lock is held over IO but
 //! `freezing`, which freezes and deletes take, `releasing`, `manifest`, and the records of
 //! `unproven`.
 
@@ -35,6 +35,7 @@ pub(crate) mod rewrite;
 pub(crate) mod select;
 pub(crate) mod shared;
 pub(crate) mod snapshot;
+pub(crate) mod stats;
 #[cfg(feature = "testing")]
 pub(crate) mod together;
 pub(crate) mod tombstones;
@@ -196,62 +197,4 @@ impl<K: Kind> Store<K> {
     pub fn damage(&self) -> Vec<Error> {
         self.core.damage.lock().clone()
     }
-
-    /// Plain figures about this store.
-    pub fn stats(&self) -> StoreStats {
-        let state = self.core.state();
-        let retention = self.core.retention_counts(&state);
-        let (dropped_blocks, dropped_bytes) = self.core.retention.dropped();
-        StoreStats {
-            head_series: self.core.head.series_count(),
-            head_bytes: state.windows.iter().map(|window| window.bytes()).sum(),
-            head_entries: state.windows.iter().map(|window| window.entries()).sum(),
-            blocks: state.blocks.len() as u64,
-            block_bytes: state.version.blocks.iter().map(|block| block.bytes).sum(),
-            block_entries: state.version.blocks.iter().map(|block| block.entries).sum(),
-            frozen_bytes: self.core.traffic.frozen_bytes(),
-            merged_bytes: self.core.traffic.merged_bytes(),
-            merges: self.core.traffic.merges(),
-            oldest: retention.oldest,
-            expired_blocks: retention.expired_blocks,
-            expired_bytes: retention.expired_bytes,
-            dropped_blocks,
-            dropped_bytes,
-        }
-    }
-}
-
-/// Plain figures about one store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StoreStats {
-    /// Series known to the head.
-    pub head_series: u64,
-    /// Bytes that entries take in memory.
-    pub head_bytes: u64,
-    /// Entries in memory.
-    pub head_entries: u64,
-    /// Sealed blocks.
-    pub blocks: u64,
-    /// Their size on disk.
-    pub block_bytes: u64,
-    /// Their entries.
-    pub block_entries: u64,
-    /// Bytes of blocks that freezes have written since the store was opened.
-    pub frozen_bytes: u64,
-    /// Bytes of blocks that merges have written since then: how often an entry is written is this
-    /// and `frozen_bytes` over `frozen_bytes`.
-    pub merged_bytes: u64,
-    /// Merges since then.
-    pub merges: u64,
-    /// No entry that a snapshot would show now is older, in the ticks of the store's kind; `None`
-    /// where there can be none.
-    pub oldest: Option<Ticks>,
-    /// Blocks of which no entry is kept any more, and which are not dropped yet.
-    pub expired_blocks: u64,
-    /// Their size on disk.
-    pub expired_bytes: u64,
-    /// Blocks that retention has dropped since the store was opened.
-    pub dropped_blocks: u64,
-    /// Their size on disk.
-    pub dropped_bytes: u64,
 }

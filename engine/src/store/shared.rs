@@ -41,7 +41,7 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// Whether closing has begun: merges end early.
     stopping: AtomicBool,
-    /// Why the last merge in the background failed, until one succeeds.
+    /// Why the last round of merges in the background failed, until one succeeds.
     pub(crate) merge_error: Mutex<Option<Error>>,
     /// Whether some store must let go of what the log has, see [`AnyStore::bury_dropped`].
     pub(crate) has_dropped: AtomicBool,
@@ -189,6 +189,13 @@ impl Shared {
     /// Whether the engine was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Why the background failed last, housekeeping first.
+    pub(crate) fn background_errors(&self) -> Vec<Error> {
+        let housekeeping = self.keeping.lock().last_error.clone();
+        let merging = self.merge_error.lock().clone();
+        housekeeping.into_iter().chain(merging).collect()
     }
 
     /// Lets merges know that they are to end.
