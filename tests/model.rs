@@ -5,8 +5,13 @@
 
 mod check;
 mod choose;
+mod keep;
+mod pick;
+mod removal;
 mod runs;
+mod send;
 mod shelf;
 mod show;
 mod value;
 mod world;
+mod years;

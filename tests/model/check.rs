@@ -15,6 +15,7 @@ pub fn report(report: &Report, judged: &[Allowed], mode: BatchMode) -> Check {
         let is_expected = match refused.why {
             Refusal::Conflict => allowed.conflict,
             Refusal::TooFarAhead | Refusal::Labels(_) => allowed.invalid,
+            Refusal::TooOld => allowed.expired,
             _ => false,
         };
         if !is_expected {

@@ -186,6 +186,8 @@ fn every_planted_bug_is_noticed() {
         Bug::Engine(Plant::EarlyAcknowledgement),
         Bug::Engine(Plant::FloorTooSoon),
         Bug::Engine(Plant::DefinitionLost),
+        Bug::Engine(Plant::TombstoneLost),
+        Bug::Engine(Plant::InputsUnlinkedEarly),
     ];
     for bug in bugs {
         let is_noticed = |seed: u64| {

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::keep::Keep;
+use super::removal::{Listed, Removal, Standing};
 use super::show::INVALID;
 use super::value::Value;
 
@@ -63,11 +65,13 @@ pub struct Allowed {
     pub duplicate: bool,
     pub conflict: bool,
     pub invalid: bool,
+    /// Refused as too old.
+    pub expired: bool,
 }
 
 impl Allowed {
     pub fn refuses(self) -> bool {
-        self.conflict || self.invalid
+        self.conflict || self.invalid || self.expired
     }
 
     pub fn must_refuse(self) -> bool {
@@ -80,6 +84,13 @@ impl Allowed {
 pub struct Shelf {
     pub shape: Shape,
     pub sent: Vec<Sent>,
+    pub removals: Vec<Removal>,
+    keep: Keep,
+    /// What the engine's clock says.
+    pub now_nanos: i64,
+    /// Whether it is unknown of some entry that a deletion hides whether it is there: then none is
+    /// cancelled any more.
+    pub is_clouded: bool,
     /// Samples known to be in the window being written: verdicts on their timestamps are certain.
     certain: BTreeMap<(usize, i64), String>,
     /// From here on batches are of the group at hand: each was judged with those before it in
@@ -88,10 +99,14 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    pub fn new(shape: Shape) -> Self {
+    pub fn new(shape: Shape, keep: Keep, now_nanos: i64) -> Self {
         Shelf {
             shape,
             sent: Vec::new(),
+            removals: Vec::new(),
+            keep,
+            now_nanos,
+            is_clouded: false,
             certain: BTreeMap::new(),
             group: usize::MAX,
         }
@@ -99,12 +114,20 @@ impl Shelf {
 
     /// What a reader sees if exactly these batches are there.
     pub fn content(&self, is_there: impl Fn(usize, &Sent) -> bool) -> Content {
+        self.content_of(is_there, |batch, entry| self.is_hidden(batch, entry))
+    }
+
+    fn content_of(
+        &self,
+        is_there: impl Fn(usize, &Sent) -> bool,
+        is_hidden: impl Fn(usize, &Entry) -> bool,
+    ) -> Content {
         let mut content = Content::new();
         for (number, sent) in self.sent.iter().enumerate() {
             if !is_there(number, sent) {
                 continue;
             }
-            for entry in &sent.entries {
+            for entry in sent.entries.iter().filter(|e| !is_hidden(number, e)) {
                 let shown = (entry.time, entry.value.show());
                 let series = content.entry(entry.series).or_default();
                 match self.shape {
@@ -125,6 +148,85 @@ impl Shelf {
     /// What a reader of the running engine sees.
     pub fn now(&self) -> Content {
         self.content(|_, sent| is_visible(sent))
+    }
+
+    /// What there would be to see if nothing expired: whose labels may still be listed.
+    pub fn unexpired(&self) -> Content {
+        self.content_of(
+            |_, sent| is_visible(sent),
+            |batch, entry| self.is_deleted(batch, entry),
+        )
+    }
+
+    /// Whether nobody sees an entry, wherever it is.
+    fn is_hidden(&self, batch: usize, entry: &Entry) -> bool {
+        self.is_expired(entry) || self.is_deleted(batch, entry)
+    }
+
+    fn is_expired(&self, entry: &Entry) -> bool {
+        self.keep
+            .is_expired(self.shape, entry.series, entry.time, self.now_nanos)
+    }
+
+    fn is_deleted(&self, batch: usize, entry: &Entry) -> bool {
+        let mut removals = self.removals.iter();
+        removals.any(|removal| removal.is_in_force() && removal.hides(batch, entry))
+    }
+
+    /// Takes over what the running engine says of its deletions; an error where that cannot be.
+    pub fn compare_deletions(&mut self, listed: &[Listed]) -> Result<(), String> {
+        for found in listed {
+            let removal = self.removals.get_mut(found.number);
+            let Some(removal) = removal.filter(|removal| removal.is_in_force()) else {
+                return Err(format!("{found:?} is listed, and not in force"));
+            };
+            removal.id = Some(found.id);
+            if found.is_begun {
+                removal.standing = Standing::InForce;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a boot may have made of the deletions, given those that it lists: the likeliest first.
+    /// One that was in force for certain and is not listed has nothing left to hide.
+    pub fn after_boot(&self, listed: &[Listed]) -> Result<Vec<Shelf>, String> {
+        let mut booted = self.clone();
+        let mut unlisted = Vec::new();
+        for removal in &mut booted.removals {
+            let found = listed.iter().find(|found| found.number == removal.number);
+            removal.standing = match (removal.standing, found) {
+                (Standing::Gone, Some(found)) => {
+                    return Err(format!("{found:?} is back though it was cancelled"));
+                }
+                (Standing::Open { .. }, Some(_)) => Standing::Open { is_in_force: true },
+                (Standing::Open { .. }, None) => {
+                    unlisted.push(removal.number);
+                    Standing::Gone
+                }
+                (standing, _) => standing,
+            };
+        }
+        booted.compare_deletions(listed)?;
+        let choices = 0..1u32 << unlisted.len();
+        booted.is_clouded |= choices.len() > 1;
+        Ok(choices
+            .map(|choice| {
+                let mut shelf = booted.clone();
+                for (place, number) in unlisted.iter().enumerate() {
+                    if choice >> place & 1 == 1 {
+                        shelf.removals[*number].standing = Standing::InForce;
+                    }
+                }
+                shelf
+            })
+            .collect())
+    }
+
+    /// How many deletions only a boot can settle.
+    pub fn open_removals(&self) -> usize {
+        let is_open = |removal: &&Removal| matches!(removal.standing, Standing::Open { .. });
+        self.removals.iter().filter(is_open).count()
     }
 
     /// Batches whose fate is open.
@@ -163,15 +265,19 @@ impl Shelf {
             return self.surviving_notes(read);
         }
         let mut left = self.clone();
-        for sent in &mut left.sent {
-            if sent.is_safe && !sent.entries.iter().all(|entry| self.has(read, entry)) {
+        for (number, sent) in left.sent.iter_mut().enumerate() {
+            // Of what nobody sees nobody can tell whether it is there.
+            let is_hidden = |entry: &Entry| self.is_hidden(number, entry);
+            let may_be = |entry: &Entry| is_hidden(entry) || self.has(read, entry);
+            if sent.is_safe && !sent.entries.iter().all(may_be) {
                 return None;
             }
+            left.is_clouded |= !sent.is_safe && sent.entries.iter().any(is_hidden);
             // A repetition was not written again: it went with the first one, or is there with it.
             sent.entries
-                .retain(|entry| !entry.is_repeat || has_exactly(read, entry));
+                .retain(|entry| !entry.is_repeat || is_hidden(entry) || has_exactly(read, entry));
             if !matches!(sent.fate, Fate::Hidden | Fate::Void) {
-                sent.is_safe = sent.entries.iter().all(|entry| self.has(read, entry));
+                sent.is_safe = sent.entries.iter().all(may_be);
                 sent.fate = match sent.is_safe {
                     true => Fate::Acknowledged,
                     false => Fate::Void,
@@ -194,7 +300,10 @@ impl Shelf {
     /// Of notes any later one may be lost, and the one before it is then what counts, back to the
     /// last safe one.
     fn surviving_notes(&self, read: &Content) -> Option<Shelf> {
-        let mut left = Shelf::new(self.shape);
+        let mut left = Shelf {
+            sent: Vec::new(),
+            ..self.clone()
+        };
         let mut possible: BTreeMap<usize, Vec<Option<&Entry>>> = BTreeMap::new();
         for sent in self.sent.iter().filter(|sent| sent.fate != Fate::Void) {
             let last: BTreeMap<usize, &Entry> =
@@ -235,9 +344,9 @@ impl Shelf {
     /// Batches that are there in part, or gone although they were safe, for whoever reads a
     /// failure.
     pub fn torn(&self, read: &Content) -> Vec<String> {
-        let counts = self.sent.iter().map(|sent| {
-            let there = sent.entries.iter().filter(|entry| self.has(read, entry));
-            (sent, there.count())
+        let counts = self.sent.iter().enumerate().map(|(number, sent)| {
+            let is_there = |entry: &&Entry| self.is_hidden(number, entry) || self.has(read, entry);
+            (sent, sent.entries.iter().filter(is_there).count())
         });
         let is_torn = |(sent, there): &(&Sent, usize)| {
             *there < sent.entries.len()
@@ -259,6 +368,7 @@ impl Shelf {
         };
         let doubts = self.doubts();
         let hidden: Vec<usize> = doubts.iter().copied().filter(is_hidden).collect();
+        self.is_clouded |= !hidden.is_empty();
         for number in doubts {
             self.sent[number].fate = match (there.contains(&number), hidden.contains(&number)) {
                 (true, _) => fate,
@@ -291,6 +401,19 @@ impl Shelf {
         self.certain.clear();
     }
 
+    /// The engine goes on from a copy of all that a reader sees.
+    pub fn go_on_from_copy(&mut self) {
+        for sent in &mut self.sent {
+            match sent.fate {
+                Fate::Doubt { is_seen: true } => sent.fate = Fate::Acknowledged,
+                Fate::Doubt { is_seen: false } => sent.fate = Fate::Void,
+                _ => {}
+            }
+        }
+        self.make_safe();
+        self.forget_window();
+    }
+
     pub fn begin_group(&mut self) {
         self.group = self.sent.len();
     }
@@ -317,8 +440,11 @@ impl Shelf {
         let mut offered: Vec<&Entry> = self
             .sent
             .iter()
-            .filter(|sent| is_visible(sent) || sent.fate == Fate::Hidden)
-            .flat_map(|sent| &sent.entries)
+            .enumerate()
+            .filter(|(_, sent)| is_visible(sent) || sent.fate == Fate::Hidden)
+            .flat_map(|(batch, sent)| sent.entries.iter().map(move |entry| (batch, entry)))
+            .filter(|(batch, entry)| !self.is_deleted(*batch, entry))
+            .map(|(_, entry)| entry)
             .collect();
         let mut judged = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -357,7 +483,18 @@ impl Shelf {
         let key = entry.value.key();
         let mut here = offered
             .iter()
+            .copied()
             .filter(|other| (other.series, other.time) == (entry.series, entry.time));
+        if self.is_expired(entry) {
+            // The newest sample of a series is told as a repetition even then.
+            let is_same = |other: &&Entry| other.value.key() == key;
+            return Allowed {
+                expired: true,
+                duplicate: self.shape == Shape::Samples && here.clone().any(|o| is_same(&o)),
+                conflict: self.shape == Shape::Samples && here.any(|o| !is_same(&o)),
+                ..none
+            };
+        }
         if self.shape != Shape::Samples {
             let is_known = here.any(|other| other.value.key() == key);
             return Allowed {

@@ -5,6 +5,7 @@ use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::{SampleValue, Samples};
 use chronolith_engine::{Engine, Result, Selector, Snapshot};
 
+use super::removal::{self, Listed};
 use super::shelf::{Content, Shape};
 use super::value::{Value, show_float, show_histogram};
 
@@ -122,6 +123,26 @@ pub fn lines(snapshot: &Snapshot<Lines>) -> Result<Content> {
         }
     }
     Ok(content)
+}
+
+/// The deletions that a store lists; of the metadata there are none.
+pub fn deletions(engine: &Engine, tenant: usize, shape: Shape) -> Result<Vec<Listed>> {
+    let tenant = engine.tenant(TENANTS[tenant])?;
+    let listed = match shape {
+        Shape::Samples => tenant.metrics()?.deletions(),
+        Shape::Lines => tenant.logs()?.deletions(),
+        Shape::Exemplars => tenant.exemplar_deletions()?,
+        Shape::Notes => Vec::new(),
+    };
+    let listed = listed.iter().map(|status| Listed {
+        // One that nobody asked for has a number that none has.
+        number: removal::number_of(&status.deletion).unwrap_or(usize::MAX),
+        id: status.id,
+        is_begun: status.is_begun,
+        blocks_left: status.blocks_left,
+        is_in_memory: status.is_in_memory,
+    });
+    Ok(listed.collect())
 }
 
 /// The label names, and the values of `host`, that a snapshot answers with.

@@ -2,23 +2,18 @@
 
 use std::path::Path;
 
-use chronolith_engine::labels::LabelSet;
-use chronolith_engine::logs::{Line, Lines};
-use chronolith_engine::metrics::{
-    Exemplar, Histogram, MetricMetadata, Sample, SampleValue, Samples,
-};
+use chronolith_engine::logs::Lines;
+use chronolith_engine::metrics::Samples;
 use chronolith_engine::testing::{self, Fault, ManualClock, Plant, SimDisk, Stage};
-use chronolith_engine::time::{Millis, Nanos};
-use chronolith_engine::{
-    Batch, BatchMode, Durability, Engine, Error, Options, Report, Result, Snapshot,
-};
+use chronolith_engine::{BatchMode, Durability, Engine, Error, Options, Report, Result, Snapshot};
 use chronolith_tests::Random;
 
 use super::check::{self, Check};
 use super::choose;
+use super::keep::Keep;
+use super::send::{send_exemplars, send_lines, send_notes, send_samples};
 use super::shelf::{Content, Entry, Fate, SHAPES, Shape, Shelf};
 use super::show::{self, TENANTS};
-use super::value::{Value, histogram};
 
 /// How a run dies, and what is left then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +63,22 @@ enum HeldSnapshot {
 }
 
 pub struct World {
-    setup: Setup,
-    dice: Random,
-    stage: Stage,
-    options: Options,
-    engine: Option<Engine>,
-    shelves: Vec<Shelf>,
+    pub(super) setup: Setup,
+    pub(super) dice: Random,
+    pub(super) stage: Stage,
+    /// The data directory: a backup, once the run has gone on from one.
+    pub(super) root: String,
+    pub(super) options: Options,
+    pub(super) engine: Option<Engine>,
+    pub(super) shelves: Vec<Shelf>,
+    /// A backup that was not finished, and what it would hold.
+    pub(super) begun_backup: Option<(String, Vec<Content>)>,
+    pub(super) backups: u32,
     held: Vec<Held>,
     crash_at: Option<u64>,
     faults: Vec<u64>,
     read_faults: Vec<u64>,
-    is_squeezed: bool,
+    pub(super) is_squeezed: bool,
     pub deaths: u32,
     /// Disk calls before the last death.
     pub longest: u64,
@@ -87,7 +87,7 @@ pub struct World {
 }
 
 /// The disk's counters before a call: a fault between excuses an error.
-type Before = (u64, u64);
+pub type Before = (u64, u64);
 
 const BASE_NANOS: i64 = 1_700_000_000 * 1_000_000_000;
 const MINUTE_NANOS: i64 = 60 * 1_000_000_000;
@@ -106,8 +106,13 @@ impl World {
             disk: SimDisk::new(dice.draw()),
             clock: ManualClock::new(BASE_NANOS + dice.below(1 << 42) as i64),
         };
+        let keep = Keep::choose(&mut dice);
+        if dice.below(4) == 0 {
+            stage.disk.refuse_links();
+        }
         let options = Options {
             durability: setup.durability,
+            limits: keep.limits(),
             wal_bytes_max: 64 << 10,
             head_bytes_max: 64 << 10,
             cache_bytes_max: 64 << 10,
@@ -115,15 +120,19 @@ impl World {
         };
         let shelves = TENANTS
             .iter()
-            .flat_map(|_| SHAPES.map(Shelf::new))
+            .flat_map(|_| SHAPES)
+            .map(|shape| Shelf::new(shape, keep.clone(), stage.clock.nanos()))
             .collect();
         World {
             setup,
             dice,
             stage,
+            root: "/data".into(),
             options,
             engine: None,
             shelves,
+            begun_backup: None,
+            backups: 0,
             held: Vec::new(),
             crash_at: None,
             faults: Vec::new(),
@@ -170,30 +179,43 @@ impl World {
 
     fn step(&mut self) -> Check {
         match self.dice.below(100) {
-            0..51 => self.append(),
-            51..52 => self.sync(),
-            52..58 => self.append_group(),
-            58..66 => self.read_all("a read"),
-            66..71 => self.hold(),
-            71..76 => self.look_back(),
-            76..82 => self.freeze(),
-            82..87 => self.tend(),
-            87..90 => {
-                let minutes = 1 + self.dice.below(200) as i64;
-                self.stage.clock.advance(minutes * MINUTE_NANOS);
+            0..41 => self.append(),
+            41..42 => self.sync(),
+            42..47 => self.append_group(),
+            47..54 => self.read_all("a read"),
+            54..58 => self.hold(),
+            58..63 => self.look_back(),
+            63..69 => self.freeze(),
+            69..73 => self.tend(),
+            73..77 => {
+                self.pass_time();
                 Ok(())
             }
-            90..92 => self.reopen(),
-            92..94 => self.read_beside(),
-            94..97 => {
+            77..79 => self.reopen(),
+            79..81 => self.read_beside(),
+            81..84 => {
                 self.squeeze();
                 Ok(())
             }
-            _ => {
+            84..87 => {
                 self.arm();
                 Ok(())
             }
+            87..92 => self.merge(),
+            92..96 => self.delete(),
+            96..98 => self.cancel(),
+            _ => self.back_up(),
         }
+    }
+
+    /// Lets the clock go on: what is in memory grows old, and some of what is there expires.
+    fn pass_time(&mut self) {
+        let minutes = 1 + self.dice.below(200) as i64;
+        self.stage.clock.advance(minutes * MINUTE_NANOS);
+        let now_nanos = self.stage.clock.nanos();
+        let shelves = self.shelves.iter_mut();
+        shelves.for_each(|shelf| shelf.now_nanos = now_nanos);
+        self.note(|| format!("{minutes} minutes pass"));
     }
 
     // What goes wrong.
@@ -207,8 +229,8 @@ impl World {
         }
     }
 
-    fn open(&self) -> Result<Engine> {
-        let engine = self.stage.open(&self.options)?;
+    pub(super) fn open(&self) -> Result<Engine> {
+        let engine = self.stage.open_at(&self.root, &self.options)?;
         if let Some(Bug::Engine(plant)) = self.setup.bug {
             testing::plant(&engine, plant);
         }
@@ -223,7 +245,7 @@ impl World {
         }
     }
 
-    fn plan_crash(&mut self) {
+    pub(super) fn plan_crash(&mut self) {
         let operation = self.operations() + self.dice.below(250) as u64;
         self.strike(Strike {
             operation,
@@ -274,7 +296,7 @@ impl World {
     }
 
     /// As [`World::lift`]; an engine that was opened while a read failed is opened again.
-    fn lift_keeping(&mut self, before: Before) -> Check {
+    pub(super) fn lift_keeping(&mut self, before: Before) -> Check {
         let has_failed = self.has_read_failed(before);
         self.lift();
         if has_failed && let Some(engine) = self.engine.take() {
@@ -283,16 +305,16 @@ impl World {
         Ok(())
     }
 
-    fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.crash_at.is_some_and(|at| self.operations() > at)
     }
 
-    fn before(&self) -> Before {
+    pub(super) fn before(&self) -> Before {
         (self.operations(), self.stage.disk.reads())
     }
 
     /// An error is a violation unless something was made to go wrong meanwhile.
-    fn excuse(&mut self, before: Before, error: &Error, what: &str) -> Check {
+    pub(super) fn excuse(&mut self, before: Before, error: &Error, what: &str) -> Check {
         let now = self.before();
         let struck = self.faults.iter().any(|at| (before.0..now.0).contains(at));
         let struck_read = self.has_read_failed(before);
@@ -304,11 +326,11 @@ impl World {
     }
 
     /// Whether this run loses what its durability does not promise to keep.
-    fn may_lose(&self) -> bool {
+    pub(super) fn may_lose(&self) -> bool {
         self.setup.durability != Durability::Always && self.setup.death == Death::Power
     }
 
-    fn has_read_failed(&self, before: Before) -> bool {
+    pub(super) fn has_read_failed(&self, before: Before) -> bool {
         let now = self.before();
         self.read_faults
             .iter()
@@ -317,17 +339,17 @@ impl World {
 
     /// A block that could not be read when a store was opened is missing from its answers, and
     /// named.
-    fn must_name_damage(&self, engine: &Engine) -> Check {
+    pub(super) fn must_name_damage(&self, engine: &Engine) -> Check {
         let stores = || (0..TENANTS.len()).flat_map(|t| SHAPES.map(|shape| (t, shape)));
         // What the exemplars' own store says of damage cannot be asked for.
         let askable = || stores().filter(|(_, shape)| *shape != Shape::Exemplars);
         let has_all = askable().all(|(tenant, shape)| {
             let read = show::read(engine, tenant, shape).ok();
-            read.is_some_and(|read| {
-                self.shelves[self.shelf(tenant, shape)]
-                    .explain(&read)
-                    .is_some()
-            })
+            let listed = show::deletions(engine, tenant, shape).ok();
+            let shelf = &self.shelves[self.shelf(tenant, shape)];
+            let booted = listed.and_then(|listed| shelf.after_boot(&listed).ok());
+            let mut booted = booted.into_iter().flatten();
+            read.is_some_and(|read| booted.any(|shelf| shelf.explain(&read).is_some()))
         });
         let is_named =
             || stores().any(|(tenant, shape)| !show::damage(engine, tenant, shape).is_empty());
@@ -339,14 +361,14 @@ impl World {
         }
     }
 
-    fn note(&mut self, text: impl FnOnce() -> String) {
+    pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
         let text = format!("[{}] {}", self.operations(), text());
         self.trace.push(text);
     }
 
     // Work.
 
-    fn shelf(&self, tenant: usize, shape: Shape) -> usize {
+    pub(super) fn shelf(&self, tenant: usize, shape: Shape) -> usize {
         let place = SHAPES.iter().position(|other| *other == shape).unwrap();
         tenant * SHAPES.len() + place
     }
@@ -558,6 +580,11 @@ impl World {
         } else {
             Shape::Lines
         };
+        self.freeze_one(tenant, shape).map(drop)
+    }
+
+    /// Freezes a store; whether that went well.
+    pub(super) fn freeze_one(&mut self, tenant: usize, shape: Shape) -> Check<bool> {
         self.note(|| format!("freeze {tenant} {shape:?}"));
         let before = self.before();
         let opened = self.engine.as_ref().unwrap().tenant(TENANTS[tenant]);
@@ -574,7 +601,10 @@ impl World {
                 self.shelves[notes].freeze();
             }
         }
-        outcome.or_else(|error| self.excuse(before, &error, "a freeze"))
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(error) => self.excuse(before, &error, "a freeze").map(|()| false),
+        }
     }
 
     fn sync(&mut self) -> Check {
@@ -609,7 +639,7 @@ impl World {
 
     // Reading.
 
-    fn read_all(&mut self, what: &str) -> Check {
+    pub(super) fn read_all(&mut self, what: &str) -> Check {
         self.note(|| "read".into());
         for tenant in 0..TENANTS.len() {
             for shape in SHAPES {
@@ -620,6 +650,7 @@ impl World {
                         let expected = self.shelves[self.shelf(tenant, shape)].now();
                         check::same(&format!("{what} of {tenant} {shape:?}"), &read, &expected)?;
                         self.check_names(tenant, shape, &read)?;
+                        self.check_deletions(tenant, shape)?;
                     }
                     Err(error) => self.excuse(before, &error, what)?,
                 }
@@ -631,16 +662,29 @@ impl World {
         Ok(())
     }
 
-    fn check_names(&mut self, tenant: usize, shape: Shape, read: &Content) -> Check {
+    /// Every name and value that the data has is listed, and none that only deleted entries had.
+    /// Those of expired ones may be.
+    pub(super) fn check_names(&mut self, tenant: usize, shape: Shape, read: &Content) -> Check {
         if !matches!(shape, Shape::Samples | Shape::Lines) {
             return Ok(());
         }
         let before = self.before();
+        let most = show::names_of(shape, &self.shelves[self.shelf(tenant, shape)].unexpired());
+        let least = show::names_of(shape, read);
+        let is_between = |found: &[String], least: &[String], most: &[String]| {
+            least.iter().all(|name| found.contains(name))
+                && found.iter().all(|name| most.contains(name))
+        };
         match show::names(self.engine.as_ref().unwrap(), tenant, shape) {
-            Ok(found) if found == show::names_of(shape, read) => Ok(()),
+            Ok((names, hosts))
+                if is_between(&names, &least.0, &most.0)
+                    && is_between(&hosts, &least.1, &most.1) =>
+            {
+                Ok(())
+            }
             Ok(found) => Err(format!(
-                "label names of {tenant} {shape:?}: {found:?}, the data has {:?}",
-                show::names_of(shape, read)
+                "label names of {tenant} {shape:?}: {found:?}, the data has {least:?}, and {most:?} \
+                 with what has expired"
             )),
             Err(error) => self.excuse(before, &error, "reading label names"),
         }
@@ -655,7 +699,8 @@ impl World {
         }
         self.note(|| "read beside the writer".into());
         let before = self.before();
-        let reader = match self.stage.open_read_only(&self.options) {
+        let opened = self.stage.open_read_only_at(&self.root, &self.options);
+        let reader = match opened {
             Ok(reader) => reader,
             Err(error) => return self.excuse(before, &error, "opening read-only"),
         };
@@ -665,12 +710,17 @@ impl World {
         for tenant in 0..TENANTS.len() {
             for shape in SHAPES {
                 let before = self.before();
-                let shelf = self.shelf(tenant, shape);
-                match show::read(&reader, tenant, shape) {
-                    Ok(read) if self.shelves[shelf].explain(&read).is_some() => {}
-                    Ok(read) => {
-                        let what = format!("read-only, {tenant} {shape:?}");
-                        check::same(&what, &read, &self.shelves[shelf].now())?;
+                let shelf = &self.shelves[self.shelf(tenant, shape)];
+                let listed = show::deletions(&reader, tenant, shape);
+                let read = show::read(&reader, tenant, shape);
+                match listed.and_then(|listed| Ok((listed, read?))) {
+                    Ok((listed, read)) => {
+                        let booted = shelf.after_boot(&listed)?;
+                        if !booted.iter().any(|shelf| shelf.explain(&read).is_some()) {
+                            let what = format!("read-only, {tenant} {shape:?}");
+                            check::same(&what, &read, &booted[0].now())?;
+                            return Err(format!("{what}: doubts do not explain what is there"));
+                        }
                     }
                     Err(error) => self.excuse(before, &error, "reading read-only")?,
                 }
@@ -746,6 +796,7 @@ impl World {
         }
         self.lift();
         self.settle(self.setup.death)?;
+        self.check_begun_backup()?;
         if self.setup.strike.is_none() {
             self.plan_crash();
         }
@@ -775,7 +826,7 @@ impl World {
     }
 
     /// Compares everything after a boot, and learns the fate of what was in doubt.
-    fn settle(&mut self, death: Death) -> Check {
+    pub(super) fn settle(&mut self, death: Death) -> Check {
         let may_lose = self.may_lose() && death == Death::Power;
         for tenant in 0..TENANTS.len() {
             for shape in SHAPES {
@@ -783,55 +834,52 @@ impl World {
                 let engine = self.engine.as_ref().unwrap();
                 let read = show::read(engine, tenant, shape)
                     .map_err(|error| format!("after recovery {tenant} {shape:?}: {error}"))?;
+                let listed = show::deletions(engine, tenant, shape)
+                    .map_err(|error| format!("after recovery {tenant} {shape:?}: {error}"))?;
                 self.shelves[at].forget_window();
-                let is_explained = match may_lose {
-                    true => self.settle_losses(at, &read),
-                    false => self.settle_doubts(at, &read, death),
+                let booted = self.shelves[at].after_boot(&listed)?;
+                let left = booted.iter().find_map(|shelf| match may_lose {
+                    true => shelf.survivors(&read),
+                    false => settle_doubts(shelf, &read, death),
+                });
+                let Some(left) = left else {
+                    return self.unexplained(at, &booted[0], &read, death);
                 };
-                if !is_explained {
-                    let damage = show::damage(self.engine.as_ref().unwrap(), tenant, shape);
-                    self.trace.push(format!("damage: {damage:?}"));
-                    let shelf = &self.shelves[at];
-                    let torn = shelf.torn(&read);
-                    self.trace.push(format!("torn: {torn:?}"));
-                    let what = format!("after {death:?}, {tenant} {shape:?}");
-                    let what = format!("{what}, doubts are {:?}", shelf.doubts());
-                    check::same(&what, &read, &shelf.now())?;
-                    return Err(format!(
-                        "{what}: no set of whole batches explains what is there"
-                    ));
-                }
+                self.shelves[at] = left;
                 self.check_names(tenant, shape, &read)?;
             }
         }
         Ok(())
     }
 
-    /// Learns which doubtful batches are there; false where none of their sets explains what was
-    /// read.
-    fn settle_doubts(&mut self, at: usize, read: &Content, death: Death) -> bool {
-        let shelf = &mut self.shelves[at];
-        let fate = match death {
-            Death::Power => Fate::Acknowledged,
-            // What was written but not synced may still be lost with the power.
-            Death::Kill => Fate::Doubt { is_seen: true },
-        };
-        let found = shelf.explain(read);
-        if let Some(there) = &found {
-            shelf.settle(read, there, fate);
-        }
-        found.is_some()
+    /// Says what was expected where nothing explains what was read.
+    fn unexplained(&mut self, at: usize, shelf: &Shelf, read: &Content, death: Death) -> Check {
+        let (tenant, shape) = (at / SHAPES.len(), shelf.shape);
+        let damage = show::damage(self.engine.as_ref().unwrap(), tenant, shape);
+        self.trace.push(format!("damage: {damage:?}"));
+        self.trace.push(format!("torn: {:?}", shelf.torn(read)));
+        self.trace.push(format!("deletions: {:?}", shelf.removals));
+        let what = format!("after {death:?}, {tenant} {shape:?}");
+        let what = format!("{what}, doubts are {:?}", shelf.doubts());
+        check::same(&what, read, &shelf.now())?;
+        Err(format!(
+            "{what}: no set of whole batches explains what is there"
+        ))
     }
+}
 
-    fn settle_losses(&mut self, at: usize, read: &Content) -> bool {
-        match self.shelves[at].survivors(read) {
-            Some(left) => {
-                self.shelves[at] = left;
-                true
-            }
-            None => false,
-        }
-    }
+/// Learns which doubtful batches are there; nothing where none of their sets explains what was
+/// read.
+fn settle_doubts(shelf: &Shelf, read: &Content, death: Death) -> Option<Shelf> {
+    let fate = match death {
+        Death::Power => Fate::Acknowledged,
+        // What was written but not synced may still be lost with the power.
+        Death::Kill => Fate::Doubt { is_seen: true },
+    };
+    let there = shelf.explain(read)?;
+    let mut left = shelf.clone();
+    left.settle(read, &there, fate);
+    Some(left)
 }
 
 fn left_over(is_hard: bool) -> &'static str {
@@ -840,144 +888,4 @@ fn left_over(is_hard: bool) -> &'static str {
     } else {
         "some of the unsynced is left"
     }
-}
-
-/// The batches of a group as the engine takes them, each series once for neighbouring entries.
-fn send_samples(
-    engine: &Engine,
-    tenant: usize,
-    group: &[(BatchMode, Vec<Entry>)],
-) -> Vec<Result<Report>> {
-    let entries = || group.iter().flat_map(|(_, entries)| entries);
-    let labels: Vec<LabelSet> = entries()
-        .map(|entry| show::labels(Shape::Samples, entry.series))
-        .collect();
-    let histograms: Vec<Option<Histogram>> = entries()
-        .map(|entry| match entry.value {
-            Value::Histogram(number, _) => Some(histogram(number)),
-            _ => None,
-        })
-        .collect();
-    let (mut batches, mut at) = (Vec::new(), 0);
-    for (mode, entries) in group {
-        let mut batch = Batch::<Samples>::with_mode(*mode);
-        for (place, entry) in entries.iter().enumerate() {
-            if place == 0 || entries[place - 1].series != entry.series {
-                batch.series(labels[at].as_labels().as_bytes());
-            }
-            let (start, value) = match (&entry.value, &histograms[at]) {
-                (Value::Histogram(_, start), Some(histogram)) => {
-                    (*start, SampleValue::Histogram(histogram))
-                }
-                (Value::Float(bits, start), _) => {
-                    (*start, SampleValue::Float(f64::from_bits(*bits)))
-                }
-                _ => unreachable!("samples are floats or histograms"),
-            };
-            batch.entry(Sample {
-                time: Millis(entry.time),
-                start: start.map(Millis),
-                value,
-            });
-            at += 1;
-        }
-        batches.push(batch);
-    }
-    let store = match engine
-        .tenant(TENANTS[tenant])
-        .and_then(|tenant| tenant.metrics())
-    {
-        Ok(store) => store,
-        Err(error) => return batches.iter().map(|_| Err(error.clone())).collect(),
-    };
-    match &batches[..] {
-        [batch] => vec![store.append(batch)],
-        _ => testing::append_together(&store, &batches),
-    }
-}
-
-fn send_lines(
-    engine: &Engine,
-    tenant: usize,
-    group: &[(BatchMode, Vec<Entry>)],
-) -> Vec<Result<Report>> {
-    let entries = || group.iter().flat_map(|(_, entries)| entries);
-    let labels: Vec<LabelSet> = entries()
-        .map(|entry| show::labels(Shape::Lines, entry.series))
-        .collect();
-    let (mut batches, mut at) = (Vec::new(), 0);
-    for (mode, entries) in group {
-        let mut batch = Batch::<Lines>::with_mode(*mode);
-        for entry in entries {
-            let Value::Line(text, metadata) = &entry.value else {
-                unreachable!("lines are lines")
-            };
-            let line = Line {
-                time: Nanos(entry.time),
-                text,
-                metadata: metadata.as_labels(),
-            };
-            batch.push(labels[at].as_labels(), line);
-            at += 1;
-        }
-        batches.push(batch);
-    }
-    let store = match engine
-        .tenant(TENANTS[tenant])
-        .and_then(|tenant| tenant.logs())
-    {
-        Ok(store) => store,
-        Err(error) => return batches.iter().map(|_| Err(error.clone())).collect(),
-    };
-    match &batches[..] {
-        [batch] => vec![store.append(batch)],
-        _ => testing::append_together(&store, &batches),
-    }
-}
-
-fn send_exemplars(engine: &Engine, tenant: usize, entries: &[Entry]) -> Result<Report> {
-    let labels: Vec<LabelSet> = entries
-        .iter()
-        .map(|entry| show::labels(Shape::Exemplars, entry.series))
-        .collect();
-    let exemplars: Vec<_> = entries
-        .iter()
-        .zip(&labels)
-        .map(|(entry, labels)| {
-            let Value::Line(text, metadata) = &entry.value else {
-                unreachable!("exemplars are lines of the model")
-            };
-            let value = f64::from_bits(u64::from_str_radix(text, 16).unwrap());
-            let exemplar = Exemplar {
-                time: Millis(entry.time),
-                value,
-                labels: metadata.clone(),
-            };
-            (labels.as_labels(), exemplar)
-        })
-        .collect();
-    engine.tenant(TENANTS[tenant])?.append_exemplars(&exemplars)
-}
-
-fn send_notes(engine: &Engine, tenant: usize, entries: &[Entry]) -> Result<Report> {
-    let names: Vec<String> = entries
-        .iter()
-        .map(|entry| show::family(entry.series))
-        .collect();
-    let families: Vec<(&str, MetricMetadata)> = names
-        .iter()
-        .zip(entries)
-        .map(|(name, entry)| {
-            let help = entry.value.show();
-            (
-                name.as_str(),
-                MetricMetadata {
-                    help,
-                    ..MetricMetadata::default()
-                },
-            )
-        })
-        .collect();
-    engine.tenant(TENANTS[tenant])?.set_metadata(&families)?;
-    Ok(Report::default())
 }

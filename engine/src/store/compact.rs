@@ -17,6 +17,8 @@ use crate::kind::merge::clip;
 use crate::kind::{Effort, Kind};
 use crate::manifest::{BlockEntry, Change, Version};
 use crate::store::files::BlockFiles;
+#[cfg(feature = "testing")]
+use crate::store::plant::Plant;
 use crate::store::tombstones::Applying;
 use crate::store::{Core, LiveBlock, State, Store};
 use crate::time::{Moment, TickRange};
@@ -149,6 +151,10 @@ impl<K: Kind> Core<K> {
     ) -> Result<()> {
         let written = done.iter().map(|entry| entry.bytes).sum();
         let mut is_stale = false;
+        #[cfg(feature = "testing")]
+        if self.shared.is_planted(Plant::InputsUnlinkedEarly) {
+            self.remove_blocks(&job.inputs);
+        }
         let plan = |version: &Version| {
             let is_live = |number: &u64| version.blocks.iter().any(|entry| entry.number == *number);
             // What a deletion hides must be there again once it was cancelled.
@@ -158,6 +164,11 @@ impl<K: Kind> Core<K> {
                 false => Ok(Change {
                     add_blocks: done,
                     remove_blocks: job.inputs.clone(),
+                    #[cfg(feature = "testing")]
+                    remove_tombstones: match self.shared.is_planted(Plant::TombstoneLost) {
+                        true => begin_tombstones.clone(),
+                        false => Vec::new(),
+                    },
                     begin_tombstones,
                     ..Change::default()
                 }),

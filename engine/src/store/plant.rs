@@ -16,6 +16,11 @@ pub enum Plant {
     FloorTooSoon = 2,
     /// A series is not defined again after the floor has passed its definition.
     DefinitionLost = 3,
+    /// A merge that has applied deletions to its inputs takes them for done: other blocks and the
+    /// log still hold what they hide.
+    TombstoneLost = 4,
+    /// The inputs of a merge are unlinked before the manifest names its outputs in their place.
+    InputsUnlinkedEarly = 5,
 }
 
 /// Which mistake an engine makes, if any.
