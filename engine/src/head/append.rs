@@ -230,11 +230,16 @@ impl<K: Kind> Head<K> {
         for window in writer.frozen.iter().chain([&writer.active]) {
             // Where a delete lies behind the window, what is newest in it may be hidden.
             let may_be_hidden = window.floor < deleted_below;
+            let before = emptied.len();
             window.change_each_open(|series, open| {
                 let newest = K::rollback(open, keep);
                 states[series].set_newest(newest.filter(|_| !may_be_hidden));
                 emptied.extend(newest.is_none().then_some(series));
             });
+            let mut pages = window.write();
+            for series in &emptied[before..] {
+                pages.members.remove(*series);
+            }
         }
         self.unbear(emptied, keep);
     }
@@ -252,7 +257,10 @@ impl<K: Kind> Head<K> {
         {
             let newest = K::rollback(pages.slot_for(*number), keep);
             writer.states[*number].set_newest(newest);
-            emptied.extend(newest.is_none().then_some(*number));
+            if newest.is_none() {
+                pages.members.remove(*number);
+                emptied.push(*number);
+            }
         }
         drop(pages);
         self.unbear(emptied, keep);

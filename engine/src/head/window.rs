@@ -45,7 +45,7 @@ pub(crate) type Page<K> = Option<Box<[<K as Parts>::Open]>>;
 /// The slots of all series, by page.
 pub(crate) struct Pages<K: Parts> {
     pages: Vec<Page<K>>,
-    /// The series that have had an entry here; after a rollback some may have none.
+    /// The series that have an entry here, be it one that no reader sees yet.
     pub(crate) members: RoaringBitmap,
 }
 
@@ -160,7 +160,7 @@ impl<K: Parts> Window<K> {
         }
     }
 
-    /// The series that have had an entry here.
+    /// The series that have an entry here.
     pub(crate) fn members(&self) -> RoaringBitmap {
         self.pages.read().members.clone()
     }

@@ -1,5 +1,8 @@
 //! Label names, values and series lists do not show what only hidden entries have.
 
+use chronolith_engine::metrics::{Sample, Samples};
+use chronolith_engine::{Batch, BatchMode};
+
 use super::*;
 
 #[test]
@@ -44,6 +47,26 @@ fn names_and_values_that_only_hidden_series_have_vanish_at_once() {
         assert_eq!(snapshot.select(&selector).unwrap().len(), 0, "{stage}");
         assert_eq!(selected(&engine.metrics().unwrap()), 1, "{stage}");
     });
+}
+
+/// The series is known to the head as long as a snapshot is held, and a refused batch names it.
+#[test]
+fn a_batch_taken_back_lists_no_series_of_which_all_is_deleted() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let metrics = engine.metrics().unwrap();
+    put(&metrics, &set(&[("job", "a")]), 1, 1.0);
+    let _held = metrics.snapshot();
+    freeze(&engine);
+    metrics.delete(&of("job", "a")).unwrap();
+    put(&metrics, &set(&[("job", "b")]), 1, 1.0);
+    let mut batch = Batch::<Samples>::with_mode(BatchMode::AllOrNothing);
+    let (again, unlabelled) = (set(&[("job", "a")]), set(&[]));
+    batch.push(again.as_labels(), Sample::float(Ms(2), 1.0));
+    batch.push(unlabelled.as_labels(), Sample::float(Ms(2), 1.0));
+    assert_eq!(metrics.append(&batch).unwrap().accepted, 0);
+    let snapshot = metrics.snapshot();
+    assert_eq!(snapshot.label_values("job", &all(), 9).unwrap(), ["b"]);
 }
 
 #[test]
