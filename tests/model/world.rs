@@ -14,6 +14,7 @@ use super::keep::Keep;
 use super::send::{send_exemplars, send_lines, send_notes, send_samples};
 use super::shelf::{Content, Entry, Fate, SHAPES, Shape, Shelf};
 use super::show::{self, TENANTS};
+use super::years::Deeds;
 
 /// How a run dies, and what is left then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +74,13 @@ pub struct World {
     pub(super) shelves: Vec<Shelf>,
     /// A backup that was not finished, and what it would hold.
     pub(super) begun_backup: Option<(String, Vec<Content>)>,
-    pub(super) backups: u32,
+    pub(super) backups_begun: u32,
     held: Vec<Held>,
     crash_at: Option<u64>,
     faults: Vec<u64>,
     read_faults: Vec<u64>,
     pub(super) is_squeezed: bool,
-    pub deaths: u32,
+    pub deeds: Deeds,
     /// Disk calls before the last death.
     pub longest: u64,
     /// What was done, for whoever has to find out why.
@@ -132,13 +133,13 @@ impl World {
             engine: None,
             shelves,
             begun_backup: None,
-            backups: 0,
+            backups_begun: 0,
             held: Vec::new(),
             crash_at: None,
             faults: Vec::new(),
             read_faults: Vec::new(),
             is_squeezed: false,
-            deaths: 0,
+            deeds: Deeds::default(),
             longest: 0,
             trace: Vec::new(),
         }
@@ -671,6 +672,7 @@ impl World {
         let before = self.before();
         let most = show::names_of(shape, &self.shelves[self.shelf(tenant, shape)].unexpired());
         let least = show::names_of(shape, read);
+        self.deeds.expiries += u32::from(least != most);
         let is_between = |found: &[String], least: &[String], most: &[String]| {
             least.iter().all(|name| found.contains(name))
                 && found.iter().all(|name| most.contains(name))
@@ -764,7 +766,7 @@ impl World {
 
     /// Dies if that has not happened, and comes back.
     fn recover(&mut self) -> Check {
-        self.deaths += 1;
+        self.deeds.deaths += 1;
         let mut may_die_again = self.setup.strike.is_none() && self.dice.below(3) == 0;
         loop {
             self.held.clear();

@@ -14,6 +14,56 @@ use super::world::{Death, World};
 /// Deletions that one store may have whose fate is open: their sets are tried one by one.
 const OPEN_MAX: usize = 2;
 
+/// How often a run did what a run may do: all seeds together must have done each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deeds {
+    pub deaths: u32,
+    pub merges: u32,
+    pub deletes: u32,
+    pub cancels: u32,
+    /// Cancels that came too late.
+    pub late_cancels: u32,
+    /// Reads for which something had expired.
+    pub expiries: u32,
+    pub backups: u32,
+    /// Backups that failed or died on the way.
+    pub cut_backups: u32,
+    /// Backups that became the data directory.
+    pub restores: u32,
+}
+
+impl Deeds {
+    fn counts(self) -> [u32; 9] {
+        [
+            self.deaths,
+            self.merges,
+            self.deletes,
+            self.cancels,
+            self.late_cancels,
+            self.expiries,
+            self.backups,
+            self.cut_backups,
+            self.restores,
+        ]
+    }
+
+    pub fn add(&mut self, other: Deeds) {
+        self.deaths += other.deaths;
+        self.merges += other.merges;
+        self.deletes += other.deletes;
+        self.cancels += other.cancels;
+        self.late_cancels += other.late_cancels;
+        self.expiries += other.expiries;
+        self.backups += other.backups;
+        self.cut_backups += other.cut_backups;
+        self.restores += other.restores;
+    }
+
+    pub fn are_all_done(self) -> bool {
+        self.counts().iter().all(|count| *count > 0)
+    }
+}
+
 impl World {
     /// Merges what pays in all stores, as in the background, or one store to the end: nothing of
     /// what is read may change.
@@ -25,7 +75,10 @@ impl World {
             self.note(|| "merge what pays".into());
             let merged = testing::merge(self.engine.as_ref().unwrap());
             return match merged {
-                Ok(_) => self.read_all("behind a merge"),
+                Ok(has_merged) => {
+                    self.deeds.merges += u32::from(has_merged);
+                    self.read_all("behind a merge")
+                }
                 Err(error) => self.excuse(before, &error, "a merge"),
             };
         }
@@ -37,11 +90,18 @@ impl World {
         self.note(|| format!("merge {tenant} {shape:?}"));
         let before = self.before();
         let opened = self.engine.as_ref().unwrap().tenant(TENANTS[tenant]);
-        let merged: Result<()> = opened.and_then(|tenant| match shape {
-            Shape::Samples => tenant.metrics()?.compact(),
-            _ => tenant.logs()?.compact(),
+        let merged: Result<u64> = opened.and_then(|tenant| {
+            let (metrics, logs) = (tenant.metrics()?, tenant.logs()?);
+            let count = || metrics.stats().merges + logs.stats().merges;
+            let before = count();
+            match shape {
+                Shape::Samples => metrics.compact()?,
+                _ => logs.compact()?,
+            }
+            Ok(count() - before)
         });
-        match merged {
+        self.deeds.merges += u32::from(matches!(merged, Ok(1..)));
+        match merged.map(drop) {
             Ok(()) if is_frozen => {
                 self.must_be_applied(tenant, shape)?;
                 self.read_all("behind a merge")
@@ -102,7 +162,10 @@ impl World {
         // The head was cut, whatever came of it.
         self.shelves[at].forget_window();
         match &deleted {
-            Ok(id) => removal.id = Some(*id),
+            Ok(id) => {
+                self.deeds.deletes += 1;
+                removal.id = Some(*id);
+            }
             Err(_) => removal.standing = Standing::Open { is_in_force: false },
         }
         self.shelves[at].removals.push(removal);
@@ -148,6 +211,8 @@ impl World {
         };
         let found = listed.iter().find(|found| found.number == number);
         let can_cancel = found.is_some_and(|found| !found.is_begun);
+        self.deeds.cancels += u32::from(is_cancelled);
+        self.deeds.late_cancels += u32::from(!is_cancelled);
         self.shelves[at].removals[number].standing = match is_cancelled {
             true => Standing::Gone,
             false => Standing::InForce,
@@ -170,8 +235,8 @@ impl World {
     /// Backs up; opens the backup as the disk would be after a power loss right then; sometimes
     /// goes on from it.
     pub(super) fn back_up(&mut self) -> Check {
-        self.backups += 1;
-        let target = format!("/backups/{}", self.backups);
+        self.backups_begun += 1;
+        let target = format!("/backups/{}", self.backups_begun);
         self.note(|| format!("back up into {target}"));
         let expected = self.whole();
         let before = self.before();
@@ -183,6 +248,7 @@ impl World {
             Ok(_) => {}
             Err(error) => {
                 self.excuse(before, &error, "a backup")?;
+                self.deeds.cut_backups += 1;
                 self.begun_backup = Some((target, expected));
                 return match self.is_dead() {
                     true => Ok(()),
@@ -190,6 +256,7 @@ impl World {
                 };
             }
         }
+        self.deeds.backups += 1;
         let synced = self.stage.disk.copy_of_synced();
         self.check_backup(synced, &target, &expected)
             .map_err(|what| format!("the backup {target}: {what}"))?;
@@ -267,6 +334,7 @@ impl World {
         self.note(|| format!("go on from {target}"));
         let before = self.before();
         self.engine = None;
+        self.deeds.restores += 1;
         self.root = target;
         self.shelves.iter_mut().for_each(Shelf::go_on_from_copy);
         match self.open() {

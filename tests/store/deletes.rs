@@ -239,8 +239,9 @@ fn a_merge_takes_the_bytes_off_the_disk_and_the_deletion_off_the_list() {
     for number in 0..5 {
         for step in 0..200 {
             // Values that nothing makes small.
-            let value =
-                f64::from_bits(0x3ff0_0000_0000_0000 | (step as u64 * 0x9e37_79b9_7f4a_7c15) >> 12);
+            let value = f64::from_bits(
+                0x3ff0_0000_0000_0000 | (step as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12,
+            );
             put(&metrics, &numbered(number), AHEAD_MS + step * 10, value);
         }
     }
