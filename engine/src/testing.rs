@@ -30,7 +30,8 @@ pub use seeds::{
     seeds_re2, seeds_record, seeds_samples_chunk, seeds_stream,
 };
 pub use stage::{
-    Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, merge, plant, tend,
+    Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, merge, merge_meanwhile,
+    plant, tend,
 };
 pub use text::TextCodec;
 
