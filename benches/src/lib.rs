@@ -12,3 +12,4 @@ pub mod logmix;
 pub mod meter;
 pub mod process;
 pub mod shipping;
+pub mod soak;

@@ -97,3 +97,21 @@ pub fn directory_bytes(path: &Path) -> u64 {
     };
     entries.flatten().map(size).sum()
 }
+
+/// How many files there are below a directory.
+pub fn directory_files(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return 0;
+    };
+    let count = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => directory_files(&entry.path()),
+        _ => 1,
+    };
+    entries.flatten().map(count).sum()
+}
+
+/// How many descriptors this process has open, the one that counts them among them.
+pub fn open_files() -> Option<u64> {
+    let entries = std::fs::read_dir("/proc/self/fd").ok()?;
+    Some(entries.count() as u64)
+}

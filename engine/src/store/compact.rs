@@ -65,7 +65,12 @@ impl<K: Kind> Core<K> {
         let Some(job) = self.next_job(&state, &compacting, pace.zeal) else {
             return Ok(false);
         };
-        match self.run(&state, &job, pace) {
+        // A merge whose inputs expire under it is for nothing, and where blocks expire all the time
+        // there would never be one that is not.
+        self.merging.lock().clone_from(&job.inputs);
+        let outcome = self.run(&state, &job, pace);
+        self.merging.lock().clear();
+        match outcome {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 // Nothing may be lost for a merge's sake: whoever reads gets what can be read, and

@@ -99,6 +99,8 @@ pub(crate) struct Core<K: Kind> {
     orphans: Mutex<Vec<u64>>,
     /// Held by the one merge at a time.
     compacting: Mutex<Compacting>,
+    /// The inputs of the merge at work: expiry leaves them to it.
+    merging: Mutex<Vec<u64>>,
     traffic: Traffic,
     next_block: AtomicU64,
     limits: LimitsCell,

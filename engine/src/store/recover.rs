@@ -131,6 +131,7 @@ impl<K: Kind> Core<K> {
             freezing: Mutex::default(),
             orphans: Mutex::default(),
             compacting: Mutex::default(),
+            merging: Mutex::default(),
             traffic: Traffic::default(),
             next_block: AtomicU64::new(next_block),
             limits: place.limits,

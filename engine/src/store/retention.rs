@@ -303,7 +303,7 @@ impl<K: Kind> Core<K> {
         };
         let (mut blocks, mut bytes) = (0, 0);
         let change = |version: &Version| {
-            let due = plan(version, &self.horizons_now(version), bounds);
+            let due = self.due(version, bounds);
             let is_due = |block: &&BlockEntry| due.binary_search(&block.number).is_ok();
             blocks = due.len() as u64;
             bytes = version.blocks.iter().filter(is_due).map(|b| b.bytes).sum();
@@ -328,6 +328,24 @@ impl<K: Kind> Core<K> {
         counts.dropped_blocks.fetch_add(blocks, Ordering::AcqRel);
         counts.dropped_bytes.fetch_add(bytes, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// The blocks to drop, sorted. What a merge is at work on it takes away itself, and leaves out
+    /// what has expired; by size nothing goes while that would take some of it.
+    fn due(&self, version: &Version, bounds: Bounds) -> Vec<u64> {
+        let horizons = self.horizons_now(version);
+        let due = plan(version, &horizons, bounds);
+        let merging = self.merging.lock();
+        if !due.iter().any(|number| merging.contains(number)) {
+            return due;
+        }
+        let by_time = Bounds {
+            bytes_max: None,
+            until: None,
+        };
+        let mut due = plan(version, &horizons, by_time);
+        due.retain(|number| !merging.contains(number));
+        due
     }
 
     /// Whether it is time to look for blocks to drop. Asking takes the turn.

@@ -14,6 +14,7 @@ use crate::kind::Kind;
 use crate::store::Store;
 use crate::store::plant::Plant;
 use crate::store::repair::RepairReport;
+use crate::store::shared::AnyStore;
 use crate::time::{Clock, Nanos};
 
 /// A disk in memory that crashes, tears, fills up and fails on command. Clones are the same disk.
@@ -257,6 +258,11 @@ pub fn tend(engine: &Engine) -> Result<bool> {
 /// One round of merging in all stores, as in the background; true if anything was merged.
 pub fn merge(engine: &Engine) -> Result<bool> {
     engine.merge()
+}
+
+/// Runs the next merge of a store that pays; `meanwhile` is called as it goes on.
+pub fn merge_meanwhile<K: Kind>(store: &Store<K>, meanwhile: &mut dyn FnMut()) -> Result<bool> {
+    store.core.compact(&mut |_| meanwhile())
 }
 
 /// Takes the oldest block out of a store, as expiry would.

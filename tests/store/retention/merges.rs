@@ -138,3 +138,39 @@ fn a_value_that_has_expired_does_not_win_a_merge() {
     assert_eq!(only(&metrics), expected);
     assert_eq!(metrics.stats().blocks, 1);
 }
+
+/// Where blocks expire faster than they are merged, no merge would ever come to an end.
+#[test]
+fn a_merge_comes_to_its_end_although_inputs_expire_meanwhile() {
+    let stage = stage();
+    let engine = stage.open(&options(keeping(HOUR))).unwrap();
+    let metrics = engine.metrics().unwrap();
+    for part in 0..12 {
+        put(&metrics, &app("a"), START_MS + part * 1000, 1.0);
+        metrics.freeze().unwrap();
+    }
+    advance_ms(&stage, HOUR_MS - 500);
+    let mut has_expired = false;
+    let merged = testing::merge_meanwhile(&metrics, &mut || {
+        if !has_expired {
+            has_expired = true;
+            advance_ms(&stage, 5_000);
+            testing::tend(&engine).unwrap();
+            assert!(
+                metrics.stats().expired_blocks > 0,
+                "the inputs are left alone"
+            );
+        }
+    });
+    assert!(merged.unwrap() && has_expired);
+    let stats = metrics.stats();
+    assert_eq!(
+        (stats.merges, stats.blocks, stats.dropped_blocks),
+        (1, 1, 0)
+    );
+    assert_eq!(seen(&metrics), named(&[("a", 7)]));
+    // Those that no merge is at work on go as before.
+    advance_ms(&stage, HOUR_MS);
+    testing::tend(&engine).unwrap();
+    assert_eq!(metrics.stats().blocks, 0);
+}
