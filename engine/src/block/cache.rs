@@ -12,7 +12,8 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use zstd::bulk::Decompressor;
 
-use crate::codec::text;
+use crate::codec::text::{self, Found};
+use crate::codec::tokens::Needle;
 use crate::error::Result;
 
 /// The budget is split over so many shards; what does not fit in one is not cached at all.
@@ -149,14 +150,32 @@ impl PageCache {
 
     /// Unpacks texts with buffers that are kept for the next time.
     pub(crate) fn unpack_texts(&self, stored: &[u8], raw: &mut [u8]) -> Result<()> {
-        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
         let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
-        text::decode(stored, raw, &mut frames, &mut scratch)?;
+        self.with_scratch(|scratch| text::decode(stored, raw, &mut frames, scratch))
+    }
+
+    /// Searches texts that are `raw_bytes` long when they are unpacked; see [`text::search`].
+    pub(crate) fn search_texts(
+        &self,
+        stored: &[u8],
+        raw_bytes: usize,
+        needles: &[Needle],
+    ) -> Result<Option<Found>> {
+        let needles: Vec<&[u8]> = needles.iter().map(|needle| &needle.text[..]).collect();
+        let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
+        self.with_scratch(|scratch| {
+            text::search(stored, raw_bytes, &needles, &mut frames, scratch)
+        })
+    }
+
+    fn with_scratch<T>(&self, work: impl FnOnce(&mut text::Scratch) -> T) -> T {
+        let mut scratch = self.scratches.lock().pop().unwrap_or_default();
+        let done = work(&mut scratch);
         let mut scratches = self.scratches.lock();
         if scratches.len() < SCRATCHES_MAX && scratch.bytes() <= SCRATCH_BYTES_MAX {
             scratches.push(scratch);
         }
-        Ok(())
+        done
     }
 
     /// Lends a decompressor for the time of a call.

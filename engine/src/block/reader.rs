@@ -20,7 +20,7 @@ use crate::block::ids::Ids;
 use crate::block::page::{PageTable, StoredStrip};
 use crate::block::walk::LabelWalk;
 use crate::block::{ChunkMeta, STRIPS_MAX};
-use crate::codec::text;
+use crate::codec::text::{self, Found};
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::index::filter::Filter;
@@ -249,6 +249,34 @@ impl BlockReader {
         Ok(PageSlice { page, range })
     }
 
+    /// The texts of a chunk's strip that contain all needles, where they are found without decoding
+    /// the strip. None where it has to be decoded, or is already.
+    pub(crate) fn search(
+        &self,
+        chunk: &ChunkMeta,
+        strip: usize,
+        needles: &[Needle],
+    ) -> Result<Option<Found>> {
+        let stored = self.stored_strip(chunk.page, strip)?;
+        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
+        // A page that several chunks share is decoded once for all of them.
+        let is_alone = place.offset == 0 && place.length == stored.raw;
+        let key = self.page_key(chunk.page, strip);
+        if !is_alone || stored.stored == stored.raw || self.cache.find(&key).is_some() {
+            return Ok(None);
+        }
+        let packed = self.read_stored(chunk.page, strip, stored)?;
+        if packed.first() == Some(&text::TAG) {
+            return self
+                .cache
+                .search_texts(&packed, stored.raw as usize, needles)
+                .map_err(|error| self.damaged(chunk.page, strip, stored, &format!("{error}")));
+        }
+        let decoded = self.expand(chunk.page, strip, stored, &packed)?;
+        self.cache.insert(key, &decoded);
+        Ok(None)
+    }
+
     /// Whether a text that contains this needle may be in a page.
     pub(crate) fn page_may_hold(&self, page: u32, needle: &Needle) -> Result<bool> {
         let section = self.section(Section::Filters)?;
@@ -365,18 +393,22 @@ impl BlockReader {
     /// A decoded strip of a page, from the cache or the disk.
     fn page(&self, page: u32, strip: usize) -> Result<Arc<[u8]>> {
         let stored = self.stored_strip(page, strip)?;
-        // Strips are few: `stored_strip` checked that there is this one.
-        let key = PageKey {
-            owner: self.owner,
-            page,
-            strip: strip as u8,
-        };
+        let key = self.page_key(page, strip);
         if let Some(found) = self.cache.find(&key) {
             return Ok(found);
         }
         let decoded = self.decode_page(page, strip, stored)?;
         self.cache.insert(key, &decoded);
         Ok(decoded)
+    }
+
+    fn page_key(&self, page: u32, strip: usize) -> PageKey {
+        PageKey {
+            owner: self.owner,
+            page,
+            // Strips are few: whoever asks has looked the strip up in the page table.
+            strip: strip as u8,
+        }
     }
 
     /// Reads, checks and decompresses a strip of a page.
@@ -386,40 +418,68 @@ impl BlockReader {
         strip: usize,
         stored: StoredStrip,
     ) -> Result<Arc<[u8]>> {
-        let damaged = |what: &str| {
-            Error::corrupt(format!("strip {strip} of page {page}: {what}"))
-                .at_path(&self.path)
-                .at_offset(stored.offset)
-        };
-        let file = self.file.handle();
-        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
-        let read_into = |bytes: &mut [u8]| {
-            read(&*file, &self.path, bytes, stored.offset)?;
-            match crc32fast::hash(bytes) == stored.crc {
-                true => Ok(()),
-                false => Err(damaged("crc mismatch")),
-            }
-        };
-        // Lengths are at most the limit of a strip, which the page table checked.
-        let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
-        let bytes = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
         if stored.stored == stored.raw {
-            read_into(bytes)?;
+            // Lengths are at most the limit of a strip, which the page table checked.
+            let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
+            let bytes = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
+            self.read_stored_into(page, strip, stored, bytes)?;
             return Ok(raw);
         }
-        let mut packed = vec![0; stored.stored as usize];
-        read_into(&mut packed)?;
+        let packed = self.read_stored(page, strip, stored)?;
+        self.expand(page, strip, stored, &packed)
+    }
+
+    /// The bytes of a strip as they are stored, once their checksum is known to be right.
+    fn read_stored(&self, page: u32, strip: usize, stored: StoredStrip) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; stored.stored as usize];
+        self.read_stored_into(page, strip, stored, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_stored_into(
+        &self,
+        page: u32,
+        strip: usize,
+        stored: StoredStrip,
+        bytes: &mut [u8],
+    ) -> Result<()> {
+        let file = self.file.handle();
+        let file = file.map_err(|error| Error::io(error, "opening a block again", &self.path))?;
+        read(&*file, &self.path, bytes, stored.offset)?;
+        match crc32fast::hash(bytes) == stored.crc {
+            true => Ok(()),
+            false => Err(self.damaged(page, strip, stored, "crc mismatch")),
+        }
+    }
+
+    /// Decompresses a strip that is stored packed.
+    fn expand(
+        &self,
+        page: u32,
+        strip: usize,
+        stored: StoredStrip,
+        packed: &[u8],
+    ) -> Result<Arc<[u8]>> {
+        let damaged = |what: &str| self.damaged(page, strip, stored, what);
+        let mut raw: Arc<[u8]> = std::iter::repeat_n(0, stored.raw as usize).collect();
+        let bytes = Arc::get_mut(&mut raw).expect("nobody else has the new page yet");
         if packed.first() == Some(&text::TAG) {
             self.cache
-                .unpack_texts(&packed, bytes)
+                .unpack_texts(packed, bytes)
                 .map_err(|error| damaged(&format!("{error}")))?;
             return Ok(raw);
         }
-        match self.cache.decompress(&packed, bytes) {
+        match self.cache.decompress(packed, bytes) {
             Ok(length) if length == bytes.len() => Ok(raw),
             Ok(_) => Err(damaged("it is shorter than the page table says")),
             Err(_) => Err(damaged("it does not decompress")),
         }
+    }
+
+    fn damaged(&self, page: u32, strip: usize, stored: StoredStrip, what: &str) -> Error {
+        Error::corrupt(format!("strip {strip} of page {page}: {what}"))
+            .at_path(&self.path)
+            .at_offset(stored.offset)
     }
 
     /// The bytes of a section, once its checksum is known to be right.

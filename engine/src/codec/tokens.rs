@@ -191,6 +191,7 @@ pub(crate) fn bitmap_has(bitmap: &[u8], key: u64) -> bool {
 /// What a page must have if one of its texts contains a needle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needle {
+    pub(crate) text: Vec<u8>,
     /// Hashes of complete tokens: [`needle_tokens`].
     pub(crate) tokens: Vec<u64>,
     /// Among the words and their pieces.
@@ -202,6 +203,7 @@ pub(crate) struct Needle {
 impl Needle {
     pub(crate) fn new(needle: &[u8]) -> Self {
         let mut asked = Needle {
+            text: needle.to_vec(),
             tokens: needle_tokens(needle),
             ..Needle::default()
         };
@@ -229,7 +231,7 @@ impl Needle {
         }
     }
 
-    /// Whether nothing can be told about a text that contains it.
+    /// Whether a filter can tell nothing about a text that contains it.
     pub(crate) fn is_silent(&self) -> bool {
         self.tokens.is_empty() && self.words.is_empty() && self.ids.is_empty()
     }

@@ -12,6 +12,7 @@ pub(crate) mod samples;
 
 use crate::codec::Packing;
 use crate::codec::bytes::Cursor;
+use crate::codec::text::Found;
 use crate::config::Limits;
 use crate::error::Result;
 use crate::time::{Moment, TickRange, Ticks};
@@ -138,6 +139,10 @@ pub type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
 /// Where a kind's decoder fetches the strips of the chunk at hand.
 pub type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
 
+/// Where a kind's decoder has the texts of a strip searched: those that a reader's needles do not
+/// rule out, or nothing where the strip has to be fetched.
+pub type SearchSource<'a> = dyn Fn(usize) -> Result<Option<Found>> + 'a;
+
 /// State that a log record's entries share, so that each is a small delta to the one before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordState {
@@ -243,6 +248,16 @@ pub trait Parts: Sized + Send + Sync + 'static {
         wanted: Wanted,
         strip: &StripSource<'_, B>,
     ) -> Result<Self::Run>;
+    /// Decodes those entries of a sealed chunk whose text a search finds. None where that is not
+    /// quicker than to open the chunk and look at each.
+    fn search_chunk<B: std::ops::Deref<Target = [u8]>>(
+        _encoding: u8,
+        _count: u32,
+        _strip: &StripSource<'_, B>,
+        _search: &SearchSource<'_>,
+    ) -> Result<Option<Self::Run>> {
+        Ok(None)
+    }
 }
 
 /// Buffers that sealing reuses from chunk to chunk.

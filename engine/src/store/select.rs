@@ -63,8 +63,8 @@ impl Selector {
     }
 
     /// A hint for logs: lines that do not contain this text may be left out. Chunks that cannot
-    /// have it are not read; lines of other chunks come unfiltered. Several needles must all be
-    /// there.
+    /// have it are not read, and of merged blocks no more lines are put together than those that
+    /// contain it; lines from elsewhere come unfiltered. Several needles must all be there.
     pub fn containing(mut self, needle: impl Into<Vec<u8>>) -> Self {
         self.needles.push(needle.into());
         self
@@ -85,7 +85,7 @@ pub struct Series<K: Kind> {
     pub(crate) places: Vec<Place>,
     pub(crate) view: Arc<SnapshotView<K>>,
     pub(crate) range: TickRange,
-    /// What a chunk must have to be read.
+    /// What lines must have to be read.
     pub(crate) needles: Arc<[Needle]>,
     pub(crate) wanted: Wanted,
 }
@@ -165,7 +165,7 @@ impl<K: Kind> Snapshot<K> {
         self.find_in_blocks(selector, &mut found)?;
         self.find_in_head(selector, &mut found)?;
         let needles = selector.needles.iter().map(|needle| Needle::new(needle));
-        let needles: Arc<[Needle]> = needles.filter(|needle| !needle.is_silent()).collect();
+        let needles: Arc<[Needle]> = needles.collect();
         let mut series: Vec<Series<K>> = found
             .series
             .into_iter()

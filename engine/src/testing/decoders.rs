@@ -54,6 +54,7 @@ pub fn fuzz_filter(data: &[u8]) {
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
     for hash in [0, 1, u64::MAX].into_iter().chain(words) {
         let asked = Needle {
+            text: Vec::new(),
             tokens: vec![hash],
             words: vec![hash],
             ids: vec![hash],

@@ -5,90 +5,86 @@
 
 use crate::error::{Error, Result};
 
+use super::columns::{Canvas, NO_COLUMN, Rows};
 use super::span::Span;
-
-/// Stands for the column behind the last piece of a shape.
-pub(super) const NO_COLUMN: u32 = u32::MAX;
 
 /// How many bytes a short piece and a longer one are copied as; what is longer still is left to the
 /// system's copy.
 const STEP: usize = 16;
 const LONG_STEP: usize = 32;
 
-/// Shapes, the shape of each text, and the columns' texts.
-#[derive(Default)]
-pub(super) struct Rows {
-    /// Each piece of fixed text with the column behind it.
-    pub(super) pieces: Vec<(Span, u32)>,
-    /// The pieces of each shape, from and to; its last has no column.
-    pub(super) shapes: Vec<(u32, u32)>,
-    pub(super) ids: Vec<u32>,
+/// Rows whose columns are rendered.
+pub(super) struct Assembly<'r, 'a> {
+    rows: &'r Rows<'a>,
     /// The texts of all columns, one column behind the other.
-    pub(super) spans: Vec<Span>,
+    spans: Vec<Span>,
     /// Where each column begins in them.
-    pub(super) starts: Vec<u32>,
+    starts: Vec<u32>,
 }
 
-/// Texts that were put together.
-pub(super) struct Texts {
-    pub(super) bytes: Vec<u8>,
-    pub(super) spans: Vec<Span>,
-}
+impl<'r, 'a> Assembly<'r, 'a> {
+    /// Renders all columns; `spans` is an empty buffer.
+    pub(super) fn of(
+        rows: &'r Rows<'a>,
+        canvas: &mut Canvas,
+        mut spans: Vec<Span>,
+    ) -> Result<Self> {
+        let mut starts = Vec::with_capacity(rows.columns.len());
+        for column in &rows.columns {
+            starts.push(spans.len() as u32);
+            let wanted = spans.len() + column.count;
+            column.render(0..column.count, canvas, &mut spans)?;
+            assert_eq!(spans.len(), wanted, "a column gives what it was asked for");
+        }
+        Ok(Assembly {
+            rows,
+            spans,
+            starts,
+        })
+    }
 
-impl Rows {
-    /// How many texts each of the columns has.
-    pub(super) fn column_sizes(&self, columns: usize) -> Vec<usize> {
-        let mut uses = vec![0usize; self.shapes.len()];
-        for id in &self.ids {
-            uses[*id as usize] += 1;
-        }
-        let mut sizes = vec![0usize; columns];
-        for ((start, end), uses) in self.shapes.iter().zip(uses) {
-            for (_, column) in &self.pieces[*start as usize..*end as usize] {
-                if *column != NO_COLUMN {
-                    let size = &mut sizes[*column as usize];
-                    *size = size.saturating_add(uses);
-                }
-            }
-        }
-        sizes
+    /// The buffer of spans, to be used again.
+    pub(super) fn into_spans(self) -> Vec<Span> {
+        self.spans
     }
 
     /// How long all texts are together.
     pub(super) fn text_bytes(&self) -> usize {
-        let fixed: Vec<usize> = self
-            .shapes
-            .iter()
-            .map(|(start, end)| {
-                let pieces = &self.pieces[*start as usize..*end as usize];
+        let shapes = 0..self.rows.shapes.len() as u32;
+        let fixed: Vec<usize> = shapes
+            .map(|shape| {
+                let pieces = self.rows.pieces_of(shape);
                 pieces.iter().map(|(piece, _)| piece.length as usize).sum()
             })
             .collect();
-        let fixed = self.ids.iter().map(|id| fixed[*id as usize]);
+        let fixed = self.rows.ids.iter().map(|id| fixed[*id as usize]);
         let varying = self.spans.iter().map(|text| text.length as usize);
         fixed.chain(varying).fold(0, usize::saturating_add)
     }
 
-    /// All texts, which are `bytes` long together.
-    pub(super) fn texts(&self, arena: &[u8], bytes: usize) -> Result<Texts> {
-        let mut texts = Texts {
-            bytes: vec![0; bytes],
-            spans: Vec::with_capacity(self.ids.len()),
-        };
+    /// Writes all texts to `out`, which is as long as they are, and appends their places to `spans`
+    /// as if `out` began at `start`.
+    pub(super) fn write_texts(
+        &self,
+        arena: &[u8],
+        out: &mut [u8],
+        start: usize,
+        spans: &mut Vec<Span>,
+    ) -> Result<()> {
         let mut cursors = self.starts.clone();
         let mut at = 0;
-        for id in &self.ids {
-            let end = self.put_text(*id, arena, &mut cursors, &mut texts.bytes, at)?;
-            texts.spans.push(Span::between(at, end));
+        for id in &self.rows.ids {
+            let end = self.put_text(*id, arena, &mut cursors, out, at)?;
+            spans.push(Span::between(start + at, start + end));
             at = end;
         }
-        Ok(texts)
+        Ok(())
     }
 
     /// Fills a strip: chunks of so many texts each, their lengths before them.
     pub(super) fn write_strip(&self, counts: &[u32], arena: &[u8], strip: &mut [u8]) -> Result<()> {
         let mut cursors = self.starts.clone();
-        let (mut at, mut ids) = (0, self.ids.iter());
+        let (mut at, mut ids) = (0, self.rows.ids.iter());
         for count in counts {
             let mut length_at = at + 4;
             let head = strip.get_mut(at..length_at).ok_or_else(too_short)?;
@@ -120,8 +116,7 @@ impl Rows {
         out: &mut [u8],
         mut at: usize,
     ) -> Result<usize> {
-        let (start, end) = self.shapes[shape as usize];
-        for (piece, column) in &self.pieces[start as usize..end as usize] {
+        for (piece, column) in self.rows.pieces_of(shape) {
             at = put(out, at, arena, *piece).ok_or_else(too_short)?;
             if *column != NO_COLUMN {
                 let cursor = &mut cursors[*column as usize];

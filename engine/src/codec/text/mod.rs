@@ -5,10 +5,15 @@
 //! kinds, pages or streams: a strip is lists of texts, chunk behind chunk.
 
 mod assemble;
+mod columns;
 mod decode;
 mod encode;
 mod lexer;
+mod marks;
+mod parse;
+mod pick;
 mod render;
+mod search;
 mod sections;
 mod shapes;
 mod span;
@@ -16,6 +21,7 @@ mod symbols;
 mod typed;
 
 pub(crate) use decode::Scratch;
+pub(crate) use search::{Found, search};
 pub(crate) use sections::Unsqueeze;
 
 use crate::codec::Sought;

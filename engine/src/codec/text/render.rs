@@ -3,8 +3,6 @@
 //! Texts are written at even distances into one buffer, eight digits by one multiplication chain;
 //! what a slot holds behind its text is never looked at.
 
-use std::borrow::Cow;
-
 use crate::error::{Error, Result};
 
 use super::span::Span;
@@ -281,11 +279,9 @@ const OCTETS: [([u8; 4], u8); 256] = {
 };
 
 /// The planes are of one length.
-pub(super) fn addresses(planes: &[Cow<'_, [u8]>; 4], arena: &mut Vec<u8>, spans: &mut Vec<Span>) {
+pub(super) fn addresses(planes: [&[u8]; 4], arena: &mut Vec<u8>, spans: &mut Vec<Span>) {
     let [first, second, third, fourth] = planes;
-    for (((first, second), third), fourth) in
-        first.iter().zip(&**second).zip(&**third).zip(&**fourth)
-    {
+    for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth) {
         let (mut slot, mut at) = ([0u8; SLOT_BYTES], 0);
         for octet in [first, second, third, fourth] {
             let (text, length) = OCTETS[usize::from(*octet)];

@@ -296,3 +296,142 @@ fn the_example_of_the_format_page_is_what_is_written() {
     assert_eq!(shown, written, "the page shows other bytes: {written:02x?}");
     assert_eq!(decoded(&shown, strip.len()).unwrap(), strip);
 }
+
+/// The texts with all needles, as a look at each tells.
+fn plainly_found(texts: &[Vec<u8>], needles: &[&[u8]]) -> Found {
+    let mut found = Found {
+        count: texts.len(),
+        ..Found::default()
+    };
+    for (place, text) in texts.iter().enumerate() {
+        let has = |needle: &&[u8]| {
+            needle.is_empty() || text.windows(needle.len()).any(|part| part == *needle)
+        };
+        if needles.iter().all(has) {
+            found.places.push(place as u32);
+            found.bytes.extend_from_slice(text);
+            found.ends.push(found.bytes.len() as u32);
+        }
+    }
+    found
+}
+
+fn found(bytes: &[u8], length: usize, needles: &[&[u8]]) -> Result<Option<Found>> {
+    let mut frames = zstd::bulk::Decompressor::new().unwrap();
+    let mut frame = |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
+    search(bytes, length, needles, &mut frame, &mut Scratch::default())
+}
+
+fn assert_finds(texts: &[Vec<u8>], bytes: &[u8], length: usize, needles: &[&[u8]]) {
+    let shown = || needles.iter().map(|needle| needle.escape_ascii().to_string());
+    let found = found(bytes, length, needles).unwrap();
+    if needles.iter().all(|needle| needle.is_empty()) {
+        assert_eq!(found, None);
+        return;
+    }
+    let (found, wanted) = (found.unwrap(), plainly_found(texts, needles));
+    assert!(found == wanted, "{:?}", shown().collect::<Vec<_>>());
+}
+
+/// Parts of a text of all lengths around its middle, and what is next to such parts.
+fn parts_of(text: &[u8], from: usize) -> Vec<Vec<u8>> {
+    let mut parts = Vec::new();
+    for length in [1, 2, 3, 4, 5, 7, 9, 12, 17, 24, 40, 70, 255, 256, 300] {
+        let start = from % (text.len() + 1);
+        let part = &text[start..(start + length).min(text.len())];
+        parts.push(part.to_vec());
+        for (place, byte) in [(0, b'0'), (part.len() / 2, b'7'), (part.len(), b' ')] {
+            let mut other = part.to_vec();
+            other.insert(place, byte);
+            parts.push(other);
+        }
+    }
+    parts
+}
+
+proptest! {
+    #[test]
+    fn a_search_finds_what_a_look_at_each_line_finds(
+        texts in lines(),
+        picks in prop::collection::vec((any::<usize>(), any::<usize>()), 1..4),
+        other in "[0-9a-f.: =\"x-]{0,4}",
+    ) {
+        let strip = strip_of(std::slice::from_ref(&texts));
+        if let Some(bytes) = encoded(&strip) {
+            for (pick, from) in &picks {
+                let empty = Vec::new();
+                let text = texts.get(pick % texts.len().max(1)).unwrap_or(&empty);
+                for part in parts_of(text, *from) {
+                    assert_finds(&texts, &bytes, strip.len(), &[&part]);
+                }
+                let (start, end) = (from % (text.len() + 1), text.len());
+                let both = [other.as_bytes(), &text[start..(start + 6).min(end)]];
+                assert_finds(&texts, &bytes, strip.len(), &both);
+            }
+            assert_finds(&texts, &bytes, strip.len(), &[other.as_bytes()]);
+        }
+    }
+
+    #[test]
+    fn a_search_of_any_bytes_finds_what_a_look_at_each_finds(
+        texts in prop::collection::vec(
+            prop::collection::vec(prop::sample::select(b"01a=\" \n\xc3\xbc".as_slice()), 0..30),
+            0..60,
+        ),
+        needle in prop::collection::vec(
+            prop::sample::select(b"01a=\" \n\xc3\xbc".as_slice()), 0..5),
+    ) {
+        let strip = strip_of(std::slice::from_ref(&texts));
+        if let Some(bytes) = encoded(&strip) {
+            assert_finds(&texts, &bytes, strip.len(), &[&needle]);
+        }
+    }
+
+    #[test]
+    fn searching_arbitrary_bytes_never_panics(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..300), length in 0usize..4000,
+    ) {
+        bytes.insert(0, TAG);
+        let _ = found(&bytes, length, &[b"1"]);
+    }
+}
+
+#[test]
+fn every_part_of_a_line_is_found_where_it_is_and_nowhere_else() {
+    let texts = sample();
+    let strip = strip_of(std::slice::from_ref(&texts));
+    let bytes = encoded(&strip).unwrap();
+    for text in [&texts[3], &texts[40]] {
+        for start in 0..text.len() {
+            for length in [1, 2, 3, 5, 8, 13, 30] {
+                let part = &text[start..(start + length).min(text.len())];
+                assert_finds(&texts, &bytes, strip.len(), &[part]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_search_of_a_damaged_strip_never_panics() {
+    let strip = strip_of(&[sample()[..30].to_vec()]);
+    let mut bytes = encoded(&strip).unwrap();
+    for end in 0..bytes.len() {
+        assert!(found(&bytes[..end], strip.len(), &[b" x "]).is_err());
+    }
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[place] ^= 1 << bit;
+            for needle in [&b"x"[..], b"7 x 0", b"GET"] {
+                let _ = found(&bytes, strip.len(), &[needle]);
+            }
+            bytes[place] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn a_strip_of_several_lists_is_to_be_decoded() {
+    let strip = strip_of(&[sample(), sample()]);
+    let bytes = encoded(&strip).unwrap();
+    assert_eq!(found(&bytes, strip.len(), &[b"x"]).unwrap(), None);
+}

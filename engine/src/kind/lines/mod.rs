@@ -12,8 +12,8 @@ use crate::codec::{Packing, Sought};
 use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
-    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StripSource, Verdict,
-    Wanted,
+    Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, SearchSource,
+    StripSource, Verdict, Wanted,
 };
 use crate::labels::set::Labels;
 use crate::time::{Nanos, Ticks};
@@ -189,5 +189,14 @@ impl Parts for Lines {
         strip: &StripSource<'_, B>,
     ) -> Result<LineRun> {
         seal::open_chunk(encoding, count, wanted, strip)
+    }
+
+    fn search_chunk<B: Deref<Target = [u8]>>(
+        encoding: u8,
+        count: u32,
+        strip: &StripSource<'_, B>,
+        search: &SearchSource<'_>,
+    ) -> Result<Option<LineRun>> {
+        seal::search_chunk(encoding, count, strip, search)
     }
 }

@@ -11,7 +11,7 @@ use crate::codec::bytes::Cursor;
 use crate::codec::{ints, text, times};
 use crate::error::{Error, Result};
 use crate::kind::lines::run::{LineRun, Texts};
-use crate::kind::{ChunkSink, Effort, Scratch, SealedChunk, StripSource, Wanted};
+use crate::kind::{ChunkSink, Effort, Scratch, SealedChunk, SearchSource, StripSource, Wanted};
 use crate::labels::set::Labels;
 use crate::time::{TickRange, Ticks};
 
@@ -137,6 +137,53 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
         };
     }
     Ok(run)
+}
+
+/// Lines of a chunk that a search finds, with their times and metadata.
+pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
+    encoding: u8,
+    count: u32,
+    strip: &StripSource<'_, B>,
+    search: &SearchSource<'_>,
+) -> Result<Option<LineRun>> {
+    if encoding != LISTS {
+        return Ok(None);
+    }
+    let Some(found) = search(TEXT)? else {
+        return Ok(None);
+    };
+    if found.count != count as usize {
+        return Err(Error::corrupt(
+            "a chunk has another number of texts than its index says",
+        ));
+    }
+    if found.places.is_empty() {
+        return Ok(Some(LineRun::default()));
+    }
+    let all = open_chunk(encoding, count, Wanted::Metadata, strip)?;
+    if found.places.len() == all.len() {
+        return Ok(Some(LineRun {
+            texts: Texts {
+                bytes: found.bytes,
+                ends: found.ends,
+            },
+            ..all
+        }));
+    }
+    let places = || found.places.iter().map(|place| *place as usize);
+    let metadata = all.metadata.as_ref().map(|metadata| {
+        let mut picked = Texts::default();
+        places().for_each(|place| picked.push(metadata.at(place)));
+        picked
+    });
+    Ok(Some(LineRun {
+        times: places().map(|place| all.times[place]).collect(),
+        texts: Texts {
+            bytes: found.bytes,
+            ends: found.ends,
+        },
+        metadata,
+    }))
 }
 
 fn decode_list(bytes: &[u8], count: usize) -> Result<Texts> {
