@@ -24,7 +24,7 @@ const DECODERS_MAX: usize = 16;
 
 /// Idle buffers for unpacking texts beyond these, or larger ones, are dropped.
 const SCRATCHES_MAX: usize = 4;
-const SCRATCH_BYTES_MAX: usize = 4 << 20;
+const SCRATCH_BYTES_MAX: usize = 8 << 20;
 
 /// What an entry costs besides its bytes.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
@@ -163,9 +163,7 @@ impl PageCache {
     ) -> Result<Option<Found>> {
         let needles: Vec<&[u8]> = needles.iter().map(|needle| &needle.text[..]).collect();
         let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
-        self.with_scratch(|scratch| {
-            text::search(stored, raw_bytes, &needles, &mut frames, scratch)
-        })
+        self.with_scratch(|scratch| text::search(stored, raw_bytes, &needles, &mut frames, scratch))
     }
 
     fn with_scratch<T>(&self, work: impl FnOnce(&mut text::Scratch) -> T) -> T {

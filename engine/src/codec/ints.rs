@@ -34,6 +34,18 @@ pub(crate) fn decode(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<i64>) 
     Ok(())
 }
 
+/// Goes on behind a column of `count` values without reading them.
+pub(crate) fn skip(cursor: &mut Cursor<'_>, count: usize) -> Result<()> {
+    let reader = Reader::open(cursor)?;
+    if matches!(reader.tag, TAG_CONSTANT | TAG_LINEAR) {
+        return Ok(());
+    }
+    for start in (0..count).step_by(BLOCK) {
+        miniblock::skip(cursor, BLOCK.min(count - start))?;
+    }
+    Ok(())
+}
+
 /// An integer column that was planned and can be written; its size is known exactly.
 pub(crate) struct Column {
     factor: Option<Factor>,

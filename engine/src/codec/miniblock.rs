@@ -245,6 +245,37 @@ pub(crate) fn read(cursor: &mut Cursor<'_>, out: &mut [i64]) -> Result<()> {
     }
 }
 
+/// Goes on behind a mini-block of `count` values, at most [`BLOCK`].
+pub(crate) fn skip(cursor: &mut Cursor<'_>, count: usize) -> Result<()> {
+    let first = cursor.u8()?;
+    let width = u32::from(first & WIDTH_MASK);
+    let bytes = match first & !WIDTH_MASK {
+        layout if layout == Layout::Plain as u8 => {
+            cursor.varint_signed()?;
+            packed_bytes(count, width)
+        }
+        layout if layout == Layout::Patched as u8 => {
+            cursor.varint_signed()?;
+            let exceptions = usize::from(cursor.u8()?) + 1;
+            cursor.take(packed_bytes(count, width) + exceptions)?;
+            for _ in 0..exceptions {
+                cursor.varint_signed()?;
+            }
+            0
+        }
+        layout if layout == Layout::Sparse as u8 => {
+            cursor.varint_signed()?;
+            cursor.varint_signed()?;
+            let bitmap = cursor.take(count.div_ceil(8))?;
+            let others = bitmap.iter().map(|byte| byte.count_ones() as usize).sum();
+            packed_bytes(others, width)
+        }
+        _ => count * 8,
+    };
+    cursor.take(bytes)?;
+    Ok(())
+}
+
 #[inline]
 fn read_packed(cursor: &mut Cursor<'_>, width: u32, base: i64, out: &mut [i64]) -> Result<()> {
     let rest = cursor.rest();

@@ -71,6 +71,29 @@ proptest! {
     ) {
         let _ = decoded(&bytes, count);
     }
+
+    #[test]
+    fn skipping_a_column_ends_where_decoding_does(
+        values in columns(), behind in prop::collection::vec(any::<u8>(), 0..9),
+    ) {
+        let mut bytes = round_trip(&values);
+        let end = bytes.len();
+        bytes.extend(behind);
+        let mut cursor = Cursor::new(&bytes);
+        skip(&mut cursor, values.len()).unwrap();
+        prop_assert_eq!(cursor.position(), end);
+    }
+
+    #[test]
+    fn what_decodes_is_skipped_alike(
+        bytes in prop::collection::vec(any::<u8>(), 0..300), count in 0usize..1000,
+    ) {
+        let (mut read, mut skipped) = (Cursor::new(&bytes), Cursor::new(&bytes));
+        if decode(&mut read, count, &mut Vec::new()).is_ok() {
+            skip(&mut skipped, count).unwrap();
+            prop_assert_eq!(read.position(), skipped.position());
+        }
+    }
 }
 
 #[test]

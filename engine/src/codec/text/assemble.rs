@@ -8,10 +8,11 @@ use crate::error::{Error, Result};
 use super::columns::{Canvas, NO_COLUMN, Rows};
 use super::span::Span;
 
-/// How many bytes a short piece and a longer one are copied as; what is longer still is left to the
+/// How many bytes a short piece and longer ones are copied as; what is longer still is left to the
 /// system's copy.
 const STEP: usize = 16;
 const LONG_STEP: usize = 32;
+const LONGEST_STEP: usize = 64;
 
 /// Rows whose columns are rendered.
 pub(super) struct Assembly<'r, 'a> {
@@ -26,14 +27,15 @@ impl<'r, 'a> Assembly<'r, 'a> {
     /// Renders all columns; `spans` is an empty buffer.
     pub(super) fn of(
         rows: &'r Rows<'a>,
-        canvas: &mut Canvas,
+        canvas: &mut Canvas<'_>,
         mut spans: Vec<Span>,
     ) -> Result<Self> {
         let mut starts = Vec::with_capacity(rows.columns.len());
+        spans.reserve(rows.columns.iter().map(|column| column.count).sum());
         for column in &rows.columns {
             starts.push(spans.len() as u32);
             let wanted = spans.len() + column.count;
-            column.render(0..column.count, canvas, &mut spans)?;
+            column.render(canvas, &mut spans)?;
             assert_eq!(spans.len(), wanted, "a column gives what it was asked for");
         }
         Ok(Assembly {
@@ -142,6 +144,8 @@ fn put(out: &mut [u8], at: usize, from: &[u8], piece: Span) -> Option<usize> {
         put_step::<STEP>(out, at, from, start)
     } else if length <= LONG_STEP {
         put_step::<LONG_STEP>(out, at, from, start)
+    } else if length <= LONGEST_STEP {
+        put_step::<LONGEST_STEP>(out, at, from, start)
     } else {
         false
     };

@@ -5,11 +5,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::codec::bytes::Cursor;
+use crate::codec::ints;
 use crate::error::{Error, Result};
 
+use super::assemble::Assembly;
 use super::pick::Walk;
 use super::render;
+use super::sections::{Plane, Unsqueeze};
 use super::span::Span;
+use super::symbols::Symbols;
 use super::typed::Case;
 
 /// Stands for the column behind the last piece of a shape.
@@ -43,18 +48,19 @@ pub(super) enum Form<'a> {
     Texts(Vec<Span>),
     Dictionary {
         entries: Box<Column<'a>>,
-        ids: Vec<u32>,
+        ids: Symbols<'a>,
     },
     Rows(Box<Rows<'a>>),
-    Integers(Vec<i64>),
+    /// A packed column of them.
+    Integers(&'a [u8]),
     Decimals {
         places: u8,
-        scaled: Vec<i64>,
+        scaled: &'a [u8],
     },
     Masked {
         template: Span,
         varying: Vec<u32>,
-        numbers: Vec<i64>,
+        numbers: &'a [u8],
     },
     /// [`render::hex_bytes`] for each text.
     Hex {
@@ -67,29 +73,42 @@ pub(super) enum Form<'a> {
         case: Case,
         packed: &'a [u8],
     },
-    /// Planes of a byte for each text.
-    Addresses([Cow<'a, [u8]>; 4]),
+    Addresses([Plane<'a>; 4]),
 }
 
 /// The section of texts, and behind it what was rendered.
-pub(super) struct Canvas {
+pub(super) struct Canvas<'u> {
     pub(super) bytes: Vec<u8>,
     /// Most that may stand in it. Places are kept in 32 bits.
     bytes_max: usize,
-    /// An idle buffer.
+    pub(super) unsqueeze: &'u mut Unsqueeze<'u>,
+    /// Idle buffers.
     pub(super) spare: Vec<Span>,
+    pub(super) numbers: Vec<i64>,
 }
 
-impl Canvas {
+impl<'u> Canvas<'u> {
     /// `bytes` are the section of texts; what is rendered may take `rendered_max`.
-    pub(super) fn new(bytes: Vec<u8>, rendered_max: usize) -> Canvas {
+    pub(super) fn new(
+        bytes: Vec<u8>,
+        rendered_max: usize,
+        unsqueeze: &'u mut Unsqueeze<'u>,
+    ) -> Self {
         let least = bytes.len().saturating_add(SLACK_BYTES);
         let bytes_max = rendered_max.max(least).min(u32::MAX as usize);
         Canvas {
             bytes,
             bytes_max,
+            unsqueeze,
             spare: Vec::new(),
+            numbers: Vec::new(),
         }
+    }
+
+    /// Unpacks a column of `count` integers.
+    fn unpack(&mut self, packed: &[u8], count: usize) -> Result<()> {
+        self.numbers.clear();
+        ints::decode(&mut Cursor::new(packed), count, &mut self.numbers)
     }
 
     /// Asks for room to render `count` texts of at most `bytes` each.
@@ -105,32 +124,27 @@ impl Canvas {
 }
 
 impl Column<'_> {
-    /// Renders some of the texts and appends their places to `spans`.
-    pub(super) fn render(
-        &self,
-        range: Range<usize>,
-        canvas: &mut Canvas,
-        spans: &mut Vec<Span>,
-    ) -> Result<()> {
-        let count = range.len();
+    /// Renders all texts and appends their places to `spans`.
+    pub(super) fn render(&self, canvas: &mut Canvas<'_>, spans: &mut Vec<Span>) -> Result<()> {
+        let count = self.count;
         match &self.form {
-            Form::Texts(texts) => spans.extend_from_slice(&texts[range]),
+            Form::Texts(texts) => spans.extend_from_slice(texts),
             Form::Dictionary { entries, ids } => {
-                let mut texts = Vec::new();
-                entries.render(0..entries.count, canvas, &mut texts)?;
-                spans.extend(ids[range].iter().map(|id| texts[*id as usize]));
+                let mut texts = Vec::with_capacity(entries.count);
+                entries.render(canvas, &mut texts)?;
+                let ids = ids.open(canvas.unsqueeze)?;
+                spans.extend(ids.iter().map(|id| texts[*id as usize]));
             }
-            Form::Rows(rows) => {
-                assert_eq!(range, 0..self.count, "rows are rendered as a whole");
-                rows.render(canvas, spans)?;
-            }
-            Form::Integers(numbers) => {
+            Form::Rows(rows) => rows.render(canvas, spans)?,
+            Form::Integers(packed) => {
                 canvas.room(count, render::SLOT_BYTES)?;
-                render::integers(&numbers[range], &mut canvas.bytes, spans)?;
+                canvas.unpack(packed, count)?;
+                render::integers(&canvas.numbers, &mut canvas.bytes, spans)?;
             }
             Form::Decimals { places, scaled } => {
                 canvas.room(count, render::SLOT_BYTES)?;
-                render::decimals(*places, &scaled[range], &mut canvas.bytes, spans)?;
+                canvas.unpack(scaled, count)?;
+                render::decimals(*places, &canvas.numbers, &mut canvas.bytes, spans)?;
             }
             Form::Masked {
                 template,
@@ -138,41 +152,65 @@ impl Column<'_> {
                 numbers,
             } => {
                 canvas.room(count, template.length as usize)?;
-                let numbers = &numbers[range];
-                render::masked(*template, varying, numbers, &mut canvas.bytes, spans)?;
+                canvas.unpack(numbers, count)?;
+                let Canvas { numbers, bytes, .. } = canvas;
+                render::masked(*template, varying, numbers, bytes, spans)?;
             }
-            Form::Hex {
-                digits,
-                case,
-                packed,
-            } => {
-                canvas.room(count, *digits as usize + 8)?;
-                let each = (*digits as usize).div_ceil(2);
-                let packed = &packed[range.start * each..range.end * each];
-                render::hex(*digits, *case, packed, &mut canvas.bytes, spans);
-            }
-            Form::Uuids { case, packed } => {
-                canvas.room(count, render::UUID_BYTES)?;
-                let packed = &packed[range.start * 16..range.end * 16];
-                render::uuids(*case, packed, &mut canvas.bytes, spans);
+            Form::Hex { .. } | Form::Uuids { .. } => {
+                self.render_packed(0..count, canvas, spans)?;
             }
             Form::Addresses(planes) => {
                 canvas.room(count, render::SLOT_BYTES)?;
-                let planes = planes.each_ref().map(|plane| &plane[range.clone()]);
+                let mut opened: [Cow<'_, [u8]>; 4] = Default::default();
+                for (opened, plane) in opened.iter_mut().zip(planes) {
+                    *opened = plane.open(canvas.unsqueeze)?;
+                }
+                let planes = opened.each_ref().map(|plane| &**plane);
                 render::addresses(planes, &mut canvas.bytes, spans);
             }
         }
         Ok(())
     }
 
+    /// Renders some texts of a column that can be entered anywhere, and tells whether it is one.
+    pub(super) fn render_packed(
+        &self,
+        range: Range<usize>,
+        canvas: &mut Canvas<'_>,
+        spans: &mut Vec<Span>,
+    ) -> Result<bool> {
+        match &self.form {
+            Form::Hex {
+                digits,
+                case,
+                packed,
+            } => {
+                canvas.room(range.len(), *digits as usize + 8)?;
+                let each = (*digits as usize).div_ceil(2);
+                let packed = &packed[range.start * each..range.end * each];
+                render::hex(*digits, *case, packed, &mut canvas.bytes, spans);
+            }
+            Form::Uuids { case, packed } => {
+                canvas.room(range.len(), render::UUID_BYTES)?;
+                let packed = &packed[range.start * 16..range.end * 16];
+                render::uuids(*case, packed, &mut canvas.bytes, spans);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Renders all texts, once; of a dictionary the entries.
-    pub(super) fn settle(&mut self, canvas: &mut Canvas) -> Result<()> {
+    pub(super) fn settle(&mut self, canvas: &mut Canvas<'_>) -> Result<()> {
         match &mut self.form {
             Form::Texts(_) => Ok(()),
-            Form::Dictionary { entries, .. } => entries.settle(canvas),
+            Form::Dictionary { entries, ids } => {
+                ids.known(canvas.unsqueeze)?;
+                entries.settle(canvas)
+            }
             _ => {
                 let mut spans = Vec::with_capacity(self.count);
-                self.render(0..self.count, canvas, &mut spans)?;
+                self.render(canvas, &mut spans)?;
                 self.form = Form::Texts(spans);
                 Ok(())
             }
@@ -206,8 +244,8 @@ impl Rows<'_> {
     }
 
     /// Puts all texts together at the canvas' end.
-    fn render(&self, canvas: &mut Canvas, spans: &mut Vec<Span>) -> Result<()> {
-        let assembly = super::assemble::Assembly::of(self, canvas, Vec::new())?;
+    fn render(&self, canvas: &mut Canvas<'_>, spans: &mut Vec<Span>) -> Result<()> {
+        let assembly = Assembly::of(self, canvas, Vec::new())?;
         let bytes = assembly.text_bytes();
         canvas.room(1, bytes)?;
         let start = canvas.bytes.len();

@@ -43,18 +43,18 @@ pub(super) fn open<'e>(
 }
 
 /// Reads shapes and columns, and puts the section of texts on a canvas.
-pub(super) fn parse<'o>(
+pub(super) fn parse<'o, 'u>(
     opened: &'o Opened<'_>,
     strip_bytes: usize,
-    unsqueeze: &'o mut Unsqueeze<'_>,
+    unsqueeze: &'u mut Unsqueeze<'_>,
     mut canvas: Vec<u8>,
-) -> Result<(Parsed<'o>, Canvas)> {
+) -> Result<(Parsed<'o>, Canvas<'u>)> {
     canvas.clear();
     canvas.extend_from_slice(&opened.texts);
-    let canvas = Canvas::new(canvas, strip_bytes.saturating_mul(CANVAS_FACTOR));
-    let reader = opened.reader(unsqueeze);
-    let parsed = Parser::new(reader, opened.texts.len(), strip_bytes).parse()?;
-    Ok((parsed, canvas))
+    let reader = opened.reader();
+    let parsed = Parser::new(reader, &mut *unsqueeze, opened.texts.len(), strip_bytes).parse()?;
+    let rendered_max = strip_bytes.saturating_mul(CANVAS_FACTOR);
+    Ok((parsed, Canvas::new(canvas, rendered_max, unsqueeze)))
 }
 
 /// Fills `strip` with what was encoded.

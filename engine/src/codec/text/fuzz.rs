@@ -3,14 +3,15 @@
 use crate::codec::Sought;
 use crate::codec::bytes::Cursor;
 
-use super::{Scratch, TextPacker, decode, put_chunk};
+use super::span::Strip;
+use super::{Scratch, TextPacker, Unsqueeze, decode, put_chunk, search};
 
 /// A strip is claimed to have at most so many bytes: a few bytes may rightly stand for as many as a
 /// page has, which would make every run slow.
 const STRIP_BYTES_MAX: u32 = 1 << 18;
 
-/// Fuzz body: the length of a strip in four bytes, then its encoded bytes. What decodes is packed
-/// and must come back.
+/// Fuzz body: the length of a strip in four bytes, then its encoded bytes. What decodes is searched
+/// for parts of it, which must be found where they are, and packed, and must come back.
 pub(crate) fn fuzz_text(data: &[u8]) {
     let mut cursor = Cursor::new(data);
     let Some(length) = cursor
@@ -33,10 +34,31 @@ pub(crate) fn fuzz_text(data: &[u8]) {
     {
         return;
     }
+    check_search(cursor.rest(), &strip, &mut frame);
     let mut packer = TextPacker::new().expect("memory for compressors");
     let packed = packer.pack(&strip, Sought::ByContent);
     // The packer compares what comes back by itself, and falls back to a frame where it differs.
     assert!(packed.is_ok(), "a strip that was decoded is not a strip");
+}
+
+fn check_search(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {
+    let texts = Strip::read(strip).expect("a strip that was decoded").texts;
+    let Some(text) = texts.get(texts.len() / 2).map(|text| text.of(strip)) else {
+        return;
+    };
+    for length in [1, 3, 9] {
+        let start = text.len().saturating_sub(length) / 2;
+        let needle = &text[start..(start + length).min(text.len())];
+        let scratch = &mut Scratch::default();
+        let found = search(encoded, strip.len(), &[needle], frame, scratch);
+        let Some(found) = found.expect("what decodes can be searched") else {
+            continue;
+        };
+        let finder = memchr::memmem::Finder::new(needle);
+        let has = |place: &usize| finder.find(texts[*place].of(strip)).is_some();
+        let wanted = (0..texts.len()).filter(has).map(|place| place as u32);
+        assert!(wanted.eq(found.places), "other texts are found");
+    }
 }
 
 /// Strips of several makes behind their length.

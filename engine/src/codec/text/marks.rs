@@ -27,6 +27,10 @@ impl Ends {
         self.0 == [0; 4]
     }
 
+    fn or(self, other: Ends) -> Ends {
+        Ends(std::array::from_fn(|place| self.0[place] | other.0[place]))
+    }
+
     fn iter(self) -> impl Iterator<Item = usize> {
         let words = self.0.into_iter().enumerate();
         words.flat_map(|(place, mut word)| {
@@ -53,15 +57,29 @@ struct Question {
     /// The needle may go on in the text from one of these places: as far as both reach, the text
     /// begins with what is behind the cut.
     heads: Ends,
-    /// The needle may have begun in the text: as far as both reach, the text ends with what is
-    /// before the cut.
+    /// The needle may have begun in the text, which then ends with what is before the cut.
     tails: Ends,
+    /// The needle may have begun in the text or before it: as far as both reach, the text ends with
+    /// what is before the cut.
+    through: Ends,
+}
+
+impl Question {
+    fn asks_for_ends(&self) -> bool {
+        !(self.heads.is_empty() && self.tails.is_empty() && self.through.is_empty())
+    }
 }
 
 /// Looks for one needle.
 pub(super) struct Seeker<'n> {
     needle: &'n [u8],
     finder: Finder<'n>,
+    /// Where the section of texts has the needle, and where the section ends.
+    hits: Vec<usize>,
+    texts_end: usize,
+    /// The bytes that may end a text in which the needle begins, and begin one in which it goes on.
+    before: [bool; 256],
+    behind: [bool; 256],
 }
 
 /// Whether so many texts are marked that all may as well be.
@@ -82,13 +100,36 @@ fn meets_back(text: &[u8], other: &[u8]) -> bool {
 }
 
 impl<'n> Seeker<'n> {
-    /// The needle has 1 to [`NEEDLE_BYTES_MAX`] bytes.
-    pub(super) fn new(needle: &'n [u8]) -> Self {
+    /// The needle has 1 to [`NEEDLE_BYTES_MAX`] bytes; `texts` is the section of texts.
+    pub(super) fn new(needle: &'n [u8], texts: &[u8]) -> Self {
         assert!((1..=NEEDLE_BYTES_MAX).contains(&needle.len()));
+        let finder = Finder::new(needle);
+        let (mut hits, mut from) = (Vec::new(), 0);
+        while let Some(at) = finder.find(&texts[from..]) {
+            hits.push(from + at);
+            // Pieces know no borders of other pieces: hits may overlap.
+            from += at + 1;
+        }
+        let (mut before, mut behind) = ([false; 256], [false; 256]);
+        for cut in 1..needle.len() {
+            before[usize::from(needle[cut - 1])] = true;
+            behind[usize::from(needle[cut])] = true;
+        }
         Seeker {
             needle,
-            finder: Finder::new(needle),
+            finder,
+            hits,
+            texts_end: texts.len(),
+            before,
+            behind,
         }
+    }
+
+    /// Whether the needle is inside of a part of the section of texts.
+    fn is_in(&self, start: usize, end: usize) -> bool {
+        let next = self.hits.partition_point(|hit| *hit < start);
+        let hit = self.hits.get(next);
+        hit.is_some_and(|hit| hit + self.needle.len() <= end)
     }
 
     /// Marks texts that may contain the needle, or meet one of its parts at their ends. None where
@@ -98,14 +139,14 @@ impl<'n> Seeker<'n> {
         rows: &mut Rows<'_>,
         heads: Ends,
         tails: Ends,
-        canvas: &mut Canvas,
+        canvas: &mut Canvas<'_>,
     ) -> Result<Option<Vec<bool>>> {
         let mut questions = vec![Question::default(); rows.columns.len()];
         let whole: Vec<bool> = (0..rows.shapes.len() as u32)
             .map(|shape| {
                 let pieces = rows.pieces_of(shape);
-                let ends = Question { heads, tails };
-                self.shape(pieces, ends, &canvas.bytes, &mut questions)
+                self.shape(pieces, &canvas.bytes, &mut questions)
+                    || self.shape_ends(pieces, (heads, tails), &canvas.bytes, &mut questions)
             })
             .collect();
         let mut marks: Option<Vec<bool>> = None;
@@ -126,51 +167,49 @@ impl<'n> Seeker<'n> {
         Ok(marks.filter(|marks| marks.contains(&true)))
     }
 
-    /// Whether every text of a shape is marked; otherwise asks its columns.
-    fn shape(
-        &self,
-        pieces: &[(Span, u32)],
-        ends: Question,
-        bytes: &[u8],
-        questions: &mut [Question],
-    ) -> bool {
+    /// Whether every text of a shape has the needle; otherwise asks its columns.
+    fn shape(&self, pieces: &[(Span, u32)], bytes: &[u8], questions: &mut [Question]) -> bool {
         let needle = self.needle;
-        let text_of = |place: usize| pieces[place].0.of(bytes);
         let last = pieces.len() - 1;
         for (place, (piece, column)) in pieces.iter().enumerate() {
-            let piece = piece.of(bytes);
-            if piece.len() >= needle.len() && self.finder.find(piece).is_some() {
+            if self.is_in(piece.start as usize, piece.end()) {
                 return true;
             }
             if *column == NO_COLUMN {
                 continue;
             }
             let question = &mut questions[*column as usize];
-            let next = text_of(place + 1);
-            if let Some(end) = piece.last() {
-                let ends = memchr::memchr_iter(*end, &needle[..needle.len() - 1]);
-                ends.map(|place| place + 1)
+            let (piece, next) = (piece.of(bytes), pieces[place + 1].0.of(bytes));
+            if matches!(piece, [.., end] if self.before[usize::from(*end)]) {
+                (1..needle.len())
                     .filter(|cut| piece.ends_with(&needle[..*cut]))
                     .for_each(|cut| question.heads.insert(cut));
             }
-            // Behind the last piece there is nothing for the needle to go on in.
-            let goes_on = |cut: &usize| {
-                let behind = &needle[*cut..];
-                meets(next, behind) && (place + 1 < last || behind.len() <= next.len())
-            };
-            match next.first() {
-                Some(begin) => memchr::memchr_iter(*begin, &needle[1..])
-                    .map(|place| place + 1)
-                    .filter(goes_on)
-                    .for_each(|cut| question.tails.insert(cut)),
-                None => (1..needle.len())
-                    .filter(goes_on)
-                    .for_each(|cut| question.tails.insert(cut)),
+            if matches!(next, [begin, ..] if !self.behind[usize::from(*begin)]) {
+                continue;
+            }
+            for cut in 1..needle.len() {
+                let behind = &needle[cut..];
+                // Behind the last piece there is nothing for the needle to go on in.
+                if meets(next, behind) && (place + 1 < last || behind.len() <= next.len()) {
+                    question.tails.insert(cut);
+                }
             }
         }
-        // The needle may come from what is before the text, and go on in what is behind it.
-        for cut in ends.heads.iter() {
-            let (first, behind) = (text_of(0), &needle[cut..]);
+        false
+    }
+
+    /// The same for a needle that comes from what is before the text, or goes on in what is behind.
+    fn shape_ends(
+        &self,
+        pieces: &[(Span, u32)],
+        (heads, tails): (Ends, Ends),
+        bytes: &[u8],
+        questions: &mut [Question],
+    ) -> bool {
+        let last = pieces.len() - 1;
+        for cut in heads.iter() {
+            let (first, behind) = (pieces[0].0.of(bytes), &self.needle[cut..]);
             if meets(first, behind) {
                 if first.len() >= behind.len() || last == 0 {
                     return true;
@@ -179,14 +218,14 @@ impl<'n> Seeker<'n> {
                 questions[column].heads.insert(cut + first.len());
             }
         }
-        for cut in ends.tails.iter() {
-            let (end, before) = (text_of(last), &needle[..cut]);
+        for cut in tails.iter() {
+            let (end, before) = (pieces[last].0.of(bytes), &self.needle[..cut]);
             if meets_back(end, before) {
                 if end.len() >= before.len() || last == 0 {
                     return true;
                 }
                 let column = pieces[last - 1].1 as usize;
-                questions[column].tails.insert(cut - end.len());
+                questions[column].through.insert(cut - end.len());
             }
         }
         false
@@ -196,22 +235,28 @@ impl<'n> Seeker<'n> {
         &self,
         column: &mut Column<'_>,
         question: Question,
-        canvas: &mut Canvas,
+        canvas: &mut Canvas<'_>,
     ) -> Result<Option<Vec<bool>>> {
         match &mut column.form {
-            Form::Rows(rows) => self.rows(rows, question.heads, question.tails, canvas),
+            Form::Rows(rows) => {
+                let tails = question.tails.or(question.through);
+                self.rows(rows, question.heads, tails, canvas)
+            }
             Form::Dictionary { entries, ids } => {
-                let marks = self.column(entries, question, canvas)?;
-                Ok(marks.map(|marks| ids.iter().map(|id| marks[*id as usize]).collect()))
+                let Some(marks) = self.column(entries, question, canvas)? else {
+                    return Ok(None);
+                };
+                let ids = ids.known(canvas.unsqueeze)?;
+                Ok(Some(ids.iter().map(|id| marks[*id as usize]).collect()))
             }
             Form::Texts(texts) => Ok(self.texts(texts, true, question, &canvas.bytes)),
             form => {
                 let (inside, question) = self.possible(form, question, &canvas.bytes);
-                if !inside && question.heads.is_empty() && question.tails.is_empty() {
+                if !inside && !question.asks_for_ends() {
                     return Ok(None);
                 }
                 let mut texts = Vec::with_capacity(column.count);
-                column.render(0..column.count, canvas, &mut texts)?;
+                column.render(canvas, &mut texts)?;
                 let marks = self.texts(&texts, inside, question, &canvas.bytes);
                 column.form = Form::Texts(texts);
                 Ok(marks)
@@ -221,12 +266,7 @@ impl<'n> Seeker<'n> {
 
     /// What of a question the bytes and lengths of a typed column leave open, and whether the needle
     /// may be inside of a text.
-    fn possible(
-        &self,
-        form: &Form<'_>,
-        mut question: Question,
-        canvas: &[u8],
-    ) -> (bool, Question) {
+    fn possible(&self, form: &Form<'_>, mut question: Question, canvas: &[u8]) -> (bool, Question) {
         let (shortest, longest) = lengths(form);
         // From each place of the needle, how many bytes the column may have.
         let length = self.needle.len();
@@ -240,7 +280,10 @@ impl<'n> Seeker<'n> {
         question
             .heads
             .retain(|cut| runs[cut] >= shortest.min(length - cut));
-        question.tails.retain(|cut| {
+        question
+            .tails
+            .retain(|cut| runs[0] >= cut && cut <= longest);
+        question.through.retain(|cut| {
             let both = shortest.min(cut);
             runs[cut - both] >= both
         });
@@ -259,35 +302,36 @@ impl<'n> Seeker<'n> {
         if inside {
             self.inside(texts, canvas, &mut marks);
         }
-        let Question { heads, tails } = question;
-        if heads.is_empty() && tails.is_empty() {
+        if !question.asks_for_ends() {
             return marks;
         }
-        // Most texts are told apart by one byte.
-        let (mut first, mut last) = ([false; 256], [false; 256]);
-        heads
-            .iter()
-            .for_each(|cut| first[usize::from(self.needle[cut])] = true);
-        tails
-            .iter()
-            .for_each(|cut| last[usize::from(self.needle[cut - 1])] = true);
         for (place, text) in texts.iter().enumerate() {
-            let text = text.of(canvas);
-            let is_marked = match text {
-                [] => true,
-                [begin, ..] if first[usize::from(*begin)] => {
-                    heads.iter().any(|cut| meets(text, &self.needle[cut..]))
-                }
-                _ => false,
-            };
-            let is_marked = is_marked
-                || matches!(text, [.., end] if last[usize::from(*end)])
-                    && tails.iter().any(|cut| meets_back(text, &self.needle[..cut]));
-            if is_marked {
+            if self.meets_ends(text.of(canvas), &question) {
                 marks.get_or_insert_with(|| vec![false; texts.len()])[place] = true;
             }
         }
         marks
+    }
+
+    /// Whether the ends of a text are what a question asks for.
+    #[inline]
+    fn meets_ends(&self, text: &[u8], question: &Question) -> bool {
+        let ([begin, ..], [.., end]) = (text, text) else {
+            return true;
+        };
+        // Most texts are told apart by one byte.
+        if self.behind[usize::from(*begin)] {
+            let meets = |cut: usize| meets(text, &self.needle[cut..]);
+            if question.heads.iter().any(meets) {
+                return true;
+            }
+        }
+        if self.before[usize::from(*end)] {
+            let ends = |cut: usize| text.ends_with(&self.needle[..cut]);
+            let meets = |cut: usize| meets_back(text, &self.needle[..cut]);
+            return question.tails.iter().any(ends) || question.through.iter().any(meets);
+        }
+        false
     }
 
     /// Marks the texts that have the needle inside: all are searched as one.
@@ -297,7 +341,13 @@ impl<'n> Seeker<'n> {
         };
         let (mut from, mut place) = (first.start as usize, 0);
         let end = last.end();
-        while let Some(at) = canvas.get(from..end).and_then(|rest| self.finder.find(rest)) {
+        if end <= self.texts_end && !self.is_in(from, end) {
+            return;
+        }
+        while let Some(at) = canvas
+            .get(from..end)
+            .and_then(|rest| self.finder.find(rest))
+        {
             let at = from + at;
             let behind = |text: &&Span| text.end() <= at;
             place += texts[place..].iter().take_while(behind).count();

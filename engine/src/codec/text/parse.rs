@@ -3,19 +3,18 @@
 //! Allocations are bounded by the strip's length, which the caller vouches for: in what an encoder
 //! writes, each thing that bytes claim to be there becomes at least a byte of the strip.
 
-use std::borrow::Cow;
-
+use crate::codec::ints;
 use crate::error::{Error, Result};
 
 use super::columns::{Column, Form, NO_COLUMN, Rows};
-use super::sections::SectionsReader;
+use super::sections::{SectionsReader, Unsqueeze};
 use super::span::Span;
-use super::symbols::read_ints;
+use super::symbols::Symbols;
 use super::typed::Case;
 use super::{
     COLUMN_ADDRESSES, COLUMN_AFFIXED, COLUMN_DECIMALS, COLUMN_DICTIONARY, COLUMN_HEX,
     COLUMN_INTEGERS, COLUMN_MASKED, COLUMN_PLAIN, COLUMN_SHAPES, COLUMN_SMALL, COLUMN_UUIDS,
-    render, symbols,
+    render,
 };
 
 /// Columns inside of columns: a field's shapes, a dictionary in those, its entries.
@@ -23,7 +22,8 @@ const DEPTH_MAX: usize = 5;
 
 /// Reads the three sections of a strip.
 pub(super) struct Parser<'a, 'u> {
-    from: SectionsReader<'a, 'u>,
+    from: SectionsReader<'a>,
+    unsqueeze: &'u mut Unsqueeze<'u>,
     text_next: usize,
     text_end: usize,
     /// Bytes of the strip.
@@ -40,12 +40,14 @@ pub(super) struct Parsed<'a> {
 impl<'a, 'u> Parser<'a, 'u> {
     /// `text_bytes` is the length of the section of texts.
     pub(super) fn new(
-        from: SectionsReader<'a, 'u>,
+        from: SectionsReader<'a>,
+        unsqueeze: &'u mut Unsqueeze<'u>,
         text_bytes: usize,
         strip_bytes: usize,
     ) -> Self {
         Parser {
             from,
+            unsqueeze,
             text_next: 0,
             text_end: text_bytes,
             strip_bytes,
@@ -105,7 +107,8 @@ impl<'a, 'u> Parser<'a, 'u> {
         for _ in 0..shapes {
             self.shape(columns, &mut rows)?;
         }
-        rows.ids = symbols::read(count, shapes, &mut self.from)?;
+        let ids = Symbols::read(count, shapes, &mut self.from)?;
+        rows.ids = ids.open(self.unsqueeze)?.into_owned();
         for size in rows.column_sizes(columns) {
             self.holes_left = self
                 .holes_left
@@ -152,7 +155,9 @@ impl<'a, 'u> Parser<'a, 'u> {
             }
             COLUMN_PLAIN => {
                 let mut texts = Vec::with_capacity(count);
-                for length in read_ints(count, &mut self.from.bodies)? {
+                let mut lengths = Vec::new();
+                ints::decode(&mut self.from.bodies, count, &mut lengths)?;
+                for length in lengths {
                     let length = usize::try_from(length)
                         .map_err(|_| Error::corrupt("a text's length is negative"))?;
                     texts.push(self.text(length)?);
@@ -170,7 +175,7 @@ impl<'a, 'u> Parser<'a, 'u> {
     fn dictionary(&mut self, count: usize, depth: usize) -> Result<Form<'a>> {
         let distinct = self.from.structure.length(count, "a dictionary's size")?;
         let entries = Box::new(self.column(distinct, depth + 1)?);
-        let ids = symbols::read(count, distinct, &mut self.from)?;
+        let ids = Symbols::read(count, distinct, &mut self.from)?;
         Ok(Form::Dictionary { entries, ids })
     }
 
@@ -193,10 +198,10 @@ impl<'a, 'u> Parser<'a, 'u> {
     fn typed(&mut self, tag: u8, count: usize) -> Result<Form<'a>> {
         let from = &mut self.from;
         match tag {
-            COLUMN_INTEGERS => Ok(Form::Integers(read_ints(count, &mut from.bodies)?)),
+            COLUMN_INTEGERS => Ok(Form::Integers(from.ints(count)?)),
             COLUMN_DECIMALS => Ok(Form::Decimals {
                 places: from.structure.u8()?,
-                scaled: read_ints(count, &mut from.bodies)?,
+                scaled: from.ints(count)?,
             }),
             COLUMN_MASKED => {
                 let length = from.structure.length(self.text_end, "a text's length")?;
@@ -206,7 +211,7 @@ impl<'a, 'u> Parser<'a, 'u> {
                     // A length is below 32 bits.
                     varying.push(from.structure.length(length, "a digit's place")? as u32);
                 }
-                let numbers = read_ints(count, &mut from.bodies)?;
+                let numbers = from.ints(count)?;
                 let template = self.text(length)?;
                 Ok(Form::Masked {
                     template,
@@ -237,11 +242,8 @@ impl<'a, 'u> Parser<'a, 'u> {
                 Ok(Form::Uuids { case, packed })
             }
             COLUMN_ADDRESSES => {
-                let mut planes: [Cow<'_, [u8]>; 4] = Default::default();
-                for plane in &mut planes {
-                    *plane = from.numbers(count)?;
-                }
-                Ok(Form::Addresses(planes))
+                let mut plane = || from.plane(count);
+                Ok(Form::Addresses([plane()?, plane()?, plane()?, plane()?]))
             }
             tag => Err(Error::corrupt(format!("a column has unknown tag {tag}"))),
         }

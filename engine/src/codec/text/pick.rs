@@ -22,7 +22,7 @@ impl Rows<'_> {
     pub(super) fn put(
         &mut self,
         place: usize,
-        canvas: &mut Canvas,
+        canvas: &mut Canvas<'_>,
         out: &mut Vec<u8>,
     ) -> Result<()> {
         self.walk_to(place);
@@ -65,21 +65,27 @@ impl Rows<'_> {
 
 impl Column<'_> {
     /// Appends the text at `place`; those of rows are asked for in ascending order.
-    fn put(&mut self, place: usize, canvas: &mut Canvas, out: &mut Vec<u8>) -> Result<()> {
+    fn put(&mut self, place: usize, canvas: &mut Canvas<'_>, out: &mut Vec<u8>) -> Result<()> {
         match &mut self.form {
             Form::Texts(texts) => out.extend_from_slice(texts[place].of(&canvas.bytes)),
             Form::Rows(rows) => rows.put(place, canvas, out)?,
             Form::Dictionary { entries, ids } => {
+                let id = ids.known(canvas.unsqueeze)?[place];
                 entries.settle(canvas)?;
-                entries.put(ids[place] as usize, canvas, out)?;
+                entries.put(id as usize, canvas, out)?;
             }
             _ => {
                 let end = canvas.bytes.len();
                 let mut spans = std::mem::take(&mut canvas.spare);
                 spans.clear();
-                self.render(place..place + 1, canvas, &mut spans)?;
-                out.extend_from_slice(spans[0].of(&canvas.bytes));
-                canvas.bytes.truncate(end);
+                if self.render_packed(place..place + 1, canvas, &mut spans)? {
+                    out.extend_from_slice(spans[0].of(&canvas.bytes));
+                    canvas.bytes.truncate(end);
+                } else {
+                    // What is unpacked as a whole is rendered as a whole.
+                    self.settle(canvas)?;
+                    self.put(place, canvas, out)?;
+                }
                 canvas.spare = spans;
             }
         }

@@ -151,9 +151,7 @@ pub(super) fn masked(
     }
     let length = template.length as usize;
     let start = arena.len();
-    for _ in 0..numbers.len() {
-        arena.extend_from_within(template.start as usize..template.end());
-    }
+    repeat(template, numbers.len(), arena);
     let slots = arena[start..].chunks_exact_mut(length);
     for (place, (slot, number)) in slots.zip(numbers).enumerate() {
         // Most have few digits: one step instead of three.
@@ -171,6 +169,20 @@ pub(super) fn masked(
         ));
     }
     Ok(())
+}
+
+/// Appends a piece of the arena so many times: what was appended is copied on, in few large steps.
+fn repeat(piece: Span, times: usize, arena: &mut Vec<u8>) {
+    let (start, length) = (arena.len(), piece.length as usize);
+    let end = start + length * times;
+    arena.reserve(length * times);
+    if times > 0 {
+        arena.extend_from_within(piece.start as usize..piece.end());
+    }
+    while arena.len() < end {
+        let more = (arena.len() - start).min(end - arena.len());
+        arena.extend_from_within(start..start + more);
+    }
 }
 
 /// Eight hexadecimal digits of four bytes, in their order.

@@ -16,7 +16,6 @@ use super::marks::{Ends, NEEDLE_BYTES_MAX, Seeker, are_many};
 use super::sections::Unsqueeze;
 use super::{Scratch, decode};
 
-
 /// The texts of a list that contain all needles.
 #[derive(Debug, Default, PartialEq)]
 pub struct Found {
@@ -48,7 +47,7 @@ pub(crate) fn search(
     let found = match parsed.counts.len() {
         1 => {
             let needle = &needle[..needle.len().min(NEEDLE_BYTES_MAX)];
-            let seeker = Seeker::new(needle);
+            let seeker = Seeker::new(needle, &canvas.bytes);
             let rows = &mut parsed.rows;
             let marks = seeker.rows(rows, Ends::default(), Ends::default(), &mut canvas)?;
             Some(gather(rows, marks, needles, strip_bytes, &mut canvas)?)
@@ -65,7 +64,7 @@ fn gather(
     marks: Option<Vec<bool>>,
     needles: &[&[u8]],
     strip_bytes: usize,
-    canvas: &mut Canvas,
+    canvas: &mut Canvas<'_>,
 ) -> Result<Found> {
     let count = rows.ids.len();
     let Some(marks) = marks else {
@@ -103,7 +102,7 @@ fn all_of(
     marks: &[bool],
     has_all: impl Fn(&[u8]) -> bool,
     strip_bytes: usize,
-    canvas: &mut Canvas,
+    canvas: &mut Canvas<'_>,
 ) -> Result<Found> {
     let count = rows.ids.len();
     let assembly = Assembly::of(rows, canvas, Vec::new())?;
@@ -121,7 +120,12 @@ fn all_of(
     let mut spans = Vec::with_capacity(count);
     assembly.write_texts(&canvas.bytes, &mut found.bytes, 0, &mut spans)?;
     let mut end = 0;
-    for (place, (text, _)) in spans.iter().zip(marks).enumerate().filter(|(_, (_, m))| **m) {
+    for (place, (text, _)) in spans
+        .iter()
+        .zip(marks)
+        .enumerate()
+        .filter(|(_, (_, m))| **m)
+    {
         if !has_all(text.of(&found.bytes)) {
             continue;
         }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::codec::bytes::{Cursor, put_varint};
+use crate::codec::ints;
 use crate::error::{Error, Result};
 
 /// Texts are few and searched often: they may take a while.
@@ -81,10 +82,23 @@ impl Sections {
 }
 
 /// Reads what [`Sections`] wrote.
-pub(super) struct SectionsReader<'a, 'u> {
+pub(super) struct SectionsReader<'a> {
     pub(super) structure: Cursor<'a>,
     pub(super) bodies: Cursor<'a>,
-    unsqueeze: &'a mut Unsqueeze<'u>,
+}
+
+/// A byte for each of so many texts, or the frame of those bytes.
+#[derive(Clone)]
+pub(super) struct Plane<'a> {
+    stored: Cow<'a, [u8]>,
+    count: usize,
+}
+
+impl Plane<'_> {
+    /// The bytes.
+    pub(super) fn open(&self, unsqueeze: &mut Unsqueeze<'_>) -> Result<Cow<'_, [u8]>> {
+        expand(&self.stored, self.count, unsqueeze)
+    }
 }
 
 /// The first two sections, decompressed.
@@ -115,23 +129,28 @@ impl<'a> Opened<'a> {
         })
     }
 
-    pub(super) fn reader<'s, 'u>(
-        &'s self,
-        unsqueeze: &'s mut Unsqueeze<'u>,
-    ) -> SectionsReader<'s, 'u> {
+    pub(super) fn reader(&self) -> SectionsReader<'_> {
         SectionsReader {
             structure: Cursor::new(&self.structure),
             bodies: Cursor::new(self.bodies),
-            unsqueeze,
         }
     }
 }
 
-impl<'a> SectionsReader<'a, '_> {
+impl<'a> SectionsReader<'a> {
     /// Bytes of the bodies behind a stored length in the structure; `count` of them when expanded.
-    pub(super) fn numbers(&mut self, count: usize) -> Result<Cow<'a, [u8]>> {
-        let packed = self.structure.length(count, "a plane's stored length")?;
-        expand(self.bodies.take(packed)?, count, self.unsqueeze)
+    pub(super) fn plane(&mut self, count: usize) -> Result<Plane<'a>> {
+        let stored = self.structure.length(count, "a plane's stored length")?;
+        let stored = Cow::Borrowed(self.bodies.take(stored)?);
+        Ok(Plane { stored, count })
+    }
+
+    /// The bytes of an integer column of `count` numbers.
+    pub(super) fn ints(&mut self, count: usize) -> Result<&'a [u8]> {
+        let bytes = self.bodies.rest();
+        let start = self.bodies.position();
+        ints::skip(&mut self.bodies, count)?;
+        Ok(&bytes[..self.bodies.position() - start])
     }
 }
 

@@ -3,11 +3,13 @@
 //! One alone takes nothing. Otherwise a tag, then an integer column or planes of bytes, the lowest
 //! first, each compressed if that is smaller.
 
+use std::borrow::Cow;
+
 use crate::codec::bytes::{Cursor, put_varint};
 use crate::codec::ints;
 use crate::error::{Error, Result};
 
-use super::sections::{Sections, SectionsReader, Squeeze};
+use super::sections::{Plane, Sections, SectionsReader, Squeeze, Unsqueeze};
 use super::typed::planned;
 
 const TAG_INTS: u8 = 0;
@@ -60,46 +62,98 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Reads `count` symbols, each below `distinct`.
-pub(super) fn read(
-    count: usize,
-    distinct: usize,
-    from: &mut SectionsReader<'_, '_>,
-) -> Result<Vec<u32>> {
-    if distinct <= 1 {
-        return match distinct == 1 || count == 0 {
-            true => Ok(vec![0; count]),
-            false => Err(Error::corrupt("symbols without an alphabet")),
-        };
-    }
-    let symbols: Vec<u32> = match from.structure.u8()? {
-        TAG_INTS => {
-            let mut numbers = Vec::new();
-            ints::decode(&mut from.bodies, count, &mut numbers)?;
-            let whole = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-            numbers.into_iter().map(whole).collect()
+/// Symbols as they are stored, or as they were opened.
+pub(super) enum Symbols<'a> {
+    Known(Vec<u32>),
+    /// A packed column of so many integers, and what they are below.
+    Ints {
+        packed: &'a [u8],
+        count: usize,
+        distinct: usize,
+    },
+    /// Planes of bytes, the lowest first, and what the symbols are below.
+    Planes(Vec<Plane<'a>>, usize),
+}
+
+impl<'a> Symbols<'a> {
+    /// Reads `count` symbols, each below `distinct`.
+    pub(super) fn read(
+        count: usize,
+        distinct: usize,
+        from: &mut SectionsReader<'a>,
+    ) -> Result<Self> {
+        if distinct <= 1 {
+            return match distinct == 1 || count == 0 {
+                true => Ok(Symbols::Known(vec![0; count])),
+                false => Err(Error::corrupt("symbols without an alphabet")),
+            };
         }
-        TAG_PLANES => {
-            let mut symbols = vec![0u32; count];
-            for plane in 0..planes(distinct) {
-                let bytes = from.numbers(count)?;
-                for (symbol, byte) in symbols.iter_mut().zip(&*bytes) {
-                    *symbol |= u32::from(*byte) << (8 * plane);
+        match from.structure.u8()? {
+            TAG_INTS => Ok(Symbols::Ints {
+                packed: from.ints(count)?,
+                count,
+                distinct,
+            }),
+            TAG_PLANES => {
+                let planes = (0..planes(distinct)).map(|_| from.plane(count));
+                Ok(Symbols::Planes(planes.collect::<Result<_>>()?, distinct))
+            }
+            tag => Err(Error::corrupt(format!("symbols have unknown tag {tag}"))),
+        }
+    }
+
+    /// The symbols.
+    pub(super) fn open(&self, unsqueeze: &mut Unsqueeze<'_>) -> Result<Cow<'_, [u32]>> {
+        let (planes, distinct) = match self {
+            Symbols::Known(symbols) => return Ok(Cow::Borrowed(symbols)),
+            Symbols::Ints {
+                packed,
+                count,
+                distinct,
+            } => {
+                let mut numbers = Vec::new();
+                ints::decode(&mut Cursor::new(packed), *count, &mut numbers)?;
+                let whole = |number: &i64| u32::try_from(*number).unwrap_or(u32::MAX);
+                let symbols = numbers.iter().map(whole).collect();
+                return checked(symbols, *distinct).map(Cow::Owned);
+            }
+            Symbols::Planes(planes, distinct) => (planes, *distinct),
+        };
+        let mut symbols = Vec::new();
+        for (place, plane) in planes.iter().enumerate() {
+            let bytes = plane.open(unsqueeze)?;
+            match place {
+                0 => symbols.extend(bytes.iter().map(|byte| u32::from(*byte))),
+                _ => {
+                    for (symbol, byte) in symbols.iter_mut().zip(&*bytes) {
+                        *symbol |= u32::from(*byte) << (8 * place);
+                    }
                 }
             }
-            symbols
         }
-        tag => return Err(Error::corrupt(format!("symbols have unknown tag {tag}"))),
-    };
-    match symbols.iter().all(|&symbol| (symbol as usize) < distinct) {
-        true => Ok(symbols),
-        false => Err(Error::corrupt("a symbol is beyond its alphabet")),
+        checked(symbols, distinct).map(Cow::Owned)
+    }
+
+    /// The symbols, opened once.
+    pub(super) fn known(&mut self, unsqueeze: &mut Unsqueeze<'_>) -> Result<&[u32]> {
+        if let Cow::Owned(symbols) = self.open(unsqueeze)? {
+            *self = Symbols::Known(symbols);
+        }
+        match self {
+            Symbols::Known(symbols) => Ok(symbols),
+            // They were just opened, which owns what comes out.
+            Symbols::Ints { .. } | Symbols::Planes(..) => Ok(&[]),
+        }
     }
 }
 
-/// Reads a column of integers; `Cursor` is where its body begins.
-pub(super) fn read_ints(count: usize, bodies: &mut Cursor<'_>) -> Result<Vec<i64>> {
-    let mut numbers = Vec::new();
-    ints::decode(bodies, count, &mut numbers)?;
-    Ok(numbers)
+fn checked(symbols: Vec<u32>, distinct: usize) -> Result<Vec<u32>> {
+    match symbols
+        .iter()
+        .max()
+        .is_none_or(|&most| (most as usize) < distinct)
+    {
+        true => Ok(symbols),
+        false => Err(Error::corrupt("a symbol is beyond its alphabet")),
+    }
 }

@@ -323,7 +323,11 @@ fn found(bytes: &[u8], length: usize, needles: &[&[u8]]) -> Result<Option<Found>
 }
 
 fn assert_finds(texts: &[Vec<u8>], bytes: &[u8], length: usize, needles: &[&[u8]]) {
-    let shown = || needles.iter().map(|needle| needle.escape_ascii().to_string());
+    let shown = || {
+        needles
+            .iter()
+            .map(|needle| needle.escape_ascii().to_string())
+    };
     let found = found(bytes, length, needles).unwrap();
     if needles.iter().all(|needle| needle.is_empty()) {
         assert_eq!(found, None);
@@ -421,9 +425,8 @@ fn a_search_of_a_damaged_strip_never_panics() {
     for place in 0..bytes.len() {
         for bit in 0..8 {
             bytes[place] ^= 1 << bit;
-            for needle in [&b"x"[..], b"7 x 0", b"GET"] {
-                let _ = found(&bytes, strip.len(), &[needle]);
-            }
+            let needle = [&b"x"[..], b"7 x 0", b"GET"][(place + bit) % 3];
+            let _ = found(&bytes, strip.len(), &[needle]);
             bytes[place] ^= 1 << bit;
         }
     }

@@ -165,7 +165,7 @@ impl Parts for Lines {
     fn page_bytes(effort: Effort) -> usize {
         match effort {
             Effort::Quick => 256 << 10,
-            Effort::Best => 512 << 10,
+            Effort::Best => 1 << 20,
         }
     }
 

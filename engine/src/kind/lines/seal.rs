@@ -33,7 +33,7 @@ fn chunk_bytes_max(effort: Effort) -> usize {
     match effort {
         // With its lengths it fills a page of its own.
         Effort::Quick => 240 << 10,
-        Effort::Best => 480 << 10,
+        Effort::Best => 960 << 10,
     }
 }
 

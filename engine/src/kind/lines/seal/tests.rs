@@ -109,6 +109,59 @@ fn what_is_not_wanted_is_not_even_fetched() {
     assert_eq!(opened(Wanted::Everything, &[TIMES, METADATA, TEXT]), run);
 }
 
+/// What a search gives out for these places of a run.
+fn found(run: &LineRun, places: &[usize]) -> text::Found {
+    let mut found = text::Found {
+        count: run.len(),
+        ..text::Found::default()
+    };
+    for place in places {
+        found.places.push(*place as u32);
+        found.bytes.extend_from_slice(run.line(*place));
+        found.ends.push(found.bytes.len() as u32);
+    }
+    found
+}
+
+#[test]
+fn what_a_search_finds_comes_with_its_time_and_metadata() {
+    let mut run = example_run();
+    let tags = LabelSet::from_pairs([("trace", "a1")]).unwrap();
+    run.push(&Line {
+        metadata: tags.as_labels(),
+        ..Line::new(Nanos(4_000), "x")
+    });
+    let (encoding, count, strips) = sealed(&run, Effort::Best).swap_remove(0);
+    let searched = |places: Option<&[usize]>, count: u32| {
+        let fetch = |strip: usize| {
+            assert!(strip != TEXT, "the text was searched");
+            Ok(strips[strip].as_slice())
+        };
+        search_chunk(encoding, count, &fetch, &|strip| {
+            assert_eq!(strip, TEXT);
+            Ok(places.map(|places| found(&run, places)))
+        })
+    };
+    for places in [&[][..], &[1], &[0, 2], &[0, 1, 2]] {
+        let mut wanted = run.empty_like();
+        places
+            .iter()
+            .for_each(|place| wanted.push_from(&run, *place));
+        let got = searched(Some(places), count).unwrap().unwrap();
+        let lines = |run: &LineRun| -> Vec<(i64, Vec<u8>, LabelSet)> {
+            (0..run.len())
+                .map(|place| {
+                    let line = run.line(place).to_vec();
+                    (run.times()[place], line, run.metadata(place).to_set())
+                })
+                .collect()
+        };
+        assert_eq!(lines(&got), lines(&wanted), "{places:?}");
+    }
+    assert!(searched(None, count).unwrap().is_none());
+    assert!(searched(Some(&[1]), count + 1).is_err());
+}
+
 #[test]
 fn a_chunk_cut_at_any_byte_is_an_error_and_no_flipped_bit_panics() {
     let mut run = LineRun::default();
