@@ -73,7 +73,7 @@ fn gather(
             ..Found::default()
         });
     };
-    let finders: Vec<Finder<'_>> = needles.iter().map(|needle| Finder::new(needle)).collect();
+    let finders: Vec<Finder<'_>> = needles.iter().map(Finder::new).collect();
     let has_all = |text: &[u8]| finders.iter().all(|finder| finder.find(text).is_some());
     if are_many(&marks) {
         return all_of(rows, &marks, has_all, strip_bytes, canvas);
