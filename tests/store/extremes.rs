@@ -9,12 +9,15 @@ use chronolith_tests::Random;
 
 use super::bed::{PAST_MS, all, append_samples, options, put, set};
 
-const STEP_MS: i64 = 15_000;
+const STEP_MS: i64 = 10_000;
+
+/// So long after, data lies in partitions of a day and more.
+const LATER_MS: i64 = 400 * 86_400_000;
 
 fn engine() -> Engine {
     let stage = Stage {
         disk: SimDisk::new(1),
-        clock: ManualClock::new(PAST_MS * 1_000_000),
+        clock: ManualClock::new((PAST_MS + LATER_MS) * 1_000_000),
     };
     stage.open(&options()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Tiled columns of floats: every bit pattern, every codec, parts of a column, damage, golden bytes.
+//! Tiled columns of floats: every bit pattern, every codec, parts of a column, damage, bytes.
 
 use super::*;
 use crate::codec::CHUNK_ENTRIES_MAX;
