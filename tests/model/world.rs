@@ -685,8 +685,8 @@ impl World {
                 Ok(())
             }
             Ok(found) => Err(format!(
-                "label names of {tenant} {shape:?}: {found:?}, the data has {least:?}, and {most:?} \
-                 with what has expired"
+                "label names of {tenant} {shape:?}: {found:?}, the data has {least:?}, with what \
+                 has expired {most:?}"
             )),
             Err(error) => self.excuse(before, &error, "reading label names"),
         }
