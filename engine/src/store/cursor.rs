@@ -113,8 +113,8 @@ impl<K: Kind> Cursor<K> {
     }
 
     /// Decodes a chunk; of one whose texts are looked at, no more than what has the needles if that
-    /// is quicker. Equal lines have equal texts, so that leaving lines out before they are merged is
-    /// the same as doing so afterwards.
+    /// is quicker. Equal lines have equal texts, so that leaving lines out before they are merged
+    /// is the same as doing so afterwards.
     fn open_sought(
         &self,
         reader: &BlockReader,

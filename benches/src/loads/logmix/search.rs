@@ -1,6 +1,6 @@
-//! Searches over the sealed mix: needles that are rare, whole or in part, and some for which nothing
-//! can be skipped. Beside each, what the same lines cost as plain pages: zstd frames as a freeze
-//! writes them, decompressed and searched.
+//! Searches over the sealed mix: needles that are rare, whole or in part, and some for which
+//! nothing can be skipped. Beside each, what the same lines cost as plain pages: zstd frames as a
+//! freeze writes them, decompressed and searched.
 
 use std::time::Instant;
 

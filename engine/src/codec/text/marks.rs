@@ -264,8 +264,8 @@ impl<'n> Seeker<'n> {
         }
     }
 
-    /// What of a question the bytes and lengths of a typed column leave open, and whether the needle
-    /// may be inside of a text.
+    /// What of a question the bytes and lengths of a typed column leave open, and whether the
+    /// needle may be inside of a text.
     fn possible(&self, form: &Form<'_>, mut question: Question, canvas: &[u8]) -> (bool, Question) {
         let (shortest, longest) = lengths(form);
         // From each place of the needle, how many bytes the column may have.

@@ -28,8 +28,8 @@ pub struct Found {
     pub(crate) ends: Vec<u32>,
 }
 
-/// Searches a strip that has `strip_bytes` bytes when it is decoded. None where it has to be decoded
-/// instead: it has other than one list, or there is nothing to search for.
+/// Searches a strip that has `strip_bytes` bytes when it is decoded. None where it has to be
+/// decoded instead: it has other than one list, or there is nothing to search for.
 pub(crate) fn search(
     encoded: &[u8],
     strip_bytes: usize,
