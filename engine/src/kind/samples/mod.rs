@@ -153,6 +153,8 @@ impl Parts for Samples {
         record::read(cursor, state, each)
     }
 
+    const PASSING: Effort = Effort::Best;
+
     fn strip_packing(_effort: Effort) -> &'static [Packing] {
         &[Packing::AsIs]
     }
