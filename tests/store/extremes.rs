@@ -1,6 +1,7 @@
 //! The least and the greatest value of a series: what reading all of it would say, however it is
 //! stored.
 
+use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_engine::metrics::{Sample, Samples};
 use chronolith_engine::testing::{ManualClock, SimDisk, Stage};
 use chronolith_engine::time::Millis;
@@ -71,7 +72,7 @@ fn extremes_are_those_of_what_is_shown_whatever_overlaps_or_is_deleted() {
     let store = engine.metrics().unwrap();
     merged(&store);
     let labels = set(&[("__name__", "m")]);
-    assert_eq!(told(&store, &Selector::new(Vec::new())).unwrap().0, 0.0);
+    assert_eq!(told(&store, &all()).unwrap().0, 0.0);
     // Late samples overlap a chunk, others stand in the head; NaNs are nothing.
     put(&store, &labels, PAST_MS + 7, -5.0);
     store.freeze().unwrap();
@@ -79,7 +80,8 @@ fn extremes_are_those_of_what_is_shown_whatever_overlaps_or_is_deleted() {
     put(&store, &labels, PAST_MS + 3001 * STEP_MS, 5000.0);
     put(&store, &labels, PAST_MS + 3002 * STEP_MS, f64::NAN);
     assert_eq!(told(&store, &all()), Some((-5.0, 5000.0)));
-    let late = Deletion::new(Vec::new()).between(Millis(PAST_MS), Millis(PAST_MS + 7));
+    let metric = Matcher::new(MatchOp::Equal, "__name__", "m").unwrap();
+    let late = Deletion::new(vec![metric]).between(Millis(PAST_MS), Millis(PAST_MS + 7));
     store.delete(&late).unwrap();
     assert!(told(&store, &all()).unwrap().0 > -5.0);
     let mut random = Random::new(1);

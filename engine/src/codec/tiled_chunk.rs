@@ -166,8 +166,9 @@ fn even_entries(first: i64, step: i64, count: usize, wanted: &RangeInclusive<i64
     );
     // A step of 0 is that of a single time.
     let step = step.max(1);
-    let start = from / step + i64::from(from % step != 0);
-    limited(start)..limited(to / step + 1).max(limited(start))
+    let start = (from / step).saturating_add(i64::from(from % step != 0));
+    let end = (to / step).saturating_add(1);
+    limited(start)..limited(end).max(limited(start))
 }
 
 /// Times of a column that lie in `wanted`, in whole tiles.
