@@ -3,6 +3,7 @@
 //! This crate will hold the two parsers, one plan and one executor for both languages where they
 //! meet. It will see the engine's public names only, run no async code and start no thread of its
 //! own.
-//!
-//! It holds no code yet: the engine comes first.
 #![forbid(unsafe_code)]
+
+pub mod promql;
+pub mod text;

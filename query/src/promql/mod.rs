@@ -1,0 +1,5 @@
+//! PromQL: syntax, types, plan and evaluation.
+
+pub mod check;
+pub mod signatures;
+pub mod syntax;
