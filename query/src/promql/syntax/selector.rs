@@ -262,7 +262,8 @@ fn timestamp(seconds: f64, span: Span) -> Result<i64> {
 
 fn matcher(op: MatchOp, name: &str, value: &str, span: Span) -> Result<Matcher> {
     Matcher::new(op, name, value).map_err(|error| {
-        let message = error.to_string();
-        SyntaxError::new(span, message)
+        // The engine anchors patterns; the error shows what was written.
+        let message = error.to_string().replace("`^(?s:", "`");
+        SyntaxError::new(span, message.replace(")$`", "`"))
     })
 }
