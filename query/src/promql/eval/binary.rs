@@ -157,7 +157,8 @@ impl<'a> Matching<'a> {
             .map(|(left, right)| (*left && *right) || (fills && (*left || *right)))
             .collect();
         let (many, one, fill_many, fill_one) = match node.matching.card {
-            Card::OneToMany => (right, left, fill.right, fill.left),
+            // As in Prometheus, where the sides are turned round and their values are not.
+            Card::OneToMany => (right, left, fill.left, fill.right),
             _ => (left, right, fill.left, fill.right),
         };
         Matching {

@@ -184,17 +184,15 @@ impl Evaluator<'_> {
     fn timestamps(&self, arg: &Node, want: Want, grid: Grid) -> Result<Vec<Series>> {
         let mut series = match &arg.kind {
             NodeKind::Selector(selection) => self.newest(selection, grid, want)?,
+            // What was calculated has no beginning.
+            _ if want == Want::Start => Vec::new(),
             _ => {
                 let mut series = self.vector(arg, grid)?;
                 for series in &mut series {
                     for (step, time) in grid.times().enumerate() {
                         if series.column.has(step) {
-                            let value = match want {
-                                Want::Start => 0.0,
-                                _ => time as f64 / 1000.0,
-                            };
                             series.column.clear(step);
-                            series.column.set_float(step, value);
+                            series.column.set_float(step, time as f64 / 1000.0);
                         }
                     }
                 }

@@ -32,14 +32,6 @@ struct Classic {
     buckets: Vec<(f64, usize)>,
 }
 
-/// Where annotations point.
-#[derive(Clone, Copy)]
-struct Spans {
-    first: Span,
-    vector: Span,
-    second: Span,
-}
-
 impl Evaluator<'_> {
     pub(super) fn classic_call(
         &self,
@@ -52,11 +44,7 @@ impl Evaluator<'_> {
             "histogram_fraction" => &args[2],
             _ => &args[1],
         };
-        let spans = Spans {
-            first: args[0].span,
-            vector: vector.span,
-            second: args[1].span,
-        };
+        let span = vector.span;
         let mut questions = Vec::new();
         match name {
             "histogram_fraction" => {
@@ -78,7 +66,7 @@ impl Evaluator<'_> {
             }
         }
         let series = self.vector(vector, grid)?;
-        self.answer(&questions, series, spans, grid)
+        self.answer(&questions, series, span, grid)
     }
 
     fn note_invalid(&self, values: &[f64], span: Span) {
@@ -91,22 +79,22 @@ impl Evaluator<'_> {
         &self,
         questions: &[Question],
         mut series: Vec<Series>,
-        spans: Spans,
+        span: Span,
         grid: Grid,
     ) -> Result<Vec<Series>> {
-        let mut classics = self.classics(&series, spans.vector);
-        self.drop_conflicts(&mut classics, &mut series, spans.vector, grid);
+        let mut classics = self.classics(&series, span);
+        self.drop_conflicts(&mut classics, &mut series, span, grid);
         let mut found = Vec::new();
         for question in questions {
             for series in &series {
                 self.guard.check()?;
-                let column = self.of_native(question, series, spans, grid);
+                let column = self.of_native(question, series, span, grid);
                 let labels = (&series.labels, series.drops_name);
                 self.push_answer(question, labels, column, &mut found)?;
             }
             for classic in &classics {
                 self.guard.check()?;
-                let column = self.of_classic(question, classic, &series, spans, grid);
+                let column = self.of_classic(question, classic, &series, span, grid);
                 let labels = (&classic.labels, classic.drops_name);
                 self.push_answer(question, labels, column, &mut found)?;
             }
@@ -213,7 +201,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn of_native(&self, question: &Question, series: &Series, spans: Spans, grid: Grid) -> Column {
+    fn of_native(&self, question: &Question, series: &Series, span: Span, grid: Grid) -> Column {
         let mut column = Column::absent(grid.count);
         let metric = metric_name(series.labels.as_labels());
         for step in 0..grid.count {
@@ -222,7 +210,7 @@ impl Evaluator<'_> {
                 Question::Fraction(lower, upper) => {
                     let fraction = fraction(lower[step], upper[step], histogram);
                     if fraction.has_nan {
-                        self.notes.fraction_has_nan(spans.first, metric);
+                        self.notes.fraction_has_nan(span, metric);
                     }
                     fraction.value
                 }
@@ -230,11 +218,11 @@ impl Evaluator<'_> {
                     match quantile(q[step], histogram) {
                         Quantile::Value(value) => value,
                         Quantile::Skewed(value) => {
-                            self.notes.quantile_is_skewed(spans.first, metric);
+                            self.notes.quantile_is_skewed(span, metric);
                             value
                         }
                         Quantile::Swamped => {
-                            self.notes.quantile_is_nan(spans.first, metric);
+                            self.notes.quantile_is_nan(span, metric);
                             f64::NAN
                         }
                     }
@@ -250,7 +238,7 @@ impl Evaluator<'_> {
         question: &Question,
         classic: &Classic,
         series: &[Series],
-        spans: Spans,
+        span: Span,
         grid: Grid,
     ) -> Column {
         let mut column = Column::absent(grid.count);
@@ -278,7 +266,7 @@ impl Evaluator<'_> {
                             true => metric_name(classic.labels.as_labels()),
                             false => "",
                         };
-                        self.notes.forced_monotonicity(spans.second, metric, repairs);
+                        self.notes.forced_monotonicity(span, metric, repairs);
                     }
                     quantile.value
                 }

@@ -15,6 +15,7 @@ impl Evaluator<'_> {
         for arg in &args[1..] {
             texts.push(self.text(arg)?.value.as_str());
         }
+        check_label_name(self.text(&args[1])?, "destination label name in label_replace()")?;
         let [target, replacement, source, pattern] = texts[..] else {
             return Err(Error::execution("label_replace takes four strings"));
         };
@@ -22,7 +23,6 @@ impl Evaluator<'_> {
             let message = format!("invalid regular expression in label_replace(): {pattern}");
             Error::execution(message)
         })?;
-        check_label_name(target, "invalid destination label name in label_replace()")?;
         let template = Template::new(replacement);
         let mut series = self.vector(&args[0], grid)?;
         let (mut captures, mut value) = (Captures::default(), Vec::new());
@@ -45,11 +45,11 @@ impl Evaluator<'_> {
         let (target, separator) = (&self.text(&args[1])?.value, &self.text(&args[2])?.value);
         let mut sources = Vec::with_capacity(args.len());
         for arg in &args[3..] {
-            let source = self.text(arg)?.value.as_str();
-            check_label_name(source, "invalid source label name in label_join()")?;
-            sources.push(source);
+            let source = self.text(arg)?;
+            check_label_name(source, "source label name in label_join()")?;
+            sources.push(source.value.as_str());
         }
-        check_label_name(target, "invalid destination label name in label_join()")?;
+        check_label_name(self.text(&args[1])?, "destination label name in label_join()")?;
         let mut series = self.vector(&args[0], grid)?;
         for series in &mut series {
             let labels = series.labels.as_labels();

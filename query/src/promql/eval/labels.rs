@@ -6,7 +6,7 @@ use crate::promql::error::{Error, Result};
 use crate::promql::eval::column::{Series, settle};
 use crate::promql::eval::Evaluator;
 use crate::promql::query::NameRemoval;
-use crate::promql::syntax::{Grouping, NAME};
+use crate::promql::syntax::{Grouping, NAME, Text};
 
 /// Labels that tell about the metric, not about who exposes it: they go with the name.
 const METADATA: [&str; 3] = [NAME, "__type__", "__unit__"];
@@ -76,9 +76,9 @@ impl Evaluator<'_> {
 }
 
 /// An error for a name that no label may have.
-pub(super) fn check_label_name(name: &str, what: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::execution(format!("{what}: {name}")));
+pub(super) fn check_label_name(name: &Text, what: &str) -> Result<()> {
+    if name.value.is_empty() || name.bytes.is_some() {
+        return Err(Error::execution(format!("invalid {what}: {}", name.value)));
     }
     Ok(())
 }

@@ -95,7 +95,9 @@ impl Evaluator<'_> {
         match &node.kind {
             NodeKind::Number(value) => Ok(Value::Scalar(vec![*value; grid.count])),
             NodeKind::Text(text) => Ok(Value::Text(text.clone())),
-            NodeKind::Selector(selection) => Ok(Value::Vector(self.instant(selection, grid)?)),
+            NodeKind::Selector(selection) => {
+                Ok(Value::Vector(self.instant(selection, node.span, grid)?))
+            },
             NodeKind::Range(..) | NodeKind::Subquery(_) => Err(Error::execution(
                 "a range of samples is no value: a function must make one of it",
             )),

@@ -1,13 +1,22 @@
 //! Selectors: the newest sample at each step.
 
-use chronolith_engine::metrics::STALE_NAN_BITS;
+use std::sync::Arc;
 
-use crate::promql::error::{Error, Result};
-use crate::promql::eval::column::{Column, Sample, Series};
+use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
+
+use crate::promql::error::Result;
 use crate::promql::eval::Evaluator;
+use crate::promql::eval::column::{Column, Sample, Series};
+use crate::promql::eval::labels::metric_name;
+use crate::promql::eval::windows::Slider;
+use crate::promql::functions::extended::histogram_between;
+use crate::promql::functions::interpolate;
+use crate::promql::functions::range::Part;
+use crate::promql::histogram::{Histogram, Incompatible};
 use crate::promql::plan::{Grid, Selection};
 use crate::promql::source::{Points, SourceSeries};
 use crate::promql::syntax::Edge;
+use crate::text::Span;
 
 /// What of a sample is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +26,7 @@ pub(super) enum Want {
     Time,
     /// When it was taken, in milliseconds.
     Millis,
-    /// When its counter began, in seconds; nothing where that is not known.
+    /// When its counter began, in seconds; 0 where that is not known.
     Start,
 }
 
@@ -39,9 +48,14 @@ impl Walk<'_> {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn instant(&self, selection: &Selection, grid: Grid) -> Result<Vec<Series>> {
+    pub(super) fn instant(
+        &self,
+        selection: &Selection,
+        span: Span,
+        grid: Grid,
+    ) -> Result<Vec<Series>> {
         match selection.edge {
-            Edge::Smoothed => self.smoothed(selection, grid),
+            Edge::Smoothed => self.smoothed(selection, span, grid),
             _ => self.newest(selection, grid, Want::Value),
         }
     }
@@ -119,7 +133,7 @@ impl Evaluator<'_> {
     }
 
     /// Values interpolated between the samples before and after each step.
-    fn smoothed(&self, selection: &Selection, grid: Grid) -> Result<Vec<Series>> {
+    fn smoothed(&self, selection: &Selection, span: Span, grid: Grid) -> Result<Vec<Series>> {
         let lookback = self.options.lookback_ms;
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end()).saturating_add(lookback);
@@ -128,31 +142,23 @@ impl Evaluator<'_> {
             self.guard.check()?;
             series.floats.retain(|value| value.to_bits() != STALE_NAN_BITS);
             series.histograms.retain(|histogram| !histogram.is_stale());
-            if !series.histograms.is_empty() {
-                return Err(Error::execution(
-                    "smoothed and anchored modifiers do not work with native histograms",
-                ));
-            }
-            let (times, values) = (&series.floats.times, &series.floats.values);
-            let mut walk = Walk { times, passed: 0 };
             let mut column = Column::absent(grid.count);
+            let metric = metric_name(series.labels.as_labels());
+            let mut sliders = (Slider::default(), Slider::default());
             for (step, time) in grid.times().enumerate() {
                 let time = selection.reference(time);
-                let Some(before) = walk.newest(time) else { continue };
-                if times[before] <= time.saturating_sub(lookback) {
+                let (from, to) = (time.saturating_sub(lookback), time.saturating_add(lookback));
+                let floats = sliders.0.part(&series.floats, from, to);
+                let histograms = sliders.1.part(&series.histograms, from, to);
+                if !floats.is_empty() && !histograms.is_empty() {
+                    self.notes.mixed_range(span, metric);
                     continue;
                 }
-                let after = before + 1;
-                let near = |taken: &&i64| **taken <= time.saturating_add(lookback);
-                let value = match times.get(after).filter(near) {
-                    Some(_) if times[before] != time => crate::promql::functions::interpolate(
-                        (times[before], values[before]),
-                        (times[after], values[after]),
-                        time,
-                    ),
-                    _ => values[before],
-                };
-                column.set_float(step, value);
+                match smoothed_sample(&floats, &histograms, time) {
+                    Ok(Some(sample)) => column.set(step, sample),
+                    Ok(None) => {}
+                    Err(Incompatible) => self.notes.mixed_schemas(span, metric),
+                }
             }
             if !column.is_absent() {
                 found.push(Series {
@@ -166,6 +172,39 @@ impl Evaluator<'_> {
     }
 }
 
+/// The value at `time` between samples of one sort; without a later sample that of the last one.
+fn smoothed_sample(
+    floats: &Part<'_, f64>,
+    histograms: &Part<'_, Arc<Histogram>>,
+    time: i64,
+) -> std::result::Result<Option<Sample>, Incompatible> {
+    let neighbours = |times: &[i64]| {
+        let after = times.partition_point(|taken| *taken <= time);
+        let before = after.checked_sub(1)?;
+        let is_between = times[before] < time && after < times.len();
+        Some((before, is_between.then_some(after)))
+    };
+    if let Some((before, after)) = neighbours(floats.times) {
+        let sample = |place: usize| (floats.times[place], floats.values[place]);
+        let value = match after {
+            Some(after) => interpolate(sample(before), sample(after), time),
+            None => floats.values[before],
+        };
+        return Ok(Some(Sample::Float(value)));
+    }
+    let Some((before, after)) = neighbours(histograms.times) else {
+        return Ok(None);
+    };
+    let Some(after) = after else {
+        return Ok(Some(Sample::Histogram(histograms.values[before].clone())));
+    };
+    let pair = [&histograms.values[before], &histograms.values[after]];
+    let times = (histograms.times[before], histograms.times[after]);
+    let is_counter = pair.iter().all(|histogram| histogram.hint != ResetHint::Gauge);
+    let between = histogram_between(pair, times, time, is_counter)?;
+    Ok(Some(Sample::Histogram(between.into())))
+}
+
 #[expect(clippy::cast_precision_loss)] // Times are far below 2^53.
 fn wanted<V>(want: Want, points: &Points<V>, place: usize, value: f64) -> Option<f64> {
     match want {
@@ -174,7 +213,7 @@ fn wanted<V>(want: Want, points: &Points<V>, place: usize, value: f64) -> Option
         Want::Millis => Some(points.times[place] as f64),
         Want::Start => {
             let start = points.starts.as_ref().map_or(0, |starts| starts[place]);
-            (start != 0).then_some(start as f64 / 1000.0)
+            Some(start as f64 / 1000.0)
         }
     }
 }

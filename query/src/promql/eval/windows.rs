@@ -1,5 +1,7 @@
 //! Functions over ranges: a window of each series' samples slides over the steps.
 
+use std::sync::Arc;
+
 use chronolith_engine::labels::{LabelSet, MatchOp};
 use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
 
@@ -7,8 +9,9 @@ use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::column::{Cell, Column, Series, has_twins};
 use crate::promql::eval::labels::metric_name;
-use crate::promql::functions::extended::edges;
+use crate::promql::functions::extended::{Edges, float_between, histogram_between};
 use crate::promql::functions::range::{Part, RangeFunction, Scope, Window, range_function};
+use crate::promql::histogram::Incompatible;
 use crate::promql::plan::{CallNode, Grid, Node, NodeKind, Selection, SubqueryNode};
 use crate::promql::query::{Point, ResultSeries, Sample};
 use crate::promql::source::{Points, SourceSeries};
@@ -99,11 +102,6 @@ impl Evaluator<'_> {
             if floats.is_empty() && histograms.is_empty() {
                 continue;
             }
-            if ranged.selection.edge != Edge::Plain && !histograms.is_empty() {
-                return Err(Error::execution(
-                    "smoothed and anchored modifiers do not work with native histograms",
-                ));
-            }
             for (param, values) in step_params.iter_mut().zip(params) {
                 *param = values[step];
             }
@@ -174,7 +172,7 @@ impl Evaluator<'_> {
                 histograms: Slider::default().part(&series.histograms, from, to),
                 edge: ranged.selection.edge,
             };
-            let mut points = window_points(&window)?;
+            let mut points = window_points(&window);
             points.sort_by_key(|point| point.time);
             if !points.is_empty() {
                 found.push(ResultSeries {
@@ -289,34 +287,46 @@ fn check_edge(edge: Edge, name: &str) -> Result<()> {
 }
 
 /// The samples of a window, with those at the borders that its edge puts there.
-fn window_points(window: &Window<'_>) -> Result<Vec<Point>> {
-    let float = |time: i64, value: f64| Point {
-        time,
-        sample: Sample::Float(value),
-    };
+fn window_points(window: &Window<'_>) -> Vec<Point> {
+    let mut points = Vec::new();
     let floats = &window.floats;
-    if window.edge != Edge::Plain {
-        if !window.histograms.is_empty() {
-            return Err(Error::execution(
-                "smoothed and anchored modifiers do not work with native histograms",
-            ));
+    let mut push = |time: i64, sample: Sample| points.push(Point { time, sample });
+    if window.edge == Edge::Plain {
+        for (time, value) in floats.times.iter().zip(floats.values) {
+            push(*time, Sample::Float(*value));
         }
-        let Some(edges) = edges(window, false) else {
-            return Ok(Vec::new());
-        };
-        let inside = edges.inside.map(|index| float(floats.times[index], floats.values[index]));
-        let border = |time, value| std::iter::once(float(time, value));
-        let left = border(window.start, edges.left);
-        return Ok(left.chain(inside).chain(border(window.end, edges.right)).collect());
+        for (time, value) in window.histograms.times.iter().zip(window.histograms.values) {
+            push(*time, Sample::Histogram(value.clone()));
+        }
+        return points;
     }
-    let pairs = floats.times.iter().zip(floats.values);
-    let mut points: Vec<Point> = pairs.map(|(time, value)| float(*time, *value)).collect();
-    let pairs = window.histograms.times.iter().zip(window.histograms.values);
-    points.extend(pairs.map(|(time, histogram)| Point {
-        time: *time,
-        sample: Sample::Histogram(histogram.clone()),
-    }));
-    Ok(points)
+    if let Some(edges) = Edges::of(window, floats.times) {
+        let between = |before, time| {
+            Ok::<f64, Incompatible>(float_between(window, before, time, false))
+        };
+        if let Ok((left, right)) = edges.values(window, floats.values, between) {
+            push(window.start, Sample::Float(left));
+            for place in edges.inside.clone() {
+                push(floats.times[place], Sample::Float(floats.values[place]));
+            }
+            push(window.end, Sample::Float(right));
+        }
+    }
+    let (times, values) = (window.histograms.times, window.histograms.values);
+    if let Some(edges) = Edges::of(window, times) {
+        let between = |before: usize, time| {
+            let pair = [&values[before], &values[before + 1]];
+            histogram_between(pair, (times[before], times[before + 1]), time, false).map(Arc::new)
+        };
+        if let Ok((left, right)) = edges.values(window, values, between) {
+            push(window.start, Sample::Histogram(left));
+            for place in edges.inside.clone() {
+                push(times[place], Sample::Histogram(values[place].clone()));
+            }
+            push(window.end, Sample::Histogram(right));
+        }
+    }
+    points
 }
 
 /// The cells of a series as samples. A hint tells about the sample before in the source, which need

@@ -146,16 +146,19 @@ pub(crate) fn fraction(lower: f64, upper: f64, buckets: &mut Vec<ClassicBucket>)
         if index == 0 && bucket.bound > 0.0 {
             start = 0.0;
         }
-        for (value, below) in [(lower, &mut below_lower), (upper, &mut below_upper)] {
+        // Nothing is known inside of a bucket without a lower border, so it is in no fraction that
+        // begins or ends there.
+        let sides = [(lower, &mut below_lower, bucket.count), (upper, &mut below_upper, rank)];
+        for (value, below, if_open) in sides {
             if below.is_some() {
                 continue;
             }
             if start >= value {
                 *below = Some(rank);
             } else if bucket.bound > value {
-                // Nothing is known inside of a bucket without a lower border.
                 *below = Some(match start == f64::NEG_INFINITY {
-                    true => rank,
+                    true if value == f64::NEG_INFINITY => rank,
+                    true => if_open,
                     false => {
                         let part = (value - start) / (bucket.bound - start);
                         rank + (bucket.count - rank) * part

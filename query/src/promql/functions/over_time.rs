@@ -181,6 +181,9 @@ pub(super) fn mad(window: &Window<'_>, scope: &Scope<'_>) -> Answer {
         return Ok(None);
     }
     let mut values = window.floats.values.to_vec();
+    if values.iter().any(|value| value.is_nan()) {
+        return float(f64::NAN);
+    }
     let median = quantile_of(0.5, &mut values);
     values.iter_mut().for_each(|value| *value = (*value - median).abs());
     float(quantile_of(0.5, &mut values))
@@ -228,7 +231,7 @@ fn count_pairs(
     differs: impl Fn(Either<'_>, Either<'_>) -> bool,
 ) -> Option<f64> {
     let (floats, histograms) = (&window.floats, &window.histograms);
-    let (mut float, mut histogram) = (first_anchored(window)?, 0);
+    let (mut float, mut histogram) = first_anchored(window)?;
     let (mut before, mut count) = (None, 0.0);
     loop {
         let times = (floats.times.get(float), histograms.times.get(histogram));

@@ -55,17 +55,23 @@ pub(super) fn starts_anew(before: (i64, i64), now: (i64, i64)) -> bool {
     now.1 > before.0 || is_known(before)
 }
 
-/// The first sample that counts: of an anchored range the last one at or before its beginning.
-/// Nothing where an anchored range has no sample in it.
-pub(super) fn first_anchored(window: &Window<'_>) -> Option<usize> {
+/// The places of the first float and histogram that count: of an anchored range those not older
+/// than the last sample at or before its beginning. Nothing where an anchored range has no sample
+/// in it.
+pub(super) fn first_anchored(window: &Window<'_>) -> Option<(usize, usize)> {
     if window.edge != Edge::Anchored {
-        return Some(0);
+        return Some((0, 0));
     }
-    let times = window.floats.times;
-    if times.last().is_none_or(|last| *last <= window.start) {
+    let sides = [window.floats.times, window.histograms.times];
+    let is_inside = |times: &&[i64]| times.last().is_some_and(|last| *last > window.start);
+    if !sides.iter().any(is_inside) {
         return None;
     }
-    Some(times.partition_point(|time| *time <= window.start).saturating_sub(1))
+    let before = |times: &[i64]| times.partition_point(|time| *time <= window.start);
+    let anchors = sides.map(|times| before(times).checked_sub(1).map(|place| times[place]));
+    let anchor = anchors.into_iter().flatten().max().unwrap_or(i64::MIN);
+    let [float, histogram] = sides.map(|times| times.partition_point(|time| *time < anchor));
+    Some((float, histogram))
 }
 
 /// When the first sample's counter began, if that is inside of the range.
@@ -88,7 +94,7 @@ fn note_overlaps<V>(part: &Part<'_, V>, scope: &Scope<'_>) {
 
 fn difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option<Sample> {
     if window.edge != Edge::Plain {
-        return extended::difference(window, kind).map(Sample::Float);
+        return extended::difference(window, scope, kind);
     }
     let (floats, histograms) = (&window.floats, &window.histograms);
     if !floats.is_empty() && !histograms.is_empty() {

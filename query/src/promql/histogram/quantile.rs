@@ -125,12 +125,19 @@ pub(crate) fn fraction(lower: f64, upper: f64, histogram: &Histogram) -> Fractio
         if histogram.is_custom() && bucket.lower == f64::NEG_INFINITY && bucket.upper > 0.0 {
             bucket.lower = 0.0;
         }
-        for (value, below) in [(lower, &mut below_lower), (upper, &mut below_upper)] {
+        // Nothing is known inside of a bucket without a lower border, so it is in no fraction that
+        // begins or ends there.
+        let is_open = bucket.lower == f64::NEG_INFINITY;
+        let after = rank + bucket.count;
+        let sides = [(lower, &mut below_lower, after), (upper, &mut below_upper, rank)];
+        for (value, below, if_open) in sides {
             if below.is_some() {
                 continue;
             }
             if bucket.lower >= value {
                 *below = Some(rank);
+            } else if bucket.upper > value && is_open {
+                *below = Some(if_open);
             } else if bucket.upper > value {
                 let linear = histogram.is_custom() || is_zero;
                 *below = Some(rank + bucket.count * part_below(&bucket, value, linear));

@@ -92,7 +92,7 @@ impl ChunkHints {
                 _ => ResetHint::Unknown,
             };
         }
-        if histogram.hint == ResetHint::Reset || histogram.count < previous.count {
+        if histogram.hint == ResetHint::Reset {
             return ResetHint::Reset;
         }
         let same_layout = histogram.schema == previous.schema
@@ -102,8 +102,9 @@ impl ChunkHints {
             return ResetHint::Unknown;
         }
         let unhinted = histogram.clone().with_hint(ResetHint::Unknown);
+        // Prometheus begins a chunk at a reset that it finds, and says nothing of its first one.
         if unhinted.is_reset_from(&previous) {
-            ResetHint::Reset
+            ResetHint::Unknown
         } else {
             ResetHint::NotReset
         }

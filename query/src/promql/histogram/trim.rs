@@ -11,172 +11,148 @@ pub(crate) enum Trim {
     Above,
 }
 
-/// Which sign the observations of a bucket have.
+/// How the observations of a bucket are taken to lie between its borders.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Positive,
-    Negative,
+enum Spread {
+    /// Evenly: zero buckets, and buckets with listed borders.
+    Linear,
+    /// Evenly on a logarithmic scale.
+    Logarithmic,
 }
 
-/// Removes the observations on the other side of `value`, interpolating inside its bucket. The sum
-/// loses what the removed ones are estimated to add up to.
+/// What stays of a bucket: how many observations, and the value they are taken to have.
+#[derive(Clone, Copy)]
+struct Kept {
+    count: f64,
+    value: f64,
+}
+
+impl Kept {
+    const NOTHING: Kept = Kept {
+        count: 0.0,
+        value: 0.0,
+    };
+}
+
+/// Removes the observations on the other side of `value`, interpolating inside its bucket. If any
+/// go, the sum is estimated anew from the middles of what stays.
 pub(crate) fn trim(histogram: &Histogram, value: f64, keep: Trim) -> Histogram {
     let mut trimmed = histogram.clone();
-    let mut tally = Tally {
-        custom: histogram.is_custom(),
-        ..Tally::default()
+    let mut tally = Tally::default();
+    let spread = match histogram.is_custom() {
+        true => Spread::Linear,
+        false => Spread::Logarithmic,
     };
     let sides = [
-        (Side::Positive, histogram.positive_buckets().collect::<Vec<_>>()),
-        (Side::Negative, histogram.negative_buckets().collect()),
+        (&mut trimmed.positive, histogram.positive_buckets().collect::<Vec<_>>()),
+        (&mut trimmed.negative, histogram.negative_buckets().collect()),
     ];
-    for (side, buckets) in sides {
-        let counts = match side {
-            Side::Positive => &mut trimmed.positive,
-            Side::Negative => &mut trimmed.negative,
-        };
-        for (bucket, count) in buckets.iter().zip(counts.counts_mut()) {
+    for (counts, buckets) in sides {
+        for (count, bucket) in counts.counts_mut().zip(buckets) {
             if bucket.count != 0.0 {
-                *count = tally.keep(bucket, value, keep, side);
+                *count = tally.keep(&bucket, value, keep, spread);
             }
         }
     }
     if histogram.zero_count > 0.0 {
-        let below = part_below(&histogram.zero_bucket(), value, Side::Positive, true);
-        trimmed.zero_count = match keep {
-            Trim::Below => below,
-            Trim::Above => histogram.zero_count - below,
-        };
-        tally.kept += trimmed.zero_count;
+        let mut bucket = histogram.zero_bucket();
+        match (histogram.negative.is_empty(), histogram.positive.is_empty()) {
+            (true, false) => bucket.lower = 0.0,
+            (false, true) => bucket.upper = 0.0,
+            _ => {}
+        }
+        trimmed.zero_count = tally.keep(&bucket, value, keep, Spread::Linear);
     }
-    trimmed.count = tally.kept;
-    trimmed.sum = tally.sum(histogram.sum);
+    if !tally.has_removed {
+        return histogram.clone();
+    }
+    trimmed.count = tally.count;
+    trimmed.sum = tally.sum;
     trimmed.compact();
     trimmed
 }
 
 #[derive(Default)]
 struct Tally {
-    custom: bool,
-    kept: f64,
-    removed_sum: f64,
-    has_positive: bool,
-    has_negative: bool,
+    count: f64,
+    sum: f64,
+    has_removed: bool,
 }
 
 impl Tally {
-    /// How many observations of a bucket stay.
-    fn keep(&mut self, bucket: &Bucket, value: f64, keep: Trim, side: Side) -> f64 {
-        self.note_side(bucket, side);
-        let (stays, goes) = match keep {
-            Trim::Below => (bucket.upper <= value, bucket.lower >= value),
-            Trim::Above => (bucket.lower >= value, bucket.upper <= value),
+    fn keep(&mut self, bucket: &Bucket, value: f64, keep: Trim, spread: Spread) -> f64 {
+        let kept = match bucket.lower == f64::NEG_INFINITY || bucket.upper == f64::INFINITY {
+            true => split_open(bucket, value, keep),
+            false => split(bucket, value, keep, spread),
         };
-        if stays {
-            self.kept += bucket.count;
-            return bucket.count;
+        self.has_removed |= kept.count < bucket.count;
+        if kept.count != 0.0 {
+            self.count += kept.count;
+            self.sum += kept.count * kept.value;
         }
-        let (kept, middle) = split(bucket, value, keep, side, self.custom);
-        if goes {
-            let middle = match (self.custom, side) {
-                (true, _) => middle,
-                (false, Side::Positive) => (bucket.lower * bucket.upper).sqrt(),
-                (false, Side::Negative) => -(bucket.lower * bucket.upper).sqrt(),
-            };
-            self.removed_sum += bucket.count * middle;
-            return 0.0;
-        }
-        self.removed_sum += (bucket.count - kept) * middle;
-        self.kept += kept;
-        kept
-    }
-
-    fn note_side(&mut self, bucket: &Bucket, side: Side) {
-        if !self.custom {
-            self.has_positive |= side == Side::Positive;
-            self.has_negative |= side == Side::Negative;
-            return;
-        }
-        self.has_positive |= bucket.upper > 0.0;
-        self.has_negative |= bucket.lower < 0.0 && bucket.lower != f64::NEG_INFINITY;
-        self.has_negative |= bucket.upper <= 0.0;
-    }
-
-    fn sum(&self, before: f64) -> f64 {
-        if self.kept == 0.0 {
-            return 0.0;
-        }
-        let sum = before - self.removed_sum;
-        let impossible =
-            (!self.has_negative && sum < 0.0) || (!self.has_positive && sum > 0.0);
-        if impossible { 0.0 } else { sum }
+        kept.count
     }
 }
 
-/// How many observations of a bucket stay, and where those that go lie.
-fn split(bucket: &Bucket, value: f64, keep: Trim, side: Side, linear: bool) -> (f64, f64) {
-    if bucket.lower == f64::NEG_INFINITY || bucket.upper == f64::INFINITY {
-        return split_open(bucket, value, keep);
-    }
-    let below = part_below(bucket, value, side, linear);
-    let (kept, edge) = match keep {
-        Trim::Below => (below, (value, bucket.upper)),
-        Trim::Above => (bucket.count - below, (bucket.lower, value)),
+/// What stays of a bucket with two borders.
+fn split(bucket: &Bucket, value: f64, keep: Trim, spread: Spread) -> Kept {
+    let (lower, upper) = match keep {
+        Trim::Below => (bucket.lower, bucket.upper.min(value)),
+        Trim::Above => (bucket.lower.max(value), bucket.upper),
     };
-    (kept, middle(edge, side, linear))
-}
-
-fn middle((one, two): (f64, f64), side: Side, linear: bool) -> f64 {
-    if linear {
-        return f64::midpoint(one, two);
+    // The comparison is this way round since a NaN keeps nothing.
+    if value.is_nan() || !(lower < upper) {
+        return Kept::NOTHING;
     }
-    let middle = (one.abs() * two.abs()).sqrt();
-    match side {
-        Side::Positive => middle,
-        Side::Negative => -middle,
-    }
-}
-
-/// The same for a bucket without a border on one side, whose distribution is not known.
-fn split_open(bucket: &Bucket, value: f64, keep: Trim) -> (f64, f64) {
-    if bucket.lower == f64::NEG_INFINITY {
-        if keep == Trim::Below && value >= bucket.upper {
-            return (bucket.count, 0.0);
+    let whole = lower == bucket.lower && upper == bucket.upper;
+    let part = match (whole, spread) {
+        (true, _) => 1.0,
+        (false, Spread::Linear) => (upper - lower) / (bucket.upper - bucket.lower),
+        (false, Spread::Logarithmic) => {
+            let log = |value: f64| value.abs().log2();
+            (log(upper) - log(lower)) / (log(bucket.upper) - log(bucket.lower))
         }
+    };
+    let value = match spread {
+        Spread::Linear => f64::midpoint(lower, upper),
+        Spread::Logarithmic => (lower * upper).sqrt().copysign(upper),
+    };
+    Kept {
+        count: bucket.count * part,
+        value,
+    }
+}
+
+/// What stays of a bucket without a border on one side, in which nothing is known of where the
+/// observations lie.
+fn split_open(bucket: &Bucket, value: f64, keep: Trim) -> Kept {
+    let all_at = |value| Kept {
+        count: bucket.count,
+        value,
+    };
+    if bucket.upper == f64::INFINITY {
+        let is_unbounded = bucket.lower == f64::NEG_INFINITY;
+        return match keep {
+            Trim::Below if value == f64::INFINITY => all_at(bucket.lower),
+            Trim::Above if is_unbounded && value != f64::NEG_INFINITY => Kept::NOTHING,
+            // They may all lie above the value, so they stay, as near to it as they can.
+            Trim::Above if value < f64::INFINITY => all_at(bucket.lower.max(value)),
+            _ => Kept::NOTHING,
+        };
+    }
+    if bucket.upper > 0.0 && value >= 0.0 {
         // With a positive border the bucket is taken to begin at zero.
-        let inside = value >= 0.0 && bucket.upper > value && bucket.upper != f64::INFINITY;
-        return match (inside, keep) {
-            (true, Trim::Below) => (
-                bucket.count * value / bucket.upper,
-                f64::midpoint(value, bucket.upper),
-            ),
-            (true, Trim::Above) => (bucket.count * (1.0 - value / bucket.upper), value / 2.0),
-            (false, _) => (0.0, bucket.upper),
+        let from_zero = Bucket {
+            lower: 0.0,
+            ..*bucket
         };
+        return split(&from_zero, value, keep, Spread::Linear);
     }
-    if keep == Trim::Above && value <= bucket.lower {
-        return (bucket.count, 0.0);
-    }
-    (0.0, bucket.lower)
-}
-
-/// How many observations of a bucket lie below a value.
-fn part_below(bucket: &Bucket, value: f64, side: Side, linear: bool) -> f64 {
-    if value <= bucket.lower {
-        return 0.0;
-    }
-    if value >= bucket.upper {
-        return bucket.count;
-    }
-    let fraction = if linear {
-        (value - bucket.lower) / (bucket.upper - bucket.lower)
-    } else {
-        let (lower, upper) = (bucket.lower.abs().log2(), bucket.upper.abs().log2());
-        let place = value.abs().log2();
-        match side {
-            Side::Positive => (place - lower) / (upper - lower),
-            Side::Negative => 1.0 - (place - upper) / (lower - upper),
+    match keep {
+        Trim::Below if bucket.upper <= 0.0 && value > f64::NEG_INFINITY => {
+            all_at(bucket.upper.min(value))
         }
-    };
-    bucket.count * fraction
+        Trim::Above if value == f64::NEG_INFINITY => all_at(bucket.upper),
+        _ => Kept::NOTHING,
+    }
 }
