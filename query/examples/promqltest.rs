@@ -20,10 +20,18 @@ fn main() -> ExitCode {
         for failure in &report.failures {
             println!("{path}:{}: {}", failure.line, failure.message);
         }
-        println!("{path}: {} passed, {} failed", report.passed, report.failures.len());
+        println!(
+            "{path}: {} passed, {} failed",
+            report.passed,
+            report.failures.len()
+        );
         passed += report.passed;
         failed += report.failures.len();
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -55,9 +55,8 @@ impl Annotations {
     }
 
     fn add(&mut self, note: Note) {
-        let same = |known: &&mut Note| {
-            known.text == note.text && known.span.start == note.span.start
-        };
+        let same =
+            |known: &&mut Note| known.text == note.text && known.span.start == note.span.start;
         let Some(known) = self.notes.iter_mut().find(same) else {
             self.notes.push(note);
             return;
@@ -142,7 +141,10 @@ impl Notes {
 
     pub(crate) fn invalid_quantile(&self, span: Span, q: f64) {
         let q = number::general(q);
-        self.warn(span, format!("quantile value should be between 0 and 1, got {q}"));
+        self.warn(
+            span,
+            format!("quantile value should be between 0 and 1, got {q}"),
+        );
     }
 
     pub(crate) fn invalid_ratio(&self, span: Span, ratio: f64, capped: f64) {
@@ -154,15 +156,13 @@ impl Notes {
 
     pub(crate) fn bad_bucket_label(&self, span: Span, metric: &str, le: &str) {
         let le = quote::quote(le);
-        let text =
-            format!("bucket label \"le\" is missing or has a malformed value of {le}");
+        let text = format!("bucket label \"le\" is missing or has a malformed value of {le}");
         self.warn(span, with_metric(text, metric));
     }
 
     pub(crate) fn mixed_range(&self, span: Span, metric: &str) {
         let metric = quote::quote(metric);
-        let text =
-            format!("encountered a mix of histograms and floats for metric name {metric}");
+        let text = format!("encountered a mix of histograms and floats for metric name {metric}");
         self.warn(span, text);
     }
 
@@ -198,8 +198,7 @@ impl Notes {
     }
 
     pub(crate) fn incompatible_layout(&self, span: Span, operator: &str) {
-        let text =
-            format!("incompatible bucket layout encountered for binary operator {operator}");
+        let text = format!("incompatible bucket layout encountered for binary operator {operator}");
         self.warn(span, text);
     }
 
@@ -275,7 +274,10 @@ impl Notes {
     }
 
     pub(crate) fn ignored_in_aggregation(&self, span: Span, aggregation: &str) {
-        self.info(span, format!("ignored histogram in {aggregation} aggregation"));
+        self.info(
+            span,
+            format!("ignored histogram in {aggregation} aggregation"),
+        );
     }
 
     pub(crate) fn ignored_in_range(&self, span: Span, metric: &str) {

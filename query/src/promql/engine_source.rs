@@ -43,7 +43,9 @@ impl Source for EngineSource {
                     SampleColumn::Floats(values) => {
                         hints = ChunkHints::default();
                         for (index, value) in values.iter().enumerate() {
-                            columns.floats.push(run.times()[index], *value, start(index));
+                            columns
+                                .floats
+                                .push(run.times()[index], *value, start(index));
                         }
                     }
                     SampleColumn::Histograms(values) => {

@@ -77,13 +77,20 @@ impl Guard {
 
     /// Whether the query may go on.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.limits.cancel.as_ref().is_some_and(CancelFlag::is_raised) {
+        if self
+            .limits
+            .cancel
+            .as_ref()
+            .is_some_and(CancelFlag::is_raised)
+        {
             let message = "query was canceled in expression evaluation";
             return Err(Error::new(ErrorKind::Canceled, message));
         }
         let checks = self.checks.fetch_add(1, Ordering::Relaxed);
         if checks % CHECKS_PER_LOOK == 0
-            && self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            && self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
         {
             let message = "query timed out in expression evaluation";
             return Err(Error::new(ErrorKind::Timeout, message));
@@ -93,7 +100,10 @@ impl Guard {
 
     /// Counts samples that are held from now on.
     pub(crate) fn hold(&self, samples: usize) -> Result<()> {
-        let held = self.held.fetch_add(samples, Ordering::Relaxed).saturating_add(samples);
+        let held = self
+            .held
+            .fetch_add(samples, Ordering::Relaxed)
+            .saturating_add(samples);
         self.peak.fetch_max(held, Ordering::Relaxed);
         if held > self.limits.samples_max {
             let message = format!(

@@ -50,7 +50,11 @@ impl Source for MemorySource {
         for (labels, samples) in &self.series {
             let set = labels.as_labels();
             let accepts = |name: &str| set.value(name).unwrap_or("");
-            if request.matchers.iter().all(|m| m.matches(accepts(m.name()))) {
+            if request
+                .matchers
+                .iter()
+                .all(|m| m.matches(accepts(m.name())))
+            {
                 let series = columns(labels, samples, request);
                 if !series.floats.is_empty() || !series.histograms.is_empty() {
                     found.push(series);

@@ -84,6 +84,17 @@ pub(crate) struct Selection {
     pub(crate) shift: i64,
     pub(crate) at: Option<i64>,
     pub(crate) edge: Edge,
+    pub(crate) hints: Hints,
+}
+
+/// Where hints about counter resets come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hints {
+    /// From the source.
+    Stored,
+    /// Those that the source does not know are found by comparing neighbours. Prometheus does that
+    /// below functions that need no buckets, where it reads none.
+    Compared,
 }
 
 impl Selection {
@@ -143,59 +154,121 @@ const TIMED: [&str; 12] = [
 
 /// Plans a query whose types were checked.
 pub(crate) fn plan(expr: &Expr, frame: Frame) -> Result<Node> {
-    let kind = match &expr.kind {
-        ExprKind::Paren(inside) => return plan(inside, frame),
-        ExprKind::Number(number) => NodeKind::Number(number.value),
-        ExprKind::Text(text) => NodeKind::Text(text.clone()),
-        ExprKind::Selector(selector) => NodeKind::Selector(selection(selector, frame)?),
-        ExprKind::Range(range) => {
-            let length = positive(&range.range, frame)?;
-            NodeKind::Range(selection(&range.selector, frame)?, length)
-        }
-        ExprKind::Subquery(subquery) => {
-            let step = subquery.step.as_ref().map(|step| positive(step, frame)).transpose()?;
-            NodeKind::Subquery(Box::new(SubqueryNode {
-                expr: plan(&subquery.expr, frame)?,
-                range: positive(&subquery.range, frame)?,
-                step,
-                shift: shift(subquery.shift.as_ref(), frame)?,
-                at: subquery.at.map(|at| fixed(at, frame)),
-            }))
-        }
-        ExprKind::Unary(op, inside) => NodeKind::Unary(*op, Box::new(plan(inside, frame)?)),
-        ExprKind::Binary(binary) => NodeKind::Binary(Box::new(BinaryNode {
-            op: binary.op,
-            returns_bool: binary.returns_bool,
-            matching: binary.matching.clone(),
-            left: plan(&binary.left, frame)?,
-            right: plan(&binary.right, frame)?,
-        })),
-        ExprKind::Aggregate(aggregate) => {
-            let param = aggregate.param.as_ref().map(|param| plan(param, frame)).transpose()?;
-            NodeKind::Aggregate(Box::new(AggregateNode {
-                op: aggregate.op,
-                grouping: aggregate.grouping.clone(),
-                param,
-                expr: plan(&aggregate.expr, frame)?,
-            }))
-        }
-        ExprKind::Call(call) => {
-            let Some(function) = signature(&call.name) else {
-                let message = format!("unknown function with name {:?}", call.name);
-                return Err(Error::new(ErrorKind::BadData, message));
-            };
-            let args: Result<Vec<Node>> = call.args.iter().map(|arg| plan(arg, frame)).collect();
-            NodeKind::Call(CallNode {
-                function,
-                args: args?,
-            })
-        }
+    let place = Place {
+        frame,
+        counts_only: false,
+        needs_buckets: false,
     };
-    Ok(Node {
-        span: expr.span,
-        is_invariant: is_invariant(&kind),
-        kind,
-    })
+    place.plan(expr)
+}
+
+/// Where in the query a part stands.
+#[derive(Clone, Copy)]
+struct Place {
+    frame: Frame,
+    /// Below a function that looks at counts and sums alone.
+    counts_only: bool,
+    /// Below something that must see the buckets.
+    needs_buckets: bool,
+}
+
+impl Place {
+    /// The place of the arguments of a function.
+    fn below(self, function: &str) -> Place {
+        Place {
+            counts_only: self.counts_only
+                || matches!(
+                    function,
+                    "histogram_count" | "histogram_sum" | "histogram_avg"
+                ),
+            needs_buckets: self.needs_buckets
+                || matches!(function, "histogram_quantile" | "histogram_fraction"),
+            ..self
+        }
+    }
+
+    fn plan(self, expr: &Expr) -> Result<Node> {
+        let frame = self.frame;
+        let kind = match &expr.kind {
+            ExprKind::Paren(inside) => return self.plan(inside),
+            ExprKind::Number(number) => NodeKind::Number(number.value),
+            ExprKind::Text(text) => NodeKind::Text(text.clone()),
+            ExprKind::Selector(selector) => NodeKind::Selector(self.selection(selector)?),
+            ExprKind::Range(range) => {
+                let length = positive(&range.range, frame)?;
+                NodeKind::Range(self.selection(&range.selector)?, length)
+            }
+            ExprKind::Subquery(subquery) => {
+                let step = subquery
+                    .step
+                    .as_ref()
+                    .map(|step| positive(step, frame))
+                    .transpose()?;
+                NodeKind::Subquery(Box::new(SubqueryNode {
+                    expr: Place {
+                        needs_buckets: true,
+                        ..self
+                    }
+                    .plan(&subquery.expr)?,
+                    range: positive(&subquery.range, frame)?,
+                    step,
+                    shift: shift(subquery.shift.as_ref(), frame)?,
+                    at: subquery.at.map(|at| fixed(at, frame)),
+                }))
+            }
+            ExprKind::Unary(op, inside) => NodeKind::Unary(*op, Box::new(self.plan(inside)?)),
+            ExprKind::Binary(binary) => NodeKind::Binary(Box::new(BinaryNode {
+                op: binary.op,
+                returns_bool: binary.returns_bool,
+                matching: binary.matching.clone(),
+                left: self.plan(&binary.left)?,
+                right: self.plan(&binary.right)?,
+            })),
+            ExprKind::Aggregate(aggregate) => {
+                let param = aggregate
+                    .param
+                    .as_ref()
+                    .map(|param| self.plan(param))
+                    .transpose()?;
+                NodeKind::Aggregate(Box::new(AggregateNode {
+                    op: aggregate.op,
+                    grouping: aggregate.grouping.clone(),
+                    param,
+                    expr: self.plan(&aggregate.expr)?,
+                }))
+            }
+            ExprKind::Call(call) => {
+                let Some(function) = signature(&call.name) else {
+                    let message = format!("unknown function with name {:?}", call.name);
+                    return Err(Error::new(ErrorKind::BadData, message));
+                };
+                let below = self.below(function.name);
+                let args: Result<Vec<Node>> = call.args.iter().map(|arg| below.plan(arg)).collect();
+                NodeKind::Call(CallNode {
+                    function,
+                    args: args?,
+                })
+            }
+        };
+        Ok(Node {
+            span: expr.span,
+            is_invariant: is_invariant(&kind),
+            kind,
+        })
+    }
+
+    fn selection(self, selector: &Selector) -> Result<Selection> {
+        Ok(Selection {
+            matchers: selector.matchers.clone(),
+            shift: shift(selector.shift.as_ref(), self.frame)?,
+            at: selector.at.map(|at| fixed(at, self.frame)),
+            edge: selector.edge,
+            hints: match self.counts_only && !self.needs_buckets {
+                true => Hints::Compared,
+                false => Hints::Stored,
+            },
+        })
+    }
 }
 
 fn is_invariant(kind: &NodeKind) -> bool {
@@ -213,15 +286,6 @@ fn is_invariant(kind: &NodeKind) -> bool {
             !TIMED.contains(&call.function.name) && call.args.iter().all(|arg| arg.is_invariant)
         }
     }
-}
-
-fn selection(selector: &Selector, frame: Frame) -> Result<Selection> {
-    Ok(Selection {
-        matchers: selector.matchers.clone(),
-        shift: shift(selector.shift.as_ref(), frame)?,
-        at: selector.at.map(|at| fixed(at, frame)),
-        edge: selector.edge,
-    })
 }
 
 fn fixed(at: At, frame: Frame) -> i64 {

@@ -230,7 +230,9 @@ impl Query {
             ));
         }
         if step <= 0 {
-            return bad("zero or negative query resolution step widths are not accepted".to_owned());
+            return bad(
+                "zero or negative query resolution step widths are not accepted".to_owned(),
+            );
         }
         if end < start {
             return bad("end timestamp must not be before start time".to_owned());
@@ -261,7 +263,10 @@ impl Query {
             eval::Value::Vector(series) => evaluator.finish(series)?,
             eval::Value::Text(_) => Vec::new(),
         };
-        let series = series.into_iter().map(|series| to_result(series, grid)).collect();
+        let series = series
+            .into_iter()
+            .map(|series| to_result(series, grid))
+            .collect();
         Ok(answer(Value::Matrix(sorted(series)), evaluator))
     }
 }

@@ -26,7 +26,11 @@ impl Kahan {
     }
 
     pub(crate) fn value(self) -> f64 {
-        if self.sum.is_infinite() { self.sum } else { self.sum + self.lost }
+        if self.sum.is_infinite() {
+            self.sum
+        } else {
+            self.sum + self.lost
+        }
     }
 }
 
@@ -64,8 +68,7 @@ impl Mean {
             self.lost /= self.count - 1.0;
         }
         let kept = (self.count - 1.0) / self.count;
-        (self.value, self.lost) =
-            kahan(added / self.count, kept * self.value, kept * self.lost);
+        (self.value, self.lost) = kahan(added / self.count, kept * self.value, kept * self.lost);
     }
 
     pub(crate) fn value(self) -> f64 {

@@ -222,7 +222,11 @@ impl Total {
                 }
             }
             Total::Count(count) => *count += 1.0,
-            Total::Spread { count, mean, squares } => {
+            Total::Spread {
+                count,
+                mean,
+                squares,
+            } => {
                 *count += 1.0;
                 let delta = value - *mean;
                 *mean += delta / *count;

@@ -69,7 +69,9 @@ impl Evaluator<'_> {
         for series in &mut series {
             self.guard.check()?;
             for (step, scalar) in scalar.iter().enumerate() {
-                let Some(cell) = series.column.cell(step) else { continue };
+                let Some(cell) = series.column.cell(step) else {
+                    continue;
+                };
                 let number = Cell::Float(*scalar);
                 let (left, right) = match side {
                     ScalarSide::Right => (cell, number),
@@ -227,7 +229,10 @@ impl<'a> Matching<'a> {
 
     /// The series on the side of one that is there at a step.
     fn partner(&self, group: &Group, step: usize) -> Result<Option<usize>> {
-        let mut present = group.one.iter().filter(|index| self.one[**index].column.has(step));
+        let mut present = group
+            .one
+            .iter()
+            .filter(|index| self.one[**index].column.has(step));
         let first = present.next().copied();
         match (first, present.next()) {
             (Some(first), Some(second)) => Err(self.twins(first, *second)),
@@ -261,7 +266,9 @@ impl<'a> Matching<'a> {
             {
                 continue;
             }
-            let Some(place) = self.pair(Some(index), partner, step)? else { continue };
+            let Some(place) = self.pair(Some(index), partner, step)? else {
+                continue;
+            };
             matched += 1;
             if self.node.matching.card == Card::OneToOne {
                 if matched > 1 {
@@ -302,8 +309,13 @@ impl<'a> Matching<'a> {
             _ => (&many_sample, &one_sample),
         };
         let notes = &self.evaluator.notes;
-        let Some(outcome) = samples(self.node.op, left.as_cell(), right.as_cell(), self.span, notes)
-        else {
+        let Some(outcome) = samples(
+            self.node.op,
+            left.as_cell(),
+            right.as_cell(),
+            self.span,
+            notes,
+        ) else {
             return Ok(None);
         };
         let place = self.place(many, one);
@@ -363,9 +375,9 @@ impl<'a> Matching<'a> {
                 Grouping::By(names) => {
                     filtered(labels.as_labels(), |name| names.iter().any(|on| on == name))
                 }
-                Grouping::Without(names) => {
-                    filtered(labels.as_labels(), |name| !names.iter().any(|not| not == name))
-                }
+                Grouping::Without(names) => filtered(labels.as_labels(), |name| {
+                    !names.iter().any(|not| not == name)
+                }),
             };
         }
         if matching.include.is_empty() {

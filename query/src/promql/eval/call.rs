@@ -45,9 +45,7 @@ impl Evaluator<'_> {
             "histogram_sum" => self.of_histograms(&args[0], grid, |h| h.sum)?,
             "histogram_avg" => self.of_histograms(&args[0], grid, |h| h.sum / h.count)?,
             "histogram_stdvar" => self.of_histograms(&args[0], grid, Histogram::variance)?,
-            "histogram_stddev" => {
-                self.of_histograms(&args[0], grid, |h| h.variance().sqrt())?
-            }
+            "histogram_stddev" => self.of_histograms(&args[0], grid, |h| h.variance().sqrt())?,
             "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
                 self.classic_call(name, args, grid)?
             }
@@ -132,7 +130,9 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Series>> {
         let mut series = self.vector(arg, grid)?;
         for series in &mut series {
-            series.column.map(|_| None, |histogram| Some(Sample::Float(number(histogram))));
+            series
+                .column
+                .map(|_| None, |histogram| Some(Sample::Float(number(histogram))));
             self.drop_name(series);
         }
         self.settle(series)
@@ -154,7 +154,9 @@ impl Evaluator<'_> {
             };
             for step in 0..grid.count {
                 if param(1, step) < param(0, step) {
-                    series.iter_mut().for_each(|series| series.column.clear(step));
+                    series
+                        .iter_mut()
+                        .for_each(|series| series.column.clear(step));
                 }
             }
             return Ok(Value::Vector(self.settle(series)?));

@@ -185,9 +185,12 @@ impl Evaluator<'_> {
             .map(|(index, series)| (series.labels.clone(), index))
             .collect();
         for classic in classics {
-            let Some(&native) = natives.get(&classic.labels) else { continue };
+            let Some(&native) = natives.get(&classic.labels) else {
+                continue;
+            };
             for step in 0..grid.count {
-                let is_native = matches!(series[native].column.cell(step), Some(Cell::Histogram(_)));
+                let is_native =
+                    matches!(series[native].column.cell(step), Some(Cell::Histogram(_)));
                 let mut buckets = classic.buckets.iter().map(|(_, index)| *index);
                 if is_native && buckets.any(|index| series[index].column.float(step).is_some()) {
                     let name = metric_name(classic.labels.as_labels()).to_owned();
@@ -205,7 +208,9 @@ impl Evaluator<'_> {
         let mut column = Column::absent(grid.count);
         let metric = metric_name(series.labels.as_labels());
         for step in 0..grid.count {
-            let Some(Cell::Histogram(histogram)) = series.column.cell(step) else { continue };
+            let Some(Cell::Histogram(histogram)) = series.column.cell(step) else {
+                continue;
+            };
             let value = match question {
                 Question::Fraction(lower, upper) => {
                     let fraction = fraction(lower[step], upper[step], histogram);

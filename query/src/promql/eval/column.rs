@@ -159,7 +159,9 @@ impl Column {
     /// Puts the samples of `other` where this has none; an error where both have one.
     fn absorb(&mut self, other: &Column) -> Result<()> {
         for step in 0..self.marks.len() {
-            let Some(cell) = other.cell(step) else { continue };
+            let Some(cell) = other.cell(step) else {
+                continue;
+            };
             if self.has(step) {
                 return Err(Error::same_labels());
             }

@@ -10,7 +10,7 @@ use crate::promql::eval::binary::show;
 use crate::promql::eval::column::{Column, Series};
 use crate::promql::eval::labels::{filtered, metric_name};
 use crate::promql::eval::select::Want;
-use crate::promql::plan::{Grid, Node, NodeKind, Selection};
+use crate::promql::plan::{Grid, Hints, Node, NodeKind, Selection};
 use crate::promql::syntax::{Edge, NAME};
 
 /// Labels that tell which target a series belongs to.
@@ -41,7 +41,9 @@ impl Wanted {
             }
         }
         if wanted.names.is_empty() {
-            wanted.names.push(Matcher::new(MatchOp::Equal, NAME, TARGET_INFO)?);
+            wanted
+                .names
+                .push(Matcher::new(MatchOp::Equal, NAME, TARGET_INFO)?);
         }
         Ok(wanted)
     }
@@ -76,7 +78,9 @@ impl Evaluator<'_> {
             let mut parts: HashMap<LabelSet, Series> = HashMap::new();
             let candidates = by_target.get(&identity(series.labels.as_labels()));
             for step in 0..grid.count {
-                let Some(cell) = series.column.cell(step) else { continue };
+                let Some(cell) = series.column.cell(step) else {
+                    continue;
+                };
                 let newest = newest(&infos, candidates, step)?;
                 if newest.is_empty() && !wanted.accepts_nothing() {
                     continue;
@@ -108,11 +112,12 @@ impl Evaluator<'_> {
         let mut matchers = wanted.names.clone();
         let mut is_identified = false;
         for label in IDENTIFYING {
-            let plain = base.iter().filter(|series| {
-                !wanted.is_info_name(metric_name(series.labels.as_labels()))
-            });
-            let values: BTreeSet<&str> =
-                plain.filter_map(|series| series.labels.as_labels().value(label)).collect();
+            let plain = base
+                .iter()
+                .filter(|series| !wanted.is_info_name(metric_name(series.labels.as_labels())));
+            let values: BTreeSet<&str> = plain
+                .filter_map(|series| series.labels.as_labels().value(label))
+                .collect();
             if !values.is_empty() {
                 let escaped: Vec<String> = values.into_iter().map(escape).collect();
                 matchers.push(Matcher::new(MatchOp::Regex, label, &escaped.join("|"))?);
@@ -123,14 +128,14 @@ impl Evaluator<'_> {
             return Ok(Vec::new());
         }
         matchers.extend(wanted.data.values().flatten().cloned());
-        let (shift, at) = first_selection(arg).map_or((0, None), |selection| {
-            (selection.shift, selection.at)
-        });
+        let (shift, at) =
+            first_selection(arg).map_or((0, None), |selection| (selection.shift, selection.at));
         let selection = Selection {
             matchers,
             shift,
             at,
             edge: Edge::Plain,
+            hints: Hints::Stored,
         };
         self.newest(&selection, grid, Want::Millis)
     }
@@ -140,7 +145,10 @@ impl Evaluator<'_> {
 fn by_target(infos: &[Series]) -> HashMap<LabelSet, Vec<usize>> {
     let mut places: HashMap<LabelSet, Vec<usize>> = HashMap::new();
     for (index, info) in infos.iter().enumerate() {
-        places.entry(identity(info.labels.as_labels())).or_default().push(index);
+        places
+            .entry(identity(info.labels.as_labels()))
+            .or_default()
+            .push(index);
     }
     places
 }
@@ -158,7 +166,9 @@ fn newest<'a>(
     let mut best: BTreeMap<&str, (&Series, f64)> = BTreeMap::new();
     for &index in candidates.into_iter().flatten() {
         let info = &infos[index];
-        let Some(time) = info.column.float(step) else { continue };
+        let Some(time) = info.column.float(step) else {
+            continue;
+        };
         let name = metric_name(info.labels.as_labels());
         let Some((other, other_time)) = best.get(name) else {
             best.insert(name, (info, time));

@@ -15,7 +15,10 @@ impl Evaluator<'_> {
         for arg in &args[1..] {
             texts.push(self.text(arg)?.value.as_str());
         }
-        check_label_name(self.text(&args[1])?, "destination label name in label_replace()")?;
+        check_label_name(
+            self.text(&args[1])?,
+            "destination label name in label_replace()",
+        )?;
         let [target, replacement, source, pattern] = texts[..] else {
             return Err(Error::execution("label_replace takes four strings"));
         };
@@ -49,12 +52,17 @@ impl Evaluator<'_> {
             check_label_name(source, "source label name in label_join()")?;
             sources.push(source.value.as_str());
         }
-        check_label_name(self.text(&args[1])?, "destination label name in label_join()")?;
+        check_label_name(
+            self.text(&args[1])?,
+            "destination label name in label_join()",
+        )?;
         let mut series = self.vector(&args[0], grid)?;
         for series in &mut series {
             let labels = series.labels.as_labels();
-            let values: Vec<&str> =
-                sources.iter().map(|source| labels.value(source).unwrap_or("")).collect();
+            let values: Vec<&str> = sources
+                .iter()
+                .map(|source| labels.value(source).unwrap_or(""))
+                .collect();
             let value = values.join(separator);
             set_label(series, target, &value)?;
         }

@@ -3,8 +3,8 @@
 use chronolith_engine::labels::{LabelSet, Labels};
 
 use crate::promql::error::{Error, Result};
-use crate::promql::eval::column::{Series, settle};
 use crate::promql::eval::Evaluator;
+use crate::promql::eval::column::{Series, settle};
 use crate::promql::query::NameRemoval;
 use crate::promql::syntax::{Grouping, NAME, Text};
 

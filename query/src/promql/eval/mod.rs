@@ -17,12 +17,17 @@ mod select;
 mod sets;
 mod windows;
 
+use std::sync::Arc;
+
+use chronolith_engine::metrics::ResetHint;
+
 use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
+use crate::promql::histogram::Histogram;
 use crate::promql::limits::Guard;
-use crate::promql::plan::{Frame, Grid, Node, NodeKind};
+use crate::promql::plan::{Frame, Grid, Hints, Node, NodeKind, Selection};
 use crate::promql::query::Options;
-use crate::promql::source::{Source, SourceSeries};
+use crate::promql::source::{Request, Source, SourceSeries};
 use crate::promql::syntax::{Text, UnaryOp};
 
 use column::Sample;
@@ -97,7 +102,7 @@ impl Evaluator<'_> {
             NodeKind::Text(text) => Ok(Value::Text(text.clone())),
             NodeKind::Selector(selection) => {
                 Ok(Value::Vector(self.instant(selection, node.span, grid)?))
-            },
+            }
             NodeKind::Range(..) | NodeKind::Subquery(_) => Err(Error::execution(
                 "a range of samples is no value: a function must make one of it",
             )),
@@ -139,7 +144,9 @@ impl Evaluator<'_> {
         let mut series = match self.eval(inside, grid)? {
             Value::Vector(series) => series,
             Value::Scalar(values) => {
-                return Ok(Value::Scalar(values.into_iter().map(|value| -value).collect()));
+                return Ok(Value::Scalar(
+                    values.into_iter().map(|value| -value).collect(),
+                ));
             }
             text @ Value::Text(_) => return Ok(text),
         };
@@ -160,18 +167,39 @@ impl Evaluator<'_> {
     /// Reads from the source; what is read counts as held.
     pub(super) fn read(
         &self,
-        matchers: &[chronolith_engine::labels::Matcher],
+        selection: &Selection,
         start: i64,
         end: i64,
     ) -> Result<Vec<SourceSeries>> {
-        let request = crate::promql::source::Request {
-            matchers,
+        let request = Request {
+            matchers: &selection.matchers,
             start,
             end,
         };
-        let series = self.source.select(&request)?;
-        let samples = series.iter().map(|series| series.floats.len() + series.histograms.len());
+        let mut series = self.source.select(&request)?;
+        let samples = series
+            .iter()
+            .map(|series| series.floats.len() + series.histograms.len());
         self.guard.hold_read(samples.sum())?;
+        if selection.hints == Hints::Compared {
+            series
+                .iter_mut()
+                .for_each(|series| compare_hints(&mut series.histograms.values));
+        }
         Ok(series)
+    }
+}
+
+/// Finds the hints that the source does not know by comparing each histogram with the one before.
+fn compare_hints(histograms: &mut [Arc<Histogram>]) {
+    for place in 1..histograms.len() {
+        let (before, now) = (&histograms[place - 1], &histograms[place]);
+        if now.hint == ResetHint::Unknown && !now.is_stale() {
+            let hint = match now.is_reset_from(before) {
+                true => ResetHint::Reset,
+                false => ResetHint::NotReset,
+            };
+            histograms[place] = now.as_ref().clone().with_hint(hint).into();
+        }
     }
 }

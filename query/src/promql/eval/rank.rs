@@ -96,7 +96,10 @@ impl Evaluator<'_> {
         step: usize,
         span: Span,
     ) -> Vec<usize> {
-        let present = members.iter().copied().filter(|place| series[*place].column.has(step));
+        let present = members
+            .iter()
+            .copied()
+            .filter(|place| series[*place].column.has(step));
         if op == AggregateOp::LimitRatio {
             let ratio = param.clamp(-1.0, 1.0);
             let in_ratio = |place: &usize| is_in_ratio(&series[*place], ratio);
@@ -105,7 +108,8 @@ impl Evaluator<'_> {
         if param < 1.0 {
             return Vec::new();
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // At least 1; saturates.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // At least 1; saturates.
         let count = param as usize;
         if op == AggregateOp::Limitk {
             return present.take(count).collect();
@@ -121,7 +125,11 @@ impl Evaluator<'_> {
         ranked.sort_by(|(_, one), (_, two)| match (one.is_nan(), two.is_nan()) {
             (false, false) => {
                 let order = one.partial_cmp(two).unwrap_or(Ordering::Equal);
-                if op == AggregateOp::Topk { order.reverse() } else { order }
+                if op == AggregateOp::Topk {
+                    order.reverse()
+                } else {
+                    order
+                }
             }
             (one, two) => one.cmp(&two),
         });

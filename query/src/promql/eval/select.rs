@@ -40,7 +40,11 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// The newest sample that is not after `time`. Times must not fall.
     fn newest(&mut self, time: i64) -> Option<usize> {
-        while self.times.get(self.passed).is_some_and(|next| *next <= time) {
+        while self
+            .times
+            .get(self.passed)
+            .is_some_and(|next| *next <= time)
+        {
             self.passed += 1;
         }
         self.passed.checked_sub(1)
@@ -71,7 +75,7 @@ impl Evaluator<'_> {
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end());
         let mut found = Vec::new();
-        for series in self.read(&selection.matchers, first, last)? {
+        for series in self.read(selection, first, last)? {
             self.guard.check()?;
             let column = self.newest_column(&series, selection, grid, want);
             if !column.is_absent() {
@@ -94,8 +98,14 @@ impl Evaluator<'_> {
     ) -> Column {
         let mut column = Column::absent(grid.count);
         let (floats, histograms) = (&series.floats, &series.histograms);
-        let mut walk_floats = Walk { times: &floats.times, passed: 0 };
-        let mut walk_histograms = Walk { times: &histograms.times, passed: 0 };
+        let mut walk_floats = Walk {
+            times: &floats.times,
+            passed: 0,
+        };
+        let mut walk_histograms = Walk {
+            times: &histograms.times,
+            passed: 0,
+        };
         for (step, time) in grid.times().enumerate() {
             let time = selection.reference(time);
             let fresh = |times: &[i64], place: Option<usize>| {
@@ -138,9 +148,11 @@ impl Evaluator<'_> {
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end()).saturating_add(lookback);
         let mut found = Vec::new();
-        for mut series in self.read(&selection.matchers, first, last)? {
+        for mut series in self.read(selection, first, last)? {
             self.guard.check()?;
-            series.floats.retain(|value| value.to_bits() != STALE_NAN_BITS);
+            series
+                .floats
+                .retain(|value| value.to_bits() != STALE_NAN_BITS);
             series.histograms.retain(|histogram| !histogram.is_stale());
             let mut column = Column::absent(grid.count);
             let metric = metric_name(series.labels.as_labels());
@@ -200,7 +212,9 @@ fn smoothed_sample(
     };
     let pair = [&histograms.values[before], &histograms.values[after]];
     let times = (histograms.times[before], histograms.times[after]);
-    let is_counter = pair.iter().all(|histogram| histogram.hint != ResetHint::Gauge);
+    let is_counter = pair
+        .iter()
+        .all(|histogram| histogram.hint != ResetHint::Gauge);
     let between = histogram_between(pair, times, time, is_counter)?;
     Ok(Some(Sample::Histogram(between.into())))
 }

@@ -12,7 +12,7 @@ use crate::promql::eval::labels::metric_name;
 use crate::promql::functions::extended::{Edges, float_between, histogram_between};
 use crate::promql::functions::range::{Part, RangeFunction, Scope, Window, range_function};
 use crate::promql::histogram::Incompatible;
-use crate::promql::plan::{CallNode, Grid, Node, NodeKind, Selection, SubqueryNode};
+use crate::promql::plan::{CallNode, Grid, Hints, Node, NodeKind, Selection, SubqueryNode};
 use crate::promql::query::{Point, ResultSeries, Sample};
 use crate::promql::source::{Points, SourceSeries};
 use crate::promql::syntax::{Edge, NAME};
@@ -139,9 +139,11 @@ impl Evaluator<'_> {
                 let first = selection.reference(grid.start);
                 let first = first.saturating_sub(*range).saturating_sub(before) + 1;
                 let last = selection.reference(grid.end()).saturating_add(after);
-                ranged.series = self.read(&selection.matchers, first, last)?;
+                ranged.series = self.read(selection, first, last)?;
                 for series in &mut ranged.series {
-                    series.floats.retain(|value| value.to_bits() != STALE_NAN_BITS);
+                    series
+                        .floats
+                        .retain(|value| value.to_bits() != STALE_NAN_BITS);
                     series.histograms.retain(|histogram| !histogram.is_stale());
                     if !self.options.start_timestamps {
                         series.floats.starts = None;
@@ -191,11 +193,20 @@ impl Evaluator<'_> {
             shift: subquery.shift,
             at: subquery.at,
             edge: Edge::Plain,
+            hints: Hints::Stored,
         };
-        let step = subquery.step.unwrap_or(self.options.subquery_step_ms).max(1);
-        let before = selection.reference(grid.start).saturating_sub(subquery.range);
+        let step = subquery
+            .step
+            .unwrap_or(self.options.subquery_step_ms)
+            .max(1);
+        let before = selection
+            .reference(grid.start)
+            .saturating_sub(subquery.range);
         let end = selection.reference(grid.end());
-        let start = before.div_euclid(step).saturating_mul(step).saturating_add(step);
+        let start = before
+            .div_euclid(step)
+            .saturating_mul(step)
+            .saturating_add(step);
         let mut ranged = Ranged {
             series: Vec::new(),
             range: subquery.range,
@@ -208,7 +219,10 @@ impl Evaluator<'_> {
         let inside = Grid { start, step, count };
         self.guard.hold(count)?;
         let series = self.vector(&subquery.expr, inside)?;
-        ranged.series = series.into_iter().map(|series| to_points(series, inside)).collect();
+        ranged.series = series
+            .into_iter()
+            .map(|series| to_points(series, inside))
+            .collect();
         Ok(ranged)
     }
 
@@ -228,7 +242,10 @@ impl Evaluator<'_> {
             if !matches!(kind, "counter" | "histogram") {
                 self.notes.possible_non_counter_label(span, name, kind);
             }
-        } else if !["_total", "_sum", "_count", "_bucket"].iter().any(|end| name.ends_with(end)) {
+        } else if !["_total", "_sum", "_count", "_bucket"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             self.notes.possible_non_counter(span, name);
         }
     }
@@ -301,9 +318,8 @@ fn window_points(window: &Window<'_>) -> Vec<Point> {
         return points;
     }
     if let Some(edges) = Edges::of(window, floats.times) {
-        let between = |before, time| {
-            Ok::<f64, Incompatible>(float_between(window, before, time, false))
-        };
+        let between =
+            |before, time| Ok::<f64, Incompatible>(float_between(window, before, time, false));
         if let Ok((left, right)) = edges.values(window, floats.values, between) {
             push(window.start, Sample::Float(left));
             for place in edges.inside.clone() {
@@ -362,7 +378,11 @@ pub(super) fn absent_labels(arg: &Node) -> LabelSet {
         return LabelSet::default();
     };
     let (mut pairs, mut seen): (Vec<(&str, &str)>, Vec<&str>) = (Vec::new(), Vec::new());
-    for matcher in selection.matchers.iter().filter(|matcher| matcher.name() != NAME) {
+    for matcher in selection
+        .matchers
+        .iter()
+        .filter(|matcher| matcher.name() != NAME)
+    {
         let name = matcher.name();
         if matcher.op() == MatchOp::Equal && !seen.contains(&name) {
             pairs.push((name, matcher.value()));

@@ -74,7 +74,10 @@ fn interpolated(q: f64, buckets: &[ClassicBucket]) -> f64 {
 /// infinity.
 fn put_in_order(buckets: &mut Vec<ClassicBucket>) -> bool {
     buckets.sort_by(|one, two| one.bound.total_cmp(&two.bound));
-    if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) {
+    if buckets
+        .last()
+        .is_none_or(|last| last.bound != f64::INFINITY)
+    {
         return false;
     }
     #[expect(clippy::float_cmp)] // The same border is the same float.
@@ -148,7 +151,10 @@ pub(crate) fn fraction(lower: f64, upper: f64, buckets: &mut Vec<ClassicBucket>)
         }
         // Nothing is known inside of a bucket without a lower border, so it is in no fraction that
         // begins or ends there.
-        let sides = [(lower, &mut below_lower, bucket.count), (upper, &mut below_upper, rank)];
+        let sides = [
+            (lower, &mut below_lower, bucket.count),
+            (upper, &mut below_upper, rank),
+        ];
         for (value, below, if_open) in sides {
             if below.is_some() {
                 continue;

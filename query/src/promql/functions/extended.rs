@@ -145,16 +145,18 @@ fn histograms(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option<Hist
         let times = (times[before], times[before + 1]);
         histogram_between(pair, times, time, kind.is_counter()).map(Arc::new)
     };
-    let outcome = edges.values(window, values, between).and_then(|(left, right)| {
-        let mut result = right.as_ref().clone();
-        result.subtract(&left)?;
-        for place in edges.steps().filter(|_| kind.is_counter()) {
-            if values[place + 1].is_reset_from(&values[place]) {
-                result.add(&values[place])?;
+    let outcome = edges
+        .values(window, values, between)
+        .and_then(|(left, right)| {
+            let mut result = right.as_ref().clone();
+            result.subtract(&left)?;
+            for place in edges.steps().filter(|_| kind.is_counter()) {
+                if values[place + 1].is_reset_from(&values[place]) {
+                    result.add(&values[place])?;
+                }
             }
-        }
-        Ok(result)
-    });
+            Ok(result)
+        });
     let Ok(mut result) = outcome else {
         scope.notes.mixed_schemas(scope.span, scope.metric);
         return None;

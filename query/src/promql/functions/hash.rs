@@ -45,7 +45,9 @@ fn xxh64(bytes: &[u8]) -> u64 {
             }
         }
         let rotated = [1, 7, 12, 18].iter().zip(&lanes);
-        let mut hash = rotated.fold(0u64, |hash, (by, lane)| hash.wrapping_add(lane.rotate_left(*by)));
+        let mut hash = rotated.fold(0u64, |hash, (by, lane)| {
+            hash.wrapping_add(lane.rotate_left(*by))
+        });
         for lane in lanes {
             hash = (hash ^ round(0, lane)).wrapping_mul(P1).wrapping_add(P4);
         }

@@ -40,12 +40,20 @@ pub(crate) fn function(name: &str) -> Option<fn(f64) -> f64> {
 
 /// The greater of two, NaN if either is.
 pub(crate) fn max(one: f64, two: f64) -> f64 {
-    if one.is_nan() || two.is_nan() { f64::NAN } else { one.max(two) }
+    if one.is_nan() || two.is_nan() {
+        f64::NAN
+    } else {
+        one.max(two)
+    }
 }
 
 /// The lesser of two, NaN if either is.
 pub(crate) fn min(one: f64, two: f64) -> f64 {
-    if one.is_nan() || two.is_nan() { f64::NAN } else { one.min(two) }
+    if one.is_nan() || two.is_nan() {
+        f64::NAN
+    } else {
+        one.min(two)
+    }
 }
 
 /// `value` moved to the nearest of the bounds if it lies beyond.

@@ -37,7 +37,9 @@ pub(crate) fn natural(one: &str, two: &str) -> Ordering {
                 (left.trim_start_matches('0'), right.trim_start_matches('0'));
             let by_number = left_number.len().cmp(&right_number.len());
             // Equal numbers: the one with more zeros in front comes later.
-            by_number.then(left_number.cmp(right_number)).then(left.len().cmp(&right.len()))
+            by_number
+                .then(left_number.cmp(right_number))
+                .then(left.len().cmp(&right.len()))
         } else {
             left.cmp(right)
         };
@@ -54,8 +56,8 @@ fn parts(text: &str) -> Vec<&str> {
     let mut start = 0;
     let bytes = text.as_bytes();
     for at in 1..=bytes.len() {
-        let ends = at == bytes.len()
-            || bytes[at].is_ascii_digit() != bytes[at - 1].is_ascii_digit();
+        let ends =
+            at == bytes.len() || bytes[at].is_ascii_digit() != bytes[at - 1].is_ascii_digit();
         // Digits are single bytes, so a border between runs is a border between characters.
         if ends && start < at {
             parts.push(&text[start..at]);

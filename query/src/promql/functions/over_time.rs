@@ -45,7 +45,11 @@ pub(super) fn sum(window: &Window<'_>, scope: &Scope<'_>) -> Answer {
         return total(HistogramTotal::sum(), window, scope);
     }
     let mut sum = Kahan::default();
-    window.floats.values.iter().for_each(|value| sum.add(*value));
+    window
+        .floats
+        .values
+        .iter()
+        .for_each(|value| sum.add(*value));
     float(sum.value())
 }
 
@@ -185,7 +189,9 @@ pub(super) fn mad(window: &Window<'_>, scope: &Scope<'_>) -> Answer {
         return float(f64::NAN);
     }
     let median = quantile_of(0.5, &mut values);
-    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    values
+        .iter_mut()
+        .for_each(|value| *value = (*value - median).abs());
     float(quantile_of(0.5, &mut values))
 }
 
@@ -266,9 +272,7 @@ fn count_pairs(
 pub(super) fn changes(window: &Window<'_>, _: &Scope<'_>) -> Answer {
     #[expect(clippy::float_cmp)] // Any other value is a change.
     let changed = |before: Either<'_>, now: Either<'_>| match (before.histogram, now.histogram) {
-        (None, None) => {
-            before.float != now.float && !(before.float.is_nan() && now.float.is_nan())
-        }
+        (None, None) => before.float != now.float && !(before.float.is_nan() && now.float.is_nan()),
         (Some(before), Some(now)) => !now.equals(before),
         _ => true,
     };

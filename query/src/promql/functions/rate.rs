@@ -227,7 +227,11 @@ fn histogram_difference(
     }
     let mut schema = before.schema.min(last.schema);
     let is_custom = before.is_custom();
-    let looked_at = if kind.is_counter() { values } else { std::slice::from_ref(last) };
+    let looked_at = if kind.is_counter() {
+        values
+    } else {
+        std::slice::from_ref(last)
+    };
     for histogram in &looked_at[usize::from(looked_at.len() > 1)..] {
         if histogram.is_custom() != is_custom {
             notes.mixed_schemas(span, metric);
@@ -325,7 +329,11 @@ fn last_difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option
         (LateValue::Float(first), LateValue::Float(last)) => {
             let reset = kind.is_counter() && (last < first || anew);
             let result = if reset { *last } else { last - first };
-            let result = if kind == Kind::Rate { result / seconds } else { result };
+            let result = if kind == Kind::Rate {
+                result / seconds
+            } else {
+                result
+            };
             Some(Sample::Float(result))
         }
         (LateValue::Histogram(first), LateValue::Histogram(last)) => {
@@ -365,7 +373,9 @@ fn histogram_pair(
                 return None;
             }
             Ok(combined) if combined.bounds_reconciled => {
-                scope.notes.bounds_reconciled(scope.span, Operation::Subtraction);
+                scope
+                    .notes
+                    .bounds_reconciled(scope.span, Operation::Subtraction);
             }
             Ok(_) => {}
         }

@@ -11,7 +11,11 @@ fn line(floats: &Part<'_, f64>, time: i64) -> (f64, f64) {
     let first = floats.values[0];
     #[expect(clippy::float_cmp)] // A flat line is exact.
     if floats.values.iter().all(|value| *value == first) {
-        return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
+        return if first.is_infinite() {
+            (f64::NAN, f64::NAN)
+        } else {
+            (0.0, first)
+        };
     }
     let [mut sum_x, mut sum_y, mut sum_xy, mut sum_xx] = [Kahan::default(); 4];
     for (taken, y) in floats.times.iter().zip(floats.values) {
@@ -61,7 +65,10 @@ pub(super) fn double_exponential_smoothing(
 ) -> Result<Option<Sample>> {
     let param = |index: usize| scope.params.get(index).copied().unwrap_or(f64::NAN);
     let (smoothing, trend_factor) = (param(0), param(1));
-    for (what, short, factor) in [("smoothing", "sf", smoothing), ("trend", "tf", trend_factor)] {
+    for (what, short, factor) in [
+        ("smoothing", "sf", smoothing),
+        ("trend", "tf", trend_factor),
+    ] {
         if factor <= 0.0 || factor >= 1.0 {
             return Err(Error::execution(format!(
                 "invalid {what} factor. Expected: 0 < {short} < 1, got: {factor:.6}"

@@ -70,7 +70,9 @@ impl Histogram {
         self.sum += sign * aligned.sum;
         let merged = |one: &Buckets, two: &Buckets| {
             let mut entries = Vec::with_capacity(one.len().max(two.len()));
-            one.pair(two, |index, left, right| entries.push((index, left + sign * right)));
+            one.pair(two, |index, left, right| {
+                entries.push((index, left + sign * right))
+            });
             Buckets::from_sorted(entries)
         };
         self.positive = merged(&self.positive, &aligned.positive);
@@ -95,7 +97,11 @@ impl Histogram {
         let step = |value: &mut f64, lost: &mut f64, added: f64| {
             (*value, *lost) = kahan(added, *value, *lost);
         };
-        step(&mut self.zero_count, &mut rest.zero_count, aligned.zero_count);
+        step(
+            &mut self.zero_count,
+            &mut rest.zero_count,
+            aligned.zero_count,
+        );
         step(&mut self.count, &mut rest.count, aligned.count);
         step(&mut self.sum, &mut rest.sum, aligned.sum);
         let merge = |one: &mut Buckets, lost: &mut Buckets, two: &Buckets| {

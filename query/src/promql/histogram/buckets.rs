@@ -72,7 +72,10 @@ impl Buckets {
             }
             next = index.wrapping_add(1);
         }
-        (spans, self.entries.iter().map(|(_, count)| *count).collect())
+        (
+            spans,
+            self.entries.iter().map(|(_, count)| *count).collect(),
+        )
     }
 
     /// From pairs whose indexes rise.
@@ -137,7 +140,10 @@ impl Buckets {
 
     /// Calls `visit` for each index that either side lists, with both counts.
     pub(super) fn pair(&self, other: &Buckets, mut visit: impl FnMut(i32, f64, f64)) {
-        let (mut one, mut two) = (self.entries.iter().peekable(), other.entries.iter().peekable());
+        let (mut one, mut two) = (
+            self.entries.iter().peekable(),
+            other.entries.iter().peekable(),
+        );
         loop {
             let index = match (one.peek(), two.peek()) {
                 (Some(left), Some(right)) => left.0.min(right.0),
@@ -158,10 +164,17 @@ pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
     let last = 1024i64;
     if schema < 0 {
         let exponent = i64::from(index) << schema.unsigned_abs();
-        return if exponent == last { f64::MAX } else { power_of_two(exponent) };
+        return if exponent == last {
+            f64::MAX
+        } else {
+            power_of_two(exponent)
+        };
     }
     let steps = 1i64 << schema;
-    let (whole, part) = (i64::from(index).div_euclid(steps), i64::from(index).rem_euclid(steps));
+    let (whole, part) = (
+        i64::from(index).div_euclid(steps),
+        i64::from(index).rem_euclid(steps),
+    );
     if part == 0 && whole == last {
         return f64::MAX;
     }

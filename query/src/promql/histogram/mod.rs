@@ -126,7 +126,9 @@ impl Histogram {
     pub(crate) fn overflows(&self) -> bool {
         let sides = [&self.positive, &self.negative];
         let mut counts = sides.into_iter().flat_map(|side| side.iter());
-        [self.count, self.sum, self.zero_count].iter().any(|value| value.is_infinite())
+        [self.count, self.sum, self.zero_count]
+            .iter()
+            .any(|value| value.is_infinite())
             || counts.any(|(_, count)| count.is_infinite())
     }
 
@@ -145,7 +147,9 @@ impl Histogram {
 
     /// The buckets that have positive indexes, in order of the index.
     pub fn positive_buckets(&self) -> impl DoubleEndedIterator<Item = Bucket> {
-        self.positive.iter().map(|(index, count)| self.bucket(index, count))
+        self.positive
+            .iter()
+            .map(|(index, count)| self.bucket(index, count))
     }
 
     /// The buckets of negative observations, from the zero bucket outwards.

@@ -45,7 +45,11 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram) -> Quantile {
         }
     }
     let Some(mut bucket) = bucket else {
-        return if has_nan { Quantile::Swamped } else { Quantile::Value(0.0) };
+        return if has_nan {
+            Quantile::Swamped
+        } else {
+            Quantile::Value(0.0)
+        };
     };
     clip_zero_bucket(histogram, &mut bucket);
     let mut outermost = None;
@@ -67,11 +71,19 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram) -> Quantile {
         Some(value) => value,
         None if count < rank => bucket.upper,
         None => {
-            let rank = if upwards { rank - (count - bucket.count) } else { count - rank };
+            let rank = if upwards {
+                rank - (count - bucket.count)
+            } else {
+                count - rank
+            };
             interpolate(histogram, &bucket, rank / bucket.count)
         }
     };
-    if has_nan { Quantile::Skewed(value) } else { Quantile::Value(value) }
+    if has_nan {
+        Quantile::Skewed(value)
+    } else {
+        Quantile::Value(value)
+    }
 }
 
 /// The zero bucket of a histogram with one side only reaches to zero.
@@ -129,7 +141,10 @@ pub(crate) fn fraction(lower: f64, upper: f64, histogram: &Histogram) -> Fractio
         // begins or ends there.
         let is_open = bucket.lower == f64::NEG_INFINITY;
         let after = rank + bucket.count;
-        let sides = [(lower, &mut below_lower, after), (upper, &mut below_upper, rank)];
+        let sides = [
+            (lower, &mut below_lower, after),
+            (upper, &mut below_upper, rank),
+        ];
         for (value, below, if_open) in sides {
             if below.is_some() {
                 continue;

@@ -54,7 +54,10 @@ fn listed_borders_are_reconciled_to_those_that_both_have() {
     let combined = one.add(&two).unwrap();
     assert!(combined.bounds_reconciled);
     assert_eq!(&*one.custom, [1.0, 4.0]);
-    assert_eq!(one.positive.iter().collect::<Vec<_>>(), [(0, 2.0), (1, 7.0), (2, 5.0)]);
+    assert_eq!(
+        one.positive.iter().collect::<Vec<_>>(),
+        [(0, 2.0), (1, 7.0), (2, 5.0)]
+    );
     assert_eq!(one.add(&exponential(0, 0, &[1.0])), Err(Incompatible));
 }
 
@@ -62,9 +65,11 @@ fn listed_borders_are_reconciled_to_those_that_both_have() {
 fn compensated_addition_gives_back_what_rounding_lost() {
     let (mut sum, mut lost) = (exponential(0, 0, &[1e100]), None);
     for _ in 0..10 {
-        sum.add_compensated(&exponential(0, 0, &[1.0]), &mut lost).unwrap();
+        sum.add_compensated(&exponential(0, 0, &[1.0]), &mut lost)
+            .unwrap();
     }
-    sum.add_compensated(&exponential(0, 0, &[-1e100]), &mut lost).unwrap();
+    sum.add_compensated(&exponential(0, 0, &[-1e100]), &mut lost)
+        .unwrap();
     sum.add(&lost.unwrap()).unwrap();
     assert_eq!(sum.positive.count(0), 10.0);
     assert_eq!(sum.count, 10.0);
@@ -85,7 +90,11 @@ fn hints_decide_what_a_sum_is() {
     ] {
         let mut sum = hinted(one);
         let combined = sum.add(&hinted(two)).unwrap();
-        assert_eq!((sum.hint, combined.hints_collide), (wanted, collide), "{one:?} {two:?}");
+        assert_eq!(
+            (sum.hint, combined.hints_collide),
+            (wanted, collide),
+            "{one:?} {two:?}"
+        );
     }
 }
 
@@ -114,7 +123,16 @@ fn quantiles_are_interpolated_on_the_scale_of_the_borders() {
 #[test]
 fn spans_survive_being_turned_into_buckets_and_back() {
     let stored = Stored {
-        positive_spans: vec![Span { offset: -2, length: 2 }, Span { offset: 3, length: 1 }],
+        positive_spans: vec![
+            Span {
+                offset: -2,
+                length: 2,
+            },
+            Span {
+                offset: 3,
+                length: 1,
+            },
+        ],
         counts: Counts::Integer(BucketCounts {
             count: 6,
             zero_count: 0,
@@ -127,5 +145,8 @@ fn spans_survive_being_turned_into_buckets_and_back() {
     let indexes: Vec<_> = histogram.positive.iter().collect();
     assert_eq!(indexes, [(-2, 1.0), (-1, 2.0), (3, 3.0)]);
     assert_eq!(histogram.to_stored().positive_spans, stored.positive_spans);
-    assert_eq!(histogram.to_string(), "{count:6, sum:0, (0.125,0.25]:1, (0.25,0.5]:2, (4,8]:3}");
+    assert_eq!(
+        histogram.to_string(),
+        "{count:6, sum:0, (0.125,0.25]:1, (0.25,0.5]:2, (4,8]:3}"
+    );
 }

@@ -44,8 +44,14 @@ pub(crate) fn trim(histogram: &Histogram, value: f64, keep: Trim) -> Histogram {
         false => Spread::Logarithmic,
     };
     let sides = [
-        (&mut trimmed.positive, histogram.positive_buckets().collect::<Vec<_>>()),
-        (&mut trimmed.negative, histogram.negative_buckets().collect()),
+        (
+            &mut trimmed.positive,
+            histogram.positive_buckets().collect::<Vec<_>>(),
+        ),
+        (
+            &mut trimmed.negative,
+            histogram.negative_buckets().collect(),
+        ),
     ];
     for (counts, buckets) in sides {
         for (count, bucket) in counts.counts_mut().zip(buckets) {

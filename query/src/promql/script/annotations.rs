@@ -27,12 +27,13 @@ pub(super) fn check_failure(eval: &Eval, message: &str) -> Result<()> {
 }
 
 /// Checks the warnings and infos of an evaluation.
-pub(super) fn check_annotations(
-    eval: &Eval,
-    warnings: &[String],
-    infos: &[String],
-) -> Result<()> {
-    check_level(&eval.rules, (About::Warn, About::NoWarn), "warning", warnings)?;
+pub(super) fn check_annotations(eval: &Eval, warnings: &[String], infos: &[String]) -> Result<()> {
+    check_level(
+        &eval.rules,
+        (About::Warn, About::NoWarn),
+        "warning",
+        warnings,
+    )?;
     check_level(&eval.rules, (About::Info, About::NoInfo), "info", infos)
 }
 

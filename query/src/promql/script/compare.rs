@@ -45,13 +45,18 @@ pub(super) fn check_vector(eval: &Eval, series: &[ResultSeries]) -> Result<()> {
     for (index, got) in series.iter().enumerate() {
         let place = place_of(&eval.expected, got)?;
         if eval.ordered && place != index {
-            return Err(format!("expected {} at {place}, it is at {index}", got.labels.as_labels()));
+            return Err(format!(
+                "expected {} at {place}, it is at {index}",
+                got.labels.as_labels()
+            ));
         }
         let wanted = eval.expected[place].items.first().and_then(Option::as_ref);
-        let wanted = wanted.ok_or_else(|| format!("{} was not expected", got.labels.as_labels()))?;
+        let wanted =
+            wanted.ok_or_else(|| format!("{} was not expected", got.labels.as_labels()))?;
         let sample = got.points.first().map(|point| &point.sample);
         let sample = sample.ok_or_else(|| format!("{} has no sample", got.labels.as_labels()))?;
-        check_sample(wanted, sample).map_err(|what| format!("{}: {what}", got.labels.as_labels()))?;
+        check_sample(wanted, sample)
+            .map_err(|what| format!("{}: {what}", got.labels.as_labels()))?;
     }
     check_all_there(&eval.expected, series)
 }
@@ -74,7 +79,10 @@ pub(super) fn check_matrix(
 
 /// Whether the series come in label order.
 pub(super) fn check_sorted(series: &[ResultSeries]) -> Result<()> {
-    if series.windows(2).all(|pair| pair[0].labels <= pair[1].labels) {
+    if series
+        .windows(2)
+        .all(|pair| pair[0].labels <= pair[1].labels)
+    {
         Ok(())
     } else {
         Err("the series are not in label order".to_owned())
@@ -93,7 +101,9 @@ fn check_points(wanted: &SeriesLine, points: &[Point], from: i64, step: i64) -> 
     for (point, (time, item)) in points.iter().zip(&wanted_points) {
         if point.time != *time {
             let got = point.time;
-            return Err(format!("expected a sample at {time} ms, the next is at {got} ms"));
+            return Err(format!(
+                "expected a sample at {time} ms, the next is at {got} ms"
+            ));
         }
         check_sample(item, &point.sample).map_err(|what| format!("at {time} ms: {what}"))?;
     }
@@ -108,19 +118,32 @@ fn place_of(expected: &[SeriesLine], got: &ResultSeries) -> Result<usize> {
     let mut places = expected.iter().enumerate();
     let place = places.rfind(|(_, line)| line.labels == got.labels);
     place.map(|(place, _)| place).ok_or_else(|| {
-        format!("unexpected series {}: {:?}", got.labels.as_labels(), got.points)
+        format!(
+            "unexpected series {}: {:?}",
+            got.labels.as_labels(),
+            got.points
+        )
     })
 }
 
 fn check_all_there(expected: &[SeriesLine], got: &[ResultSeries]) -> Result<()> {
     for wanted in expected {
         let has_samples = wanted.items.iter().any(Option::is_some);
-        let found = got.iter().filter(|series| series.labels == wanted.labels).count();
+        let found = got
+            .iter()
+            .filter(|series| series.labels == wanted.labels)
+            .count();
         if has_samples && found == 0 {
-            return Err(format!("expected {}, which is not there", wanted.labels.as_labels()));
+            return Err(format!(
+                "expected {}, which is not there",
+                wanted.labels.as_labels()
+            ));
         }
         if found > 1 {
-            return Err(format!("{} is there {found} times", wanted.labels.as_labels()));
+            return Err(format!(
+                "{} is there {found} times",
+                wanted.labels.as_labels()
+            ));
         }
     }
     Ok(())
@@ -134,7 +157,11 @@ fn check_sample(wanted: &Item, got: &Sample) -> Result<()> {
         }
         _ => false,
     };
-    if same { Ok(()) } else { Err(format!("expected {wanted:?}, got {got:?}")) }
+    if same {
+        Ok(())
+    } else {
+        Err(format!("expected {wanted:?}, got {got:?}"))
+    }
 }
 
 /// Whether two numbers are the same but for rounding.
@@ -160,9 +187,10 @@ fn same_histogram(wanted: &Histogram, got: &Histogram) -> bool {
     got.compact();
     let same_buckets = |one: &Buckets, two: &Buckets| {
         one.len() == two.len()
-            && one.iter().zip(two.iter()).all(|(one, two)| {
-                one.0 == two.0 && same_number(one.1, two.1)
-            })
+            && one
+                .iter()
+                .zip(two.iter())
+                .all(|(one, two)| one.0 == two.0 && same_number(one.1, two.1))
     };
     wanted.schema == got.schema
         && same_number(wanted.count, got.count)

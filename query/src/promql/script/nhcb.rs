@@ -52,7 +52,9 @@ impl Collector {
         let mut found = Vec::new();
         for (labels, times) in self.families {
             for (time, parts) in times {
-                let histogram = parts.histogram().map_err(|what| format!("{labels:?}: {what}"))?;
+                let histogram = parts
+                    .histogram()
+                    .map_err(|what| format!("{labels:?}: {what}"))?;
                 found.push((labels.clone(), time, Arc::new(histogram)));
             }
         }
@@ -74,7 +76,9 @@ fn role(labels: Labels<'_>) -> Option<(LabelSet, Role)> {
     if matches!(role, Role::Bucket(bound) if bound.is_nan()) {
         return None;
     }
-    let others = labels.iter().filter(|(name, _)| *name != NAME && *name != "le");
+    let others = labels
+        .iter()
+        .filter(|(name, _)| *name != NAME && *name != "le");
     let pairs = others.chain([(NAME, family)]);
     let labels = LabelSet::from_pairs(pairs).ok()?;
     Some((labels, role))
@@ -85,7 +89,11 @@ impl Parts {
         self.buckets.sort_by(|one, two| one.0.total_cmp(&two.0));
         let highest = self.buckets.last().map_or(0.0, |bucket| bucket.1);
         let count = self.count.unwrap_or(highest);
-        if self.buckets.last().is_none_or(|last| last.0 != f64::INFINITY) {
+        if self
+            .buckets
+            .last()
+            .is_none_or(|last| last.0 != f64::INFINITY)
+        {
             self.buckets.push((f64::INFINITY, count));
         }
         let (mut bounds, mut counts, mut before) = (Vec::new(), Vec::new(), 0.0);

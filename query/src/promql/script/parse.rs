@@ -104,9 +104,19 @@ fn trimmed(line: &str) -> &str {
 }
 
 fn is_command(line: &str) -> bool {
-    let word = line.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
-    word == "clear" || word == "load" || word == "load_with_nhcb" || word.starts_with("eval")
-        && line.split_whitespace().nth(1).is_some_and(|next| matches!(next, "instant" | "range"))
+    let word = line
+        .split_whitespace()
+        .next()
+        .unwrap_or("")
+        .to_ascii_lowercase();
+    word == "clear"
+        || word == "load"
+        || word == "load_with_nhcb"
+        || word.starts_with("eval")
+            && line
+                .split_whitespace()
+                .nth(1)
+                .is_some_and(|next| matches!(next, "instant" | "range"))
 }
 
 fn command(
@@ -115,7 +125,11 @@ fn command(
     line: usize,
 ) -> std::result::Result<Kind, (usize, String)> {
     let at = |line: usize| move |message: String| (line, message);
-    let word = first.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
+    let word = first
+        .split_whitespace()
+        .next()
+        .unwrap_or("")
+        .to_ascii_lowercase();
     match word.as_str() {
         "clear" => Ok(Kind::Clear),
         "load" | "load_with_nhcb" => {

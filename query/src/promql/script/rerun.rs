@@ -52,11 +52,17 @@ fn fix(expr: &mut Expr, time: i64) -> bool {
         ExprKind::Paren(inside) | ExprKind::Unary(_, inside) => fix(inside, time),
         ExprKind::Binary(binary) => fix(&mut binary.left, time) & fix(&mut binary.right, time),
         ExprKind::Aggregate(aggregate) => {
-            let param = aggregate.param.as_mut().is_none_or(|param| fix(param, time));
+            let param = aggregate
+                .param
+                .as_mut()
+                .is_none_or(|param| fix(param, time));
             param & fix(&mut aggregate.expr, time)
         }
         ExprKind::Call(call) => {
-            let args = call.args.iter_mut().fold(true, |all, arg| all & fix(arg, time));
+            let args = call
+                .args
+                .iter_mut()
+                .fold(true, |all, arg| all & fix(arg, time));
             args && !TIMED.contains(&call.name.as_str())
         }
     }
@@ -73,5 +79,7 @@ pub(super) fn other_times(time: i64) -> Vec<i64> {
 /// Whether the query asks for the bounds of the whole query, which differ between an instant and a
 /// range.
 pub(super) fn asks_for_bounds(query: &str) -> bool {
-    ["start()", "end()", "range()", "step()"].iter().any(|call| query.contains(call))
+    ["start()", "end()", "range()", "step()"]
+        .iter()
+        .any(|call| query.contains(call))
 }

@@ -83,7 +83,11 @@ fn keep(load: &Load, source: &mut MemorySource) -> Result<()> {
     for (labels, LoadLine { series, starts }) in lines {
         let mut time = 0;
         for (index, item) in series.items.iter().enumerate() {
-            let start = starts.get(index).copied().flatten().map_or(0, |offset| time + offset);
+            let start = starts
+                .get(index)
+                .copied()
+                .flatten()
+                .map_or(0, |offset| time + offset);
             match item {
                 None => {}
                 Some(Item::Float(value)) => {
@@ -148,7 +152,10 @@ fn expected_outcome(eval: &Eval, answer: QueryResult<Answer>) -> Result<Option<A
 }
 
 fn check_notes(eval: &Eval, query: &str, answer: &Answer) -> Result<()> {
-    let (warnings, infos) = (answer.annotations.warnings(query), answer.annotations.infos(query));
+    let (warnings, infos) = (
+        answer.annotations.warnings(query),
+        answer.annotations.infos(query),
+    );
     check_annotations(eval, &warnings, &infos)
 }
 
@@ -175,7 +182,9 @@ fn as_step(eval: &Eval, time: i64, source: &MemorySource, options: &Options) -> 
         return Ok(());
     }
     let times = (time - AROUND_MS, time + AROUND_MS, AROUND_MS);
-    let answer = query.range(source, times, options).map_err(|error| error.to_string())?;
+    let answer = query
+        .range(source, times, options)
+        .map_err(|error| error.to_string())?;
     let Value::Matrix(series) = answer.value else {
         return Err("a range must give a matrix".to_owned());
     };
@@ -184,12 +193,18 @@ fn as_step(eval: &Eval, time: i64, source: &MemorySource, options: &Options) -> 
         return Ok(());
     }
     let at_time = series.into_iter().map(|series| ResultSeries {
-        points: series.points.into_iter().filter(|point| point.time == time).collect(),
+        points: series
+            .points
+            .into_iter()
+            .filter(|point| point.time == time)
+            .collect(),
         labels: series.labels,
     });
     let at_time: Vec<ResultSeries> = at_time.filter(|series| !series.points.is_empty()).collect();
     if query.value_type() == ValueType::Scalar {
-        let value = at_time.first().and_then(|series| series.points[0].sample.as_float());
+        let value = at_time
+            .first()
+            .and_then(|series| series.points[0].sample.as_float());
         let value = value.ok_or("the scalar has no value")?;
         return check_instant(eval, &Value::Scalar(time, value));
     }

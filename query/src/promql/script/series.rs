@@ -29,7 +29,9 @@ pub(super) struct SeriesLine {
 
 /// The labels of a line, and what stands behind them.
 pub(super) fn split_labels(line: &str) -> Result<(LabelSet, &str)> {
-    let name = line.find(|c: char| c == '{' || c.is_whitespace()).unwrap_or(line.len());
+    let name = line
+        .find(|c: char| c == '{' || c.is_whitespace())
+        .unwrap_or(line.len());
     let mut end = name;
     if line[name..].starts_with('{') {
         end = name + closing_brace(&line[name..]).ok_or("a brace is not closed")?;
@@ -40,7 +42,9 @@ pub(super) fn split_labels(line: &str) -> Result<(LabelSet, &str)> {
         None => (metric, rest),
     };
     let matchers = parse_selector(metric).map_err(|error| error.describe(metric))?;
-    let pairs = matchers.iter().map(|matcher| (matcher.name(), matcher.value()));
+    let pairs = matchers
+        .iter()
+        .map(|matcher| (matcher.name(), matcher.value()));
     let labels = LabelSet::from_pairs(pairs).map_err(|error| error.to_string())?;
     Ok((labels, rest))
 }
@@ -107,9 +111,13 @@ fn split_times(word: &str) -> Result<(&str, Option<usize>)> {
         return Ok((word, None));
     };
     if head.ends_with("}}") || !head.contains("{{") {
-        let times: usize = times.parse().map_err(|_| format!("invalid repetition in {word:?}"))?;
+        let times: usize = times
+            .parse()
+            .map_err(|_| format!("invalid repetition in {word:?}"))?;
         if times > REPEAT_MAX {
-            return Err(format!("{word:?} repeats too often, at most {REPEAT_MAX} times"));
+            return Err(format!(
+                "{word:?} repeats too often, at most {REPEAT_MAX} times"
+            ));
         }
         return Ok((head, Some(times)));
     }
@@ -144,9 +152,8 @@ fn push_item(word: &str, items: &mut Vec<Option<Item>>) -> Result<()> {
 /// A value, and with its sign what is added at each step.
 fn split_step(text: &str) -> (&str, Option<&str>) {
     let bytes = text.as_bytes();
-    let is_step = |at: &usize| {
-        matches!(bytes[*at], b'+' | b'-') && !matches!(bytes[at - 1], b'e' | b'E')
-    };
+    let is_step =
+        |at: &usize| matches!(bytes[*at], b'+' | b'-') && !matches!(bytes[at - 1], b'e' | b'E');
     match (1..bytes.len()).find(is_step) {
         Some(at) => (&text[..at], Some(&text[at..])),
         None => (text, None),
@@ -164,7 +171,10 @@ fn push_histograms(text: &str, count: usize, items: &mut Vec<Option<Item>>) -> R
     let rest = &text[end..];
     if rest.is_empty() {
         let base = Arc::new(base);
-        items.extend(std::iter::repeat_n(Some(Item::Histogram(base, hinted)), count));
+        items.extend(std::iter::repeat_n(
+            Some(Item::Histogram(base, hinted)),
+            count,
+        ));
         return Ok(());
     }
     let (sign, step) = rest.split_at(1);
@@ -192,14 +202,18 @@ fn push_histograms(text: &str, count: usize, items: &mut Vec<Option<Item>>) -> R
 
 /// A histogram in double braces, and whether its hint was written.
 fn histogram(text: &str) -> Result<(Histogram, bool)> {
-    let inside = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
+    let inside = text
+        .strip_prefix("{{")
+        .and_then(|text| text.strip_suffix("}}"));
     let inside = inside.ok_or_else(|| format!("{text:?} is no histogram"))?;
     let mut histogram = Histogram::default();
     let (mut hinted, mut offsets) = (false, [0, 0]);
     let mut counts: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
     let mut seen: Vec<String> = Vec::new();
     for field in fields(inside)? {
-        let (key, value) = field.split_once(':').ok_or_else(|| format!("{field:?} has no value"))?;
+        let (key, value) = field
+            .split_once(':')
+            .ok_or_else(|| format!("{field:?} has no value"))?;
         if seen.iter().any(|other| other == key) {
             return Err(format!("duplicate key {key:?} in histogram"));
         }
@@ -255,7 +269,9 @@ fn integer(text: &str) -> Result<i32> {
 }
 
 fn numbers(text: &str) -> Result<Vec<f64>> {
-    let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
     let inside = inside.ok_or_else(|| format!("{text:?} is no list"))?;
     inside.split_whitespace().map(number).collect()
 }
