@@ -125,7 +125,7 @@ impl Notes {
         self.note(Level::Warning, span, text, None);
     }
 
-    fn info(&self, span: Span, text: String) {
+    fn inform(&self, span: Span, text: String) {
         self.note(Level::Info, span, text, None);
     }
 
@@ -225,7 +225,7 @@ impl Notes {
     pub(crate) fn bounds_reconciled(&self, span: Span, operation: Operation) {
         let operation = operation.name();
         let text = format!("mismatched custom buckets were reconciled during {operation}");
-        self.info(span, text);
+        self.inform(span, text);
     }
 
     /// What was noticed while two histograms were combined.
@@ -244,7 +244,7 @@ impl Notes {
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \
              {metric}"
         );
-        self.info(span, text);
+        self.inform(span, text);
     }
 
     pub(crate) fn possible_non_counter_label(&self, span: Span, metric: &str, kind: &str) {
@@ -253,7 +253,7 @@ impl Notes {
             "metric might not be a counter, __type__ label is not set to \"counter\" or \
              \"histogram\", got {kind}: {metric}"
         );
-        self.info(span, text);
+        self.inform(span, text);
     }
 
     pub(crate) fn forced_monotonicity(&self, span: Span, metric: &str, repairs: Repairs) {
@@ -270,11 +270,11 @@ impl Notes {
             "incompatible sample types encountered for binary operator {shown}: {left} {operator} \
              {right}"
         );
-        self.info(span, text);
+        self.inform(span, text);
     }
 
     pub(crate) fn ignored_in_aggregation(&self, span: Span, aggregation: &str) {
-        self.info(
+        self.inform(
             span,
             format!("ignored histogram in {aggregation} aggregation"),
         );
@@ -286,23 +286,23 @@ impl Notes {
             "ignored histograms in a range containing both floats and histograms for metric name \
              {metric}"
         );
-        self.info(span, text);
+        self.inform(span, text);
     }
 
     pub(crate) fn quantile_is_nan(&self, span: Span, metric: &str) {
         let text = "input to histogram_quantile has NaN observations, result is NaN";
-        self.info(span, with_metric(text.to_owned(), metric));
+        self.inform(span, with_metric(text.to_owned(), metric));
     }
 
     pub(crate) fn quantile_is_skewed(&self, span: Span, metric: &str) {
         let text = "input to histogram_quantile has NaN observations, result is skewed higher";
-        self.info(span, with_metric(text.to_owned(), metric));
+        self.inform(span, with_metric(text.to_owned(), metric));
     }
 
     pub(crate) fn fraction_has_nan(&self, span: Span, metric: &str) {
         let text = "input to histogram_fraction has NaN observations, which are excluded from all \
                     fractions";
-        self.info(span, with_metric(text.to_owned(), metric));
+        self.inform(span, with_metric(text.to_owned(), metric));
     }
 }
 

@@ -87,7 +87,7 @@ impl Guard {
             return Err(Error::new(ErrorKind::Canceled, message));
         }
         let checks = self.checks.fetch_add(1, Ordering::Relaxed);
-        if checks % CHECKS_PER_LOOK == 0
+        if checks.is_multiple_of(CHECKS_PER_LOOK)
             && self
                 .deadline
                 .is_some_and(|deadline| Instant::now() >= deadline)

@@ -313,7 +313,7 @@ fn length(extent: &Extent, frame: Frame) -> Result<i64> {
         Extent::Computed(expr) => {
             let seconds = seconds(expr, frame)?;
             // What nanoseconds of 64 bits hold.
-            if !(seconds.abs() < 9_223_372_036.0) {
+            if seconds.is_nan() || seconds.abs() >= 9_223_372_036.0 {
                 return Err(invalid("duration is out of range"));
             }
             #[expect(clippy::cast_possible_truncation)] // Bounded in the line above.

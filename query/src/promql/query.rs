@@ -231,7 +231,9 @@ impl Query {
         }
         if step <= 0 {
             return bad(
-                "zero or negative query resolution step widths are not accepted".to_owned(),
+                "zero or negative query resolution step widths are not accepted. Try a positive \
+                 integer"
+                    .to_owned(),
             );
         }
         if end < start {

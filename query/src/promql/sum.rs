@@ -97,7 +97,6 @@ mod tests {
     fn a_mean_survives_an_overflow_of_its_sum() {
         let mut mean = Mean::of(f64::MAX);
         mean.add(f64::MAX);
-        mean.add(f64::MAX);
         assert_eq!(mean.value(), f64::MAX);
     }
 }

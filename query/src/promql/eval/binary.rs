@@ -1,7 +1,7 @@
 //! Binary operators between scalars and vectors, and the matching of series.
 //!
-//! Signatures are worked out once for each series. The series of one signature are then gone through
-//! step by step, since who is there may change at every step.
+//! Signatures are worked out once for each series. The series of one signature are then gone
+//! through step by step, since who is there may change at every step.
 
 use std::collections::{HashMap, HashSet};
 

@@ -54,7 +54,7 @@ impl Evaluator<'_> {
             }
             "label_replace" => self.label_replace(args, grid)?,
             "label_join" => self.label_join(args, grid)?,
-            "info" => self.info(args, grid)?,
+            "info" => self.enrich(args, grid)?,
             _ => {
                 let is_range = |kind: &ValueType| *kind == ValueType::Matrix;
                 let index = call.function.args.iter().position(is_range);
@@ -168,17 +168,18 @@ impl Evaluator<'_> {
         })
     }
 
-    fn date(&self, args: &[Node], function: fn(i64) -> f64, grid: Grid) -> Result<Value> {
+    fn date(&self, args: &[Node], function: fn(i128) -> f64, grid: Grid) -> Result<Value> {
         let Some(arg) = args.first() else {
-            let values = grid.times().map(|time| function(time.div_euclid(1000)));
+            let values = grid
+                .times()
+                .map(|time| function(i128::from(time.div_euclid(1000))));
             return Ok(Value::Vector(vec![Series {
                 labels: LabelSet::default(),
                 drops_name: false,
                 column: Column::of_floats(values.collect()),
             }]));
         };
-        #[expect(clippy::cast_possible_truncation)] // Saturates; whole seconds are meant.
-        self.map_floats(arg, grid, |_, value| function(value as i64))
+        self.map_floats(arg, grid, |_, value| function(time::whole_seconds(value)))
     }
 
     /// When samples were taken: of a selector the samples' own times, else those of the steps.

@@ -23,6 +23,9 @@ const TARGET_INFO: &str = "target_info";
 #[derive(Default)]
 struct Wanted {
     names: Vec<Matcher>,
+    /// Whether the names were left to the default in a selector of labels. Prometheus enriches
+    /// info series too then.
+    enriches_info: bool,
     /// Conditions on the labels that are wanted; all labels where there are none.
     data: BTreeMap<String, Vec<Matcher>>,
 }
@@ -41,6 +44,7 @@ impl Wanted {
             }
         }
         if wanted.names.is_empty() {
+            wanted.enriches_info = arg.is_some();
             wanted
                 .names
                 .push(Matcher::new(MatchOp::Equal, NAME, TARGET_INFO)?);
@@ -49,7 +53,7 @@ impl Wanted {
     }
 
     fn is_info_name(&self, name: &str) -> bool {
-        self.names.iter().all(|matcher| matcher.matches(name))
+        !self.enriches_info && self.names.iter().all(|matcher| matcher.matches(name))
     }
 
     fn wants(&self, label: &str) -> bool {
@@ -63,7 +67,7 @@ impl Wanted {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn info(&self, args: &[Node], grid: Grid) -> Result<Vec<Series>> {
+    pub(super) fn enrich(&self, args: &[Node], grid: Grid) -> Result<Vec<Series>> {
         let base = self.vector(&args[0], grid)?;
         let wanted = Wanted::of(args.get(1))?;
         let infos = self.info_series(&base, &wanted, &args[0], grid)?;
@@ -137,7 +141,17 @@ impl Evaluator<'_> {
             edge: Edge::Plain,
             hints: Hints::Stored,
         };
-        self.newest(&selection, grid, Want::Millis)
+        let infos = self.newest(&selection, grid, Want::Millis)?;
+        for info in &infos {
+            let is_float = |step| !info.column.has(step) || info.column.float(step).is_some();
+            if !(0..grid.count).all(is_float) {
+                let labels = show(&info.labels);
+                return Err(Error::execution(format!(
+                    "this should be an info metric, with float samples: {labels}"
+                )));
+            }
+        }
+        Ok(infos)
     }
 }
 

@@ -130,7 +130,7 @@ impl Evaluator<'_> {
                     if histogram.is_stale() {
                         continue;
                     }
-                    if want == Want::Value {
+                    if matches!(want, Want::Value | Want::Millis) {
                         column.set(step, Sample::Histogram(histogram.clone()));
                     } else if let Some(value) = wanted(want, histograms, place, 0.0) {
                         column.set_float(step, value);

@@ -137,7 +137,8 @@ fn histograms(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option<Hist
     if kind.is_counter() && (edges.first..=edges.last).any(is_gauge) {
         scope.notes.not_a_counter(scope.span, scope.metric);
     }
-    if !kind.is_counter() && !(is_gauge(edges.first) && is_gauge(edges.last)) {
+    let are_gauges = is_gauge(edges.first) && is_gauge(edges.last);
+    if !kind.is_counter() && !are_gauges {
         scope.notes.not_a_gauge(scope.span, scope.metric);
     }
     let between = |before: usize, time: i64| {

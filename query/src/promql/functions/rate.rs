@@ -213,7 +213,8 @@ fn histogram_difference(
     if kind.is_counter() && values.iter().any(|histogram| is_gauge(histogram)) {
         notes.not_a_counter(span, metric);
     }
-    if !kind.is_counter() && !(is_gauge(first) && is_gauge(last)) {
+    let are_gauges = is_gauge(first) && is_gauge(last);
+    if !kind.is_counter() && !are_gauges {
         notes.not_a_gauge(span, metric);
     }
     let was_reset = |index: usize, before: &Histogram| {

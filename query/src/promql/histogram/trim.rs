@@ -106,8 +106,7 @@ fn split(bucket: &Bucket, value: f64, keep: Trim, spread: Spread) -> Kept {
         Trim::Below => (bucket.lower, bucket.upper.min(value)),
         Trim::Above => (bucket.lower.max(value), bucket.upper),
     };
-    // The comparison is this way round since a NaN keeps nothing.
-    if value.is_nan() || !(lower < upper) {
+    if value.is_nan() || lower >= upper {
         return Kept::NOTHING;
     }
     let whole = lower == bucket.lower && upper == bucket.upper;

@@ -20,7 +20,8 @@ use crate::text::{Span, duration, number, quote};
 pub const NESTING_MAX: usize = 100;
 
 /// How many binary operators and brackets a query may have. A chain of them becomes a tree that
-/// leans left, as deep as the chain is long, so this bounds the depth together with [`NESTING_MAX`].
+/// leans left, as deep as the chain is long, so this bounds the depth together with
+/// [`NESTING_MAX`].
 pub const OPERATORS_MAX: usize = 500;
 
 /// The longest text that is read.

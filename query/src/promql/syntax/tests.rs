@@ -149,7 +149,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "foo offset",
-        "1:11: parse error: unexpected end of input in offset, expected number, duration, step(), or range()",
+        "1:11: parse error: unexpected end of input in offset, \
+         expected number, duration, step(), or range()",
     ),
     (
         "foo offset 1m offset 2m",
@@ -165,7 +166,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "foo[]",
-        "1:5: parse error: unexpected \"]\" in subquery or range selector, expected number, duration, step(), or range()",
+        "1:5: parse error: unexpected \"]\" in subquery or range selector, \
+         expected number, duration, step(), or range()",
     ),
     (
         "sum(x)[5m]",
@@ -181,7 +183,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "topk(x)",
-        "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1",
+        "1:1: parse error: wrong number of arguments for aggregate \
+         expression provided, expected 2, got 1",
     ),
     (
         "sum by x (y)",
