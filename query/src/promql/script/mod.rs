@@ -11,7 +11,7 @@ mod rerun;
 mod run;
 mod series;
 
-pub use run::{Failure, Report, run};
+pub use run::{Failure, Loaded, Report, Shelf, run, run_over};
 
 /// An error in a script, or an expectation that did not hold.
 type Result<T> = std::result::Result<T, String>;

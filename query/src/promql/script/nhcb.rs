@@ -87,6 +87,9 @@ fn role(labels: Labels<'_>) -> Option<(LabelSet, Role)> {
 impl Parts {
     fn histogram(mut self) -> Result<Histogram> {
         self.buckets.sort_by(|one, two| one.0.total_cmp(&two.0));
+        // One border may be written in several ways; the first one counts.
+        self.buckets
+            .dedup_by(|next, first| next.0.total_cmp(&first.0).is_eq());
         let highest = self.buckets.last().map_or(0.0, |bucket| bucket.1);
         let count = self.count.unwrap_or(highest);
         if self

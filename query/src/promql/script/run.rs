@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chronolith_engine::labels::LabelSet;
+
 use crate::promql::error::Result as QueryResult;
 use crate::promql::memory::MemorySource;
 use crate::promql::query::{Answer, NameRemoval, Options, Query, ResultSeries, Sample, Value};
@@ -13,6 +15,7 @@ use crate::promql::script::rerun::{asks_for_bounds, fixed, other_times};
 use crate::promql::script::series::Item;
 use crate::promql::script::{Result, parse::LoadLine};
 use crate::promql::signatures::ValueType;
+use crate::promql::source::Source;
 
 /// How far around its time an instant evaluation is done again as a range.
 const AROUND_MS: i64 = 60_000;
@@ -35,9 +38,47 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Runs a script to its end. Delayed removal of names and start timestamps are on, as in
-/// Prometheus' own runner.
+/// Where a script keeps what it loads.
+pub trait Shelf: Source {
+    /// Forgets all series.
+    fn clear(&mut self);
+
+    /// Keeps samples of a series, in order of time; 0 is no start timestamp.
+    fn fill(&mut self, labels: &LabelSet, samples: &[Loaded]) -> QueryResult<()>;
+}
+
+/// A sample that a script loads.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// When, in milliseconds.
+    pub time: i64,
+    /// What.
+    pub sample: Sample,
+    /// When the counter began, 0 where the script does not say.
+    pub start: i64,
+}
+
+impl Shelf for MemorySource {
+    fn clear(&mut self) {
+        MemorySource::clear(self);
+    }
+
+    fn fill(&mut self, labels: &LabelSet, samples: &[Loaded]) -> QueryResult<()> {
+        for loaded in samples {
+            self.push(labels, loaded.time, loaded.sample.clone(), loaded.start);
+        }
+        Ok(())
+    }
+}
+
+/// Runs a script to its end over series in memory. Delayed removal of names and start timestamps
+/// are on, as in Prometheus' own runner.
 pub fn run(script: &str) -> Report {
+    run_over(script, &mut MemorySource::new())
+}
+
+/// Runs a script to its end over a shelf of the caller's, which is empty at first.
+pub fn run_over(script: &str, shelf: &mut dyn Shelf) -> Report {
     let mut report = Report::default();
     let commands = match parse(script) {
         Ok(commands) => commands,
@@ -46,7 +87,6 @@ pub fn run(script: &str) -> Report {
             return report;
         }
     };
-    let mut source = MemorySource::new();
     let options = Options {
         names: NameRemoval::Delayed,
         start_timestamps: true,
@@ -56,14 +96,14 @@ pub fn run(script: &str) -> Report {
         let line = command.line;
         let outcome = match &command.kind {
             Kind::Clear => {
-                source.clear();
+                shelf.clear();
                 continue;
             }
-            Kind::Load(load) => match keep(load, &mut source) {
+            Kind::Load(load) => match keep(load, shelf) {
                 Ok(()) => continue,
                 Err(message) => Err(message),
             },
-            Kind::Eval(eval) => evaluate(eval, &source, &options),
+            Kind::Eval(eval) => evaluate(eval, &*shelf, &options),
         };
         match outcome {
             Ok(()) => report.passed += 1,
@@ -73,43 +113,53 @@ pub fn run(script: &str) -> Report {
     report
 }
 
-fn keep(load: &Load, source: &mut MemorySource) -> Result<()> {
+fn keep(load: &Load, shelf: &mut dyn Shelf) -> Result<()> {
     // Of lines with the same labels the last one counts.
     let mut lines = BTreeMap::new();
     for line in &load.series {
         lines.insert(&line.series.labels, line);
     }
+    let fill = |shelf: &mut dyn Shelf, labels: &LabelSet, samples: &[Loaded]| {
+        let filled = shelf.fill(labels, samples);
+        filled.map_err(|error| format!("cannot load: {error}"))
+    };
     let mut classics = Collector::default();
     for (labels, LoadLine { series, starts }) in lines {
-        let mut time = 0;
+        let (mut time, mut samples) = (0, Vec::new());
         for (index, item) in series.items.iter().enumerate() {
-            let start = starts
-                .get(index)
-                .copied()
-                .flatten()
-                .map_or(0, |offset| time + offset);
-            match item {
-                None => {}
-                Some(Item::Float(value)) => {
-                    source.push(labels, time, Sample::Float(*value), start);
-                    if load.with_native {
-                        classics.note(labels, time, *value);
-                    }
-                }
-                Some(Item::Histogram(histogram, _)) => {
-                    source.push(labels, time, Sample::Histogram(histogram.clone()), start);
-                }
+            let start = starts.get(index).copied().flatten();
+            let start = start.map_or(0, |offset| time + offset);
+            let sample = match item {
+                None => None,
+                Some(Item::Float(value)) => Some(Sample::Float(*value)),
+                Some(Item::Histogram(histogram, _)) => Some(Sample::Histogram(histogram.clone())),
+            };
+            if let (true, Some(Sample::Float(value))) = (load.with_native, &sample) {
+                classics.note(labels, time, *value);
             }
+            samples.extend(sample.map(|sample| Loaded {
+                time,
+                sample,
+                start,
+            }));
             time += load.gap;
         }
+        fill(shelf, labels, &samples)?;
     }
     for (labels, time, histogram) in classics.finish()? {
-        source.push(&labels, time, Sample::Histogram(histogram), 0);
+        let sample = Sample::Histogram(histogram);
+        let start = 0;
+        let loaded = Loaded {
+            time,
+            sample,
+            start,
+        };
+        fill(shelf, &labels, &[loaded])?;
     }
     Ok(())
 }
 
-fn evaluate(eval: &Eval, source: &MemorySource, options: &Options) -> Result<()> {
+fn evaluate(eval: &Eval, source: &dyn Source, options: &Options) -> Result<()> {
     match eval.times {
         Times::Range(from, to, step) => {
             let answer = Query::parse(&eval.query)
@@ -163,7 +213,7 @@ fn instant(
     eval: &Eval,
     query: &str,
     time: i64,
-    source: &MemorySource,
+    source: &dyn Source,
     options: &Options,
 ) -> Result<()> {
     let answer = Query::parse(query).and_then(|query| query.instant(source, time, options));
@@ -175,7 +225,7 @@ fn instant(
 }
 
 /// Evaluates as a range around the time, whose middle step must be the same.
-fn as_step(eval: &Eval, time: i64, source: &MemorySource, options: &Options) -> Result<()> {
+fn as_step(eval: &Eval, time: i64, source: &dyn Source, options: &Options) -> Result<()> {
     let query = Query::parse(&eval.query).map_err(|error| error.to_string())?;
     let is_range = matches!(query.value_type(), ValueType::Matrix | ValueType::String);
     if is_range || asks_for_bounds(&eval.query) {
