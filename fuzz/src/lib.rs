@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chronolith_engine::testing;
 
 mod mutation;
+mod promql;
 
 pub use mutation::{INPUT_BYTES_MAX, Mutator};
 
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("manifest", testing::fuzz_manifest),
     ("metadata", testing::fuzz_metadata),
     ("notes", testing::fuzz_notes),
+    ("promql", promql::fuzz_promql),
     ("re2", testing::fuzz_re2),
     ("record", testing::fuzz_record),
     ("samples_chunk", testing::fuzz_samples_chunk),
@@ -58,6 +60,7 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("metadata", testing::seeds_metadata),
     ("notes", testing::seeds_notes),
     ("re2", testing::seeds_re2),
+    ("promql", promql::seeds_promql),
     ("record", testing::seeds_record),
     ("samples_chunk", testing::seeds_samples_chunk),
     ("stream", testing::seeds_stream),
