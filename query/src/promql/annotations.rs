@@ -4,6 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::promql::dates;
 use crate::promql::histogram::Combined;
 use crate::text::{Span, number, quote};
 
@@ -86,8 +87,8 @@ impl Note {
                 number::general(repairs.highest),
                 number::general_rounded(repairs.difference, 2),
                 repairs.samples,
-                crate::promql::functions::time::rfc3339(repairs.first),
-                crate::promql::functions::time::rfc3339(repairs.last),
+                dates::rfc3339(repairs.first),
+                dates::rfc3339(repairs.last),
             );
         }
         format!("{out} ({})", self.span.place(query))

@@ -7,8 +7,8 @@ use chronolith_engine::labels::LabelSet;
 
 use crate::promql::error::Result;
 use crate::promql::histogram::{ChunkHints, Histogram};
-use crate::promql::query::Sample;
 use crate::promql::source::{Points, Request, Source, SourceSeries};
+use crate::promql::value::Sample;
 
 /// Series in memory.
 #[derive(Clone, Debug, Default)]

@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod check;
+mod dates;
 mod engine_source;
 mod error;
 mod eval;
@@ -9,6 +10,7 @@ mod functions;
 pub mod histogram;
 mod limits;
 mod memory;
+mod options;
 mod plan;
 mod query;
 pub mod script;
@@ -16,9 +18,12 @@ pub mod signatures;
 pub mod source;
 mod sum;
 pub mod syntax;
+mod value;
 
 pub use engine_source::EngineSource;
 pub use error::{Error, ErrorKind, Result};
 pub use limits::{CancelFlag, Limits};
 pub use memory::MemorySource;
-pub use query::{Answer, NameRemoval, Options, Point, Query, ResultSeries, Sample, Value};
+pub use options::{NameRemoval, Options};
+pub use query::{Answer, Query};
+pub use value::{Point, ResultSeries, Sample, Value};

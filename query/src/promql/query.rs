@@ -1,59 +1,18 @@
 //! [`Query`]: the door of PromQL. Parse once, run at a time or over a range, over any source.
 
-use std::sync::Arc;
-
 use chronolith_engine::labels::LabelSet;
 
 use crate::promql::annotations::Annotations;
 use crate::promql::check::{Language, check};
 use crate::promql::error::{Error, ErrorKind, Result};
 use crate::promql::eval::{self, Column, Evaluator, Series};
-use crate::promql::histogram::Histogram;
-use crate::promql::limits::{Guard, Limits};
+use crate::promql::limits::Guard;
+use crate::promql::options::{NameRemoval, Options};
 use crate::promql::plan::{Frame, Grid, NodeKind, plan};
 use crate::promql::signatures::ValueType;
 use crate::promql::source::Source;
 use crate::promql::syntax::{self, Expr};
-
-/// How queries are evaluated.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How old the newest sample of a series may be, in milliseconds. Default five minutes.
-    pub lookback_ms: i64,
-    /// The step of subqueries that name none, in milliseconds. Default one minute.
-    pub subquery_step_ms: i64,
-    /// When names of metrics are removed. Default at once, as a default Prometheus does.
-    pub names: NameRemoval,
-    /// Whether rates look at when counters began. Default no, as in a default Prometheus.
-    pub start_timestamps: bool,
-    /// Whether `__type__` tells what is a counter. Default no, as in a default Prometheus.
-    pub type_and_unit_labels: bool,
-    /// How much a query may use.
-    pub limits: Limits,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            lookback_ms: 5 * 60 * 1000,
-            subquery_step_ms: 60 * 1000,
-            names: NameRemoval::AtOnce,
-            start_timestamps: false,
-            type_and_unit_labels: false,
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// When names of metrics that have become something else are removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NameRemoval {
-    /// By each function and operator.
-    #[default]
-    AtOnce,
-    /// When all is evaluated.
-    Delayed,
-}
+use crate::promql::value::{Point, ResultSeries, Value};
 
 /// A parsed and checked query.
 ///
@@ -90,63 +49,6 @@ pub struct Answer {
     pub samples_read: usize,
     /// The most samples that were held at once.
     pub samples_peak: usize,
-}
-
-/// The value of a query.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// A number at a time.
-    Scalar(i64, f64),
-    /// A text.
-    Text(String),
-    /// Series with one sample each.
-    Vector(Vec<ResultSeries>),
-    /// Series with samples over time.
-    Matrix(Vec<ResultSeries>),
-}
-
-/// A series of a result.
-#[derive(Clone, Debug)]
-pub struct ResultSeries {
-    /// The labels.
-    pub labels: LabelSet,
-    /// The samples in order of time.
-    pub points: Vec<Point>,
-}
-
-/// A sample of a result.
-#[derive(Clone, Debug)]
-pub struct Point {
-    /// When, in milliseconds.
-    pub time: i64,
-    /// What.
-    pub sample: Sample,
-}
-
-/// A float or a histogram.
-#[derive(Clone, Debug)]
-pub enum Sample {
-    /// A float.
-    Float(f64),
-    /// A native histogram.
-    Histogram(Arc<Histogram>),
-}
-
-impl Sample {
-    /// The float, if it is one.
-    pub fn as_float(&self) -> Option<f64> {
-        match self {
-            Sample::Float(value) => Some(*value),
-            Sample::Histogram(_) => None,
-        }
-    }
-
-    pub(crate) fn as_cell(&self) -> eval::Cell<'_> {
-        match self {
-            Sample::Float(value) => eval::Cell::Float(*value),
-            Sample::Histogram(histogram) => eval::Cell::Histogram(histogram),
-        }
-    }
 }
 
 impl Query {

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
 
 mod limits;
+mod oracle;
 mod scripts;
 mod shelf;

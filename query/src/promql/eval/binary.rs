@@ -311,8 +311,8 @@ impl<'a> Matching<'a> {
         let notes = &self.evaluator.notes;
         let Some(outcome) = samples(
             self.node.op,
-            left.as_cell(),
-            right.as_cell(),
+            Cell::of(left),
+            Cell::of(right),
             self.span,
             notes,
         ) else {

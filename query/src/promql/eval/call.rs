@@ -2,12 +2,13 @@
 
 use chronolith_engine::labels::LabelSet;
 
+use crate::promql::dates;
 use crate::promql::error::Result;
 use crate::promql::eval::column::{Column, Sample, Series};
 use crate::promql::eval::select::Want;
 use crate::promql::eval::windows::{Slider, absent_labels};
 use crate::promql::eval::{Evaluator, Value};
-use crate::promql::functions::{maths, order, time};
+use crate::promql::functions::{maths, order};
 use crate::promql::histogram::Histogram;
 use crate::promql::plan::{CallNode, Grid, Node, NodeKind};
 use crate::promql::signatures::ValueType;
@@ -22,7 +23,7 @@ impl Evaluator<'_> {
         if let Some(function) = maths::function(name) {
             return self.map_floats(&args[0], grid, |_, value| function(value));
         }
-        if let Some(function) = time::part_of_date(name) {
+        if let Some(function) = dates::part_of_date(name) {
             return self.date(args, function, grid);
         }
         let series = match name {
@@ -179,7 +180,7 @@ impl Evaluator<'_> {
                 column: Column::of_floats(values.collect()),
             }]));
         };
-        self.map_floats(arg, grid, |_, value| function(time::whole_seconds(value)))
+        self.map_floats(arg, grid, |_, value| function(dates::whole_seconds(value)))
     }
 
     /// When samples were taken: of a selector the samples' own times, else those of the steps.

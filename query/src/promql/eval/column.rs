@@ -8,13 +8,22 @@ use chronolith_engine::labels::LabelSet;
 use crate::promql::error::{Error, Result};
 use crate::promql::histogram::Histogram;
 
-pub(crate) use crate::promql::query::Sample;
+pub(crate) use crate::promql::value::Sample;
 
 /// A sample in a column.
 #[derive(Clone, Copy)]
 pub(crate) enum Cell<'a> {
     Float(f64),
     Histogram(&'a Arc<Histogram>),
+}
+
+impl<'a> Cell<'a> {
+    pub(crate) fn of(sample: &'a Sample) -> Cell<'a> {
+        match sample {
+            Sample::Float(value) => Cell::Float(*value),
+            Sample::Histogram(histogram) => Cell::Histogram(histogram),
+        }
+    }
 }
 
 impl Cell<'_> {

@@ -5,7 +5,7 @@ use chronolith_engine::labels::{LabelSet, Labels};
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::column::{Series, settle};
-use crate::promql::query::NameRemoval;
+use crate::promql::options::NameRemoval;
 use crate::promql::syntax::{Grouping, NAME, Text};
 
 /// Labels that tell about the metric, not about who exposes it: they go with the name.

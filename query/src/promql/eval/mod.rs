@@ -25,13 +25,13 @@ use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
 use crate::promql::histogram::Histogram;
 use crate::promql::limits::Guard;
+use crate::promql::options::Options;
 use crate::promql::plan::{Frame, Grid, Hints, Node, NodeKind, Selection};
-use crate::promql::query::Options;
 use crate::promql::source::{Request, Source, SourceSeries};
 use crate::promql::syntax::{Text, UnaryOp};
 
 use column::Sample;
-pub(crate) use column::{Cell, Column, Series};
+pub(crate) use column::{Column, Series};
 
 /// What a part of the plan gives.
 pub(crate) enum Value {

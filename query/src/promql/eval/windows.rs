@@ -13,9 +13,9 @@ use crate::promql::functions::extended::{Edges, float_between, histogram_between
 use crate::promql::functions::range::{Part, RangeFunction, Scope, Window, range_function};
 use crate::promql::histogram::Incompatible;
 use crate::promql::plan::{CallNode, Grid, Hints, Node, NodeKind, Selection, SubqueryNode};
-use crate::promql::query::{Point, ResultSeries, Sample};
 use crate::promql::source::{Points, SourceSeries};
 use crate::promql::syntax::{Edge, NAME};
+use crate::promql::value::{Point, ResultSeries, Sample};
 use crate::text::Span;
 
 /// Samples to slide over, and how the window lies at each step.

@@ -10,8 +10,8 @@ use crate::promql::functions::interpolate;
 use crate::promql::functions::range::{Scope, Window};
 use crate::promql::functions::rate::Kind;
 use crate::promql::histogram::{Histogram, Incompatible};
-use crate::promql::query::Sample;
 use crate::promql::syntax::Edge;
+use crate::promql::value::Sample;
 
 /// Where the values at the borders of a range come from.
 pub(crate) struct Edges {

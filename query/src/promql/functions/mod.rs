@@ -9,7 +9,6 @@ mod over_time;
 pub(crate) mod range;
 mod rate;
 mod regression;
-pub(crate) mod time;
 pub(crate) mod total;
 
 /// The value at `time` on the line between two samples.

@@ -8,8 +8,8 @@ use crate::promql::functions::range::{Scope, Window};
 use crate::promql::functions::rate::{first_anchored, starts_anew};
 use crate::promql::functions::total::HistogramTotal;
 use crate::promql::histogram::Histogram;
-use crate::promql::query::Sample;
 use crate::promql::sum::{Kahan, Mean, kahan};
+use crate::promql::value::Sample;
 
 type Answer = Result<Option<Sample>>;
 

@@ -6,8 +6,8 @@ use crate::promql::annotations::Notes;
 use crate::promql::error::Result;
 use crate::promql::functions::{over_time, rate, regression};
 use crate::promql::histogram::Histogram;
-use crate::promql::query::Sample;
 use crate::promql::syntax::Edge;
+use crate::promql::value::Sample;
 use crate::text::Span;
 
 /// The samples of one series in one range.

@@ -12,8 +12,8 @@ use crate::promql::error::Result;
 use crate::promql::functions::extended;
 use crate::promql::functions::range::{Part, Scope, Window};
 use crate::promql::histogram::{Buckets, Histogram};
-use crate::promql::query::Sample;
 use crate::promql::syntax::Edge;
+use crate::promql::value::Sample;
 
 /// What is made of the difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

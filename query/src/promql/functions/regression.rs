@@ -2,8 +2,8 @@
 
 use crate::promql::error::{Error, Result};
 use crate::promql::functions::range::{Part, Scope, Window};
-use crate::promql::query::Sample;
 use crate::promql::sum::Kahan;
+use crate::promql::value::Sample;
 
 /// Slope and intercept, at `time`, of the line with the least squares.
 #[expect(clippy::cast_precision_loss)] // Distances in time are far below 2^53.

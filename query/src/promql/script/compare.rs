@@ -3,10 +3,10 @@
 use chronolith_engine::metrics::STALE_NAN_BITS;
 
 use crate::promql::histogram::{Buckets, Histogram};
-use crate::promql::query::{Point, ResultSeries, Sample, Value};
 use crate::promql::script::Result;
 use crate::promql::script::parse::Eval;
 use crate::promql::script::series::{Item, SeriesLine};
+use crate::promql::value::{Point, ResultSeries, Sample, Value};
 
 /// How far apart equal numbers may be, as a part of their sum.
 const TOLERANCE: f64 = 1e-6;

@@ -6,7 +6,8 @@ use chronolith_engine::labels::LabelSet;
 
 use crate::promql::error::Result as QueryResult;
 use crate::promql::memory::MemorySource;
-use crate::promql::query::{Answer, NameRemoval, Options, Query, ResultSeries, Sample, Value};
+use crate::promql::options::{NameRemoval, Options};
+use crate::promql::query::{Answer, Query};
 use crate::promql::script::annotations::{check_annotations, check_failure};
 use crate::promql::script::compare::{check_instant, check_matrix, check_sorted, check_vector};
 use crate::promql::script::nhcb::Collector;
@@ -16,6 +17,7 @@ use crate::promql::script::series::Item;
 use crate::promql::script::{Result, parse::LoadLine};
 use crate::promql::signatures::ValueType;
 use crate::promql::source::Source;
+use crate::promql::value::{ResultSeries, Sample, Value};
 
 /// How far around its time an instant evaluation is done again as a range.
 const AROUND_MS: i64 = 60_000;

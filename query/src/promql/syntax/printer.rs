@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use chronolith_engine::labels::{MatchOp, Matcher};
 
 use crate::promql::syntax::ast::{
-    Aggregate, At, Binary, Card, DurationExpr, Edge, Expr, ExprKind, Extent, Grouping, Number,
-    RangeSelector, Selector, Shift, Subquery, Text, UnaryOp,
+    Aggregate, At, Binary, BinaryOp, Card, DurationExpr, Edge, Expr, ExprKind, Extent, Grouping,
+    Number, RangeSelector, Selector, Shift, Subquery, Text, UnaryOp,
 };
 use crate::promql::syntax::selector::NAME;
 use crate::text::{duration, number, quote};
@@ -31,8 +31,8 @@ pub fn print(expr: &Expr) -> String {
         ExprKind::Paren(expr) => format!("({})", print(expr)),
         ExprKind::Unary(op, expr) => format!("{}{}", sign(*op), print(expr)),
         ExprKind::Binary(binary) => {
-            let (left, right) = (print(&binary.left), print(&binary.right));
-            format!("{left} {} {right}", operator(binary))
+            let left = base_of_power(binary).unwrap_or_else(|| print(&binary.left));
+            format!("{left} {} {}", operator(binary), print(&binary.right))
         }
         ExprKind::Aggregate(aggregate) => {
             let mut out = aggregate_head(aggregate) + "(";
@@ -47,6 +47,14 @@ pub fn print(expr: &Expr) -> String {
             format!("{}({})", call.name, args.join(", "))
         }
     }
+}
+
+/// An infinite base, without the sign that would be read as one of the whole power.
+fn base_of_power(binary: &Binary) -> Option<String> {
+    let is_infinite = |number: &Number| number.value == f64::INFINITY;
+    let unsigned = binary.op == BinaryOp::Pow
+        && matches!(&binary.left.kind, ExprKind::Number(number) if is_infinite(number));
+    unsigned.then(|| "Inf".to_owned())
 }
 
 /// The query with lines broken and indented where they would be longer than 100 bytes.
@@ -71,7 +79,10 @@ fn pretty_at(expr: &Expr, level: usize) -> String {
         }
         ExprKind::Binary(binary) => format!(
             "{}\n{indent}{}\n{}",
-            pretty_at(&binary.left, level + 1),
+            base_of_power(binary).map_or_else(
+                || pretty_at(&binary.left, level + 1),
+                |base| "  ".repeat(level + 1) + &base
+            ),
             operator(binary),
             pretty_at(&binary.right, level + 1)
         ),

@@ -34,6 +34,7 @@ const CANONICAL: &[&str] = &[
     "(foo)",
     "-foo",
     "-foo ^ 2",
+    "Inf ^ 2 + -Inf ^ 2",
     "a + b * c ^ d",
     "a or b and c unless d",
     "a atan2 b",
