@@ -1,4 +1,4 @@
-//! Scripts in Prometheus' test language: our own, and those of the shared folder where there is one.
+//! Scripts in Prometheus' test language: ours, and those of a shared folder where there is one.
 
 use std::path::{Path, PathBuf};
 
