@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chronolith_engine::testing;
+use chronolith_server::testing as server;
 
 mod mutation;
 mod promql;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("float_chunk", testing::codec::fuzz_float_chunk),
     ("histogram", testing::codec::fuzz_histogram),
     ("histogram_chunk", testing::codec::fuzz_histogram_chunk),
+    ("import", server::fuzz_import),
     ("index", testing::fuzz_index),
     ("ints", testing::codec::fuzz_ints),
     ("labels", testing::fuzz_labels),
@@ -37,11 +39,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("notes", testing::fuzz_notes),
     ("promql", promql::fuzz_promql),
     ("re2", testing::fuzz_re2),
+    ("read", server::fuzz_read),
     ("record", testing::fuzz_record),
     ("samples_chunk", testing::fuzz_samples_chunk),
     ("stream", testing::codec::fuzz_stream),
     ("text", testing::fuzz_text),
     ("wal", testing::fuzz_wal),
+    ("write_v1", server::fuzz_write_v1),
+    ("write_v2", server::fuzz_write_v2),
 ];
 
 /// What `--bin seed` writes into a corpus; a target whose corpus is kept by hand has no line.
@@ -52,6 +57,7 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("float_chunk", testing::seeds_float_chunk),
     ("histogram", testing::seeds_histogram),
     ("histogram_chunk", testing::seeds_histogram_chunk),
+    ("import", server::seeds_import),
     ("index", testing::seeds_index),
     ("ints", testing::seeds_ints),
     ("labels", testing::seeds_labels),
@@ -61,10 +67,13 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("notes", testing::seeds_notes),
     ("re2", testing::seeds_re2),
     ("promql", promql::seeds_promql),
+    ("read", server::seeds_read),
     ("record", testing::seeds_record),
     ("samples_chunk", testing::seeds_samples_chunk),
     ("stream", testing::seeds_stream),
     ("text", testing::seeds_text),
+    ("write_v1", server::seeds_write_v1),
+    ("write_v2", server::seeds_write_v2),
 ];
 
 /// Where the corpus of a target lies.
