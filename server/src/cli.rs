@@ -89,7 +89,7 @@ fn serve_command() -> Command {
         ))
         .arg(address(
             "listen-otlp-http",
-            "OTLP over HTTP (nothing yet)",
+            "OTLP over HTTP",
             defaults.listen_otlp_http,
         ))
         .arg(
@@ -158,8 +158,9 @@ fn serve(settings: Settings) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     say(&format!(
-        "chronolith: Prometheus API on http://{}\n",
-        server.prometheus_address()
+        "chronolith: Prometheus API on http://{}, OTLP on http://{}\n",
+        server.prometheus_address(),
+        server.otlp_http_address()
     ));
     match server.run_until_signal(|recovered| say(&format!("chronolith: {recovered}\n"))) {
         Ok(()) => {

@@ -27,6 +27,7 @@ pub struct Server {
     runtime: Runtime,
     app: Arc<App>,
     prometheus_address: SocketAddr,
+    otlp_http_address: SocketAddr,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
     opening: Option<JoinHandle<Result<String, ServeError>>>,
@@ -63,21 +64,27 @@ impl Server {
             .thread_name("chronolith-http")
             .build()
             .map_err(|error| ServeError::new("cannot start threads", error))?;
-        let listener = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
-        let prometheus_address = listener
-            .local_addr()
-            .map_err(|error| ServeError::new("cannot tell the address", error))?;
+        let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
+        let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
         let app = Arc::new(App::new(settings));
         let (stop, stopped) = watch::channel(false);
-        let router = prometheus::router(&app);
-        let door = accept::serve(listener, router, Arc::clone(&app), stopped);
-        let doors = vec![runtime.spawn(door)];
+        let (prometheus_address, otlp_http_address) = (prometheus_door.1, otlp_door.1);
+        let doors = vec![
+            (prometheus_door.0, prometheus::router(&app)),
+            (otlp_door.0, prometheus::otlp_router(&app)),
+        ];
+        let doors = doors.into_iter().map(|(listener, router)| {
+            let door = accept::serve(listener, router, Arc::clone(&app), stopped.clone());
+            runtime.spawn(door)
+        });
+        let doors = doors.collect();
         let opened = Arc::clone(&app);
         let opening = runtime.spawn_blocking(move || open(&opened));
         Ok(Server {
             runtime,
             app,
             prometheus_address,
+            otlp_http_address,
             stop,
             doors,
             opening: Some(opening),
@@ -87,6 +94,11 @@ impl Server {
     /// Where the Prometheus API listens; the port is chosen by the system where 0 was asked for.
     pub fn prometheus_address(&self) -> SocketAddr {
         self.prometheus_address
+    }
+
+    /// Where OTLP over HTTP listens.
+    pub fn otlp_http_address(&self) -> SocketAddr {
+        self.otlp_http_address
     }
 
     /// Waits until everything is recovered. What was recovered, in a sentence.
@@ -149,8 +161,17 @@ impl Server {
     }
 }
 
-fn bind(runtime: &Runtime, flag: &str, address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let bound = runtime.block_on(TcpListener::bind(address));
+/// A listener, and where it listens.
+fn bind(
+    runtime: &Runtime,
+    flag: &str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let bound = runtime.block_on(async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    });
     bound.map_err(|error| ServeError::new(format!("cannot listen on {address} ({flag})"), error))
 }
 

@@ -4,7 +4,7 @@
 pub use crate::wire::message::Message;
 use crate::wire::protobuf::Fields;
 use crate::wire::text::{self, Dialect};
-use crate::wire::{read, write_v1, write_v2};
+use crate::wire::{otlp as otlp_wire, read, write_v1, write_v2};
 
 /// Messages of remote write 1.0.
 pub mod v1 {
@@ -126,6 +126,49 @@ pub mod v2 {
     }
 }
 
+/// Messages of OpenTelemetry's metrics.
+pub mod otlp {
+    use super::Message;
+
+    /// A second in nanoseconds.
+    pub const SECOND: u64 = 1_000_000_000;
+
+    /// An attribute of text.
+    pub fn attribute(name: &str, value: &str) -> Message {
+        Message::new()
+            .bytes(1, name)
+            .message(2, Message::new().bytes(1, value))
+    }
+
+    /// A point of this time and nothing else yet.
+    pub fn point(time: u64) -> Message {
+        Message::new().double(3, f64::from_bits(time))
+    }
+
+    /// A point of a sum or a gauge.
+    pub fn number(start: u64, time: u64, value: f64) -> Message {
+        point(time)
+            .double(2, f64::from_bits(start))
+            .double(4, value)
+    }
+
+    /// A request of one resource with these attributes and metrics.
+    pub fn request(
+        attributes: &[(&str, &str)],
+        metrics: impl IntoIterator<Item = Message>,
+    ) -> Message {
+        let resource = attributes
+            .iter()
+            .fold(Message::new(), |resource, (name, value)| {
+                resource.message(1, attribute(name, value))
+            });
+        let scope = metrics
+            .into_iter()
+            .fold(Message::new(), |scope, metric| scope.message(2, metric));
+        Message::new().message(1, Message::new().message(1, resource).message(2, scope))
+    }
+}
+
 /// An integer histogram with two buckets on the positive side: 3 and 5 observations, and 2 near
 /// zero. Field 4 of a series of version 1, field 3 of version 2.
 pub fn integer_histogram(time: i64) -> Message {
@@ -191,6 +234,13 @@ pub fn fuzz_write_v2(message: &[u8]) {
 /// Decodes any bytes as a request of remote read.
 pub fn fuzz_read(message: &[u8]) {
     let _ = read::decode(message);
+}
+
+/// Decodes any bytes as metrics of OpenTelemetry and walks over what comes out.
+pub fn fuzz_otlp(message: &[u8]) {
+    if let Ok((columns, _)) = otlp_wire::decode(message) {
+        walk(&columns);
+    }
 }
 
 /// Reads any text in both dialects and walks over what comes out.
@@ -286,4 +336,51 @@ pub fn seeds_import() -> Vec<Vec<u8>> {
                         a_total{x=\"y\"} 5 1768476600.25 # {trace_id=\"abc\"} 0.5 1768476600\n\
                         # EOF\n";
     vec![prometheus.into(), open_metrics.into()]
+}
+
+/// Valid requests of OpenTelemetry.
+pub fn seeds_otlp() -> Vec<Vec<u8>> {
+    let metric = |name: &str, kind, data| {
+        Message::new()
+            .bytes(1, name)
+            .bytes(3, "s")
+            .message(kind, data)
+    };
+    let sum = Message::new()
+        .message(
+            1,
+            otlp::number(1, 60 * otlp::SECOND, 5.0).message(7, otlp::attribute("a.b", "c")),
+        )
+        .integer(2, 2)
+        .integer(3, 1);
+    let bits = |number: u64| f64::from_bits(number);
+    let histogram = otlp::point(otlp::SECOND)
+        .double(4, bits(3))
+        .double(5, 1.5)
+        .packed_doubles(6, &[bits(1), bits(2)])
+        .packed_doubles(7, &[0.5]);
+    let exponential = otlp::point(otlp::SECOND)
+        .double(4, bits(3))
+        .zigzag(6, 9)
+        .message(8, Message::new().zigzag(1, -4).packed(2, &[1, 0, 2]));
+    let summary = otlp::point(otlp::SECOND)
+        .double(4, bits(2))
+        .message(6, Message::new().double(1, 0.5).double(2, 3.0));
+    let data = |point| Message::new().message(1, point).integer(2, 2);
+    vec![
+        otlp::request(
+            &[("service.name", "shop"), ("host", "h")],
+            [metric("x", 7, sum)],
+        )
+        .into_bytes(),
+        otlp::request(
+            &[],
+            [
+                metric("h", 9, data(histogram)),
+                metric("e", 10, data(exponential)),
+                metric("q", 11, data(summary)),
+            ],
+        )
+        .into_bytes(),
+    ]
 }

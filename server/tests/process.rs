@@ -29,19 +29,16 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     let folder = std::env::temp_dir().join(format!("chronolith-process-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     let data = folder.to_str().unwrap();
-    let flags = [
-        "serve",
-        "--data",
-        data,
-        "--listen-prometheus",
-        "127.0.0.1:0",
-    ];
+    let anywhere = "127.0.0.1:0";
+    let flags = ["serve", "--data", data, "--listen-prometheus", anywhere];
+    let flags = [&flags[..], &["--listen-otlp-http", anywhere]].concat();
     let mut child = Guarded(program(&flags).spawn().unwrap());
     let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let address = said.next().unwrap().unwrap();
     let address = address
         .strip_prefix("chronolith: Prometheus API on http://")
         .unwrap();
+    let (address, _) = address.split_once(", OTLP on http://127.0.0.1:").unwrap();
     assert!(said.next().unwrap().unwrap().contains("recovered"));
 
     let mut stream = TcpStream::connect(address).unwrap();

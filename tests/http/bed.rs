@@ -130,6 +130,12 @@ impl Bed {
         request(self.address, method, path, headers, body)
     }
 
+    /// Asks the OTLP address.
+    pub(crate) fn ask_otlp(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let address = self.server.as_ref().unwrap().otlp_http_address();
+        request(address, "POST", path, headers, body)
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, &[], b"")
     }

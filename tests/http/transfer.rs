@@ -1,7 +1,8 @@
-//! Samples as text coming in, and remote read going out.
+//! Samples as text and from OpenTelemetry coming in, and remote read going out.
 
 use std::io::Write;
 
+use chronolith_server::testing::otlp::{self, SECOND};
 use chronolith_server::testing::{Message, integer_histogram, message_fields, snappy, v1};
 use serde_json::json;
 
@@ -124,4 +125,59 @@ fn a_request_that_cannot_be_read_is_refused() {
     );
     let gzip = [("Content-Encoding", "gzip")];
     assert_eq!(bed.ask("POST", "/api/v1/read", &gzip, b"").code, 415);
+}
+
+const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
+
+fn otlp_request(temporality: i64) -> Vec<u8> {
+    let noon = NOON as u64 / 1000 * SECOND;
+    let data = Message::new()
+        .message(1, otlp::number(noon - SECOND, noon, 5.0))
+        .integer(2, temporality)
+        .integer(3, 1);
+    let metric = Message::new().bytes(1, "http.requests").message(7, data);
+    otlp::request(&[("service.name", "shop"), ("host.name", "h")], [metric]).into_bytes()
+}
+
+#[test]
+fn metrics_of_opentelemetry_are_taken_on_both_addresses() {
+    let bed = Bed::new();
+    let body = otlp_request(2);
+    let reply = bed.ask("POST", "/api/v1/otlp/v1/metrics", &[PROTOBUF], &body);
+    assert_eq!((reply.code, reply.body.len()), (200, 0), "{}", reply.text());
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&body).unwrap();
+    let headers = [PROTOBUF, ("Content-Encoding", "gzip")];
+    let reply = bed.ask_otlp("/v1/metrics", &headers, &gzip.finish().unwrap());
+    assert_eq!(reply.code, 200, "{}", reply.text());
+    let query = "http_requests_total+*+on(job)+group_left(host_name)+target_info";
+    let data = bed
+        .get(&format!("/api/v1/query?query={query}&time=1768476600"))
+        .data();
+    let expected = json!([{
+        "metric": { "host_name": "h", "job": "shop" },
+        "value": [1_768_476_600, "5"],
+    }]);
+    assert_eq!(data["result"], expected);
+    assert_eq!(
+        bed.get("/api/v1/metadata").data()["http_requests_total"][0]["type"],
+        "counter"
+    );
+}
+
+#[test]
+fn what_of_opentelemetry_is_not_taken_is_said() {
+    let bed = Bed::new();
+    let partial = bed.ask_otlp("/v1/metrics", &[PROTOBUF], &otlp_request(1));
+    assert_eq!(partial.code, 200);
+    assert!(partial.text().contains("delta"), "{}", partial.text());
+    let json = [("Content-Type", "application/json")];
+    assert_eq!(bed.ask_otlp("/v1/metrics", &json, b"{}").code, 415);
+    let snappy = [PROTOBUF, ("Content-Encoding", "snappy")];
+    assert_eq!(bed.ask_otlp("/v1/metrics", &snappy, b"").code, 415);
+    assert_eq!(
+        bed.ask_otlp("/v1/metrics", &[PROTOBUF], b"no message").code,
+        400
+    );
+    assert_eq!(bed.ask_otlp("/v1/logs", &[PROTOBUF], b"").code, 404);
 }

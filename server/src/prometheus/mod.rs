@@ -9,6 +9,7 @@ mod federate;
 mod import;
 mod metadata;
 mod names;
+mod otlp;
 mod query;
 mod read;
 mod result;
@@ -33,6 +34,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/federate", get(federate::federate))
         .route("/api/v1/write", post(write::write))
         .route("/api/v1/import/prometheus", post(import::import))
+        .route("/api/v1/otlp/v1/metrics", post(otlp::write))
         .route("/api/v1/read", post(read::read))
         .merge(reads())
         .merge(states())
@@ -47,6 +49,15 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/status/walreplay", get(status::walreplay))
         .route("/api/v1/notifications", get(status::notifications));
     wrap(open.merge(gated), app)
+}
+
+/// What the OTLP address answers over HTTP.
+pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
+    let routes = Router::new()
+        .route("/v1/metrics", post(otlp::write))
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+    wrap(routes, app)
 }
 
 /// What is asked of the data.

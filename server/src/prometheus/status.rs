@@ -211,7 +211,7 @@ pub(crate) async fn features() -> Response {
             "label_values_match": true,
             "lifecycle": false,
             "openapi_3.1": false,
-            "otlp_write_receiver": false,
+            "otlp_write_receiver": true,
             "query_stats": true,
             "query_warnings": true,
             "remote_write_receiver": true,

@@ -7,6 +7,7 @@ pub(crate) mod columns;
 pub(crate) mod histogram;
 pub(crate) mod labels;
 pub(crate) mod message;
+pub(crate) mod otlp;
 pub(crate) mod protobuf;
 pub(crate) mod read;
 #[cfg(test)]
