@@ -4,7 +4,7 @@ use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_engine::{Engine, Options, Selector};
 use serde_json::Value;
 
-use super::bed::Bed;
+use super::bed::{Bed, Folder};
 
 const ADMIN: &str = "/api/v1/admin/tsdb";
 
@@ -64,7 +64,9 @@ fn a_snapshot_is_a_data_directory() {
         panic!("{name} is no name");
     };
     bed.fill(&[&[("__name__", "later")]]);
-    let copy = bed.folder.0.join("snapshots").join(name);
+    let beside = bed.folder.0.with_extension("");
+    let beside = Folder(format!("{}-snapshots", beside.display()).into());
+    let copy = beside.0.join(name);
     let engine = Engine::open(copy, Options::default()).unwrap();
     let everything = Matcher::new(MatchOp::NotEqual, "__name__", "").unwrap();
     let snapshot = engine.metrics().unwrap().snapshot();

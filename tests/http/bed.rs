@@ -66,7 +66,8 @@ impl Reply {
     /// The answer as JSON, whatever its code.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.code, self.text()))
+            .map_err(|error| format!("{error}: {} {}", self.code, self.text()))
+            .unwrap()
     }
 
     /// The data of a successful answer.
@@ -241,7 +242,10 @@ fn request(
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    read_reply(&answer).unwrap_or_else(|| panic!("no answer to {method} {path}: {read:?}"))
+    let reply = read_reply(&answer);
+    reply
+        .ok_or_else(|| format!("no answer to {method} {path}: {read:?}"))
+        .unwrap()
 }
 
 fn read_reply(answer: &[u8]) -> Option<Reply> {

@@ -101,7 +101,7 @@ fn native_histograms_are_drawn_by_their_buckets() {
     assert_eq!(
         *buckets,
         json!([
-            [0, "-Inf", "0.5", "1.5"],
+            [3, "-Inf", "0.5", "1.5"],
             [0, "0.5", "2.5", "2"],
             [0, "2.5", "+Inf", "1"],
         ])
@@ -215,7 +215,7 @@ fn what_is_wrong_with_a_query_has_its_code_and_sort() {
             "query?query=up&timeout=0".into(),
             503,
             "timeout",
-            "timed out",
+            "query timed out in query queue",
         ),
     ] {
         let reply = bed.get(&format!("/api/v1/{path}"));

@@ -24,9 +24,7 @@ fn one(series: Message) -> Message {
 fn written(reply: &Reply) -> [u64; 3] {
     ["Samples", "Histograms", "Exemplars"].map(|what| {
         let name = format!("X-Prometheus-Remote-Write-{what}-Written");
-        let value = reply
-            .header(&name)
-            .unwrap_or_else(|| panic!("{name} is not there"));
+        let value = reply.header(&name).ok_or(name).unwrap();
         value.parse().unwrap()
     })
 }

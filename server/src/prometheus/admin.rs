@@ -1,6 +1,7 @@
 //! What changes or copies the store on request: deletes, snapshots, flushes, merges.
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,14 +13,14 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::params::Params;
-use crate::http::problem::Problem;
+use crate::http::problem::{Cause, Problem};
 use crate::http::times::rfc3339_text;
 
 use super::answer::success;
 use super::names;
 
-/// The folder of the data directory that snapshots are put into.
-const SNAPSHOTS: &str = "snapshots";
+/// What the name of the folder for snapshots ends in; it begins like the data directory's.
+const SNAPSHOTS: &str = "-snapshots";
 
 /// Deletes samples of the series that `match[]` selects. Done when it is answered, also after a
 /// crash; the disk is freed by merges.
@@ -79,14 +80,30 @@ pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<StatusCode, Pro
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes a copy of the data directory below it, of links to blocks where the disk can have them.
+/// Makes a copy of the data directory in a folder beside it, of links to blocks where the disk can
+/// have them. Inside of it a copy would be a part of what is copied.
 pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let engine = app.engine()?;
     let name = snapshot_name();
-    let target = app.settings.data.join(SNAPSHOTS).join(&name);
+    let target = snapshots(&app.settings.data)?.join(&name);
     let chore = app.chores.run(move || Ok(engine.backup(target).map(drop)?));
     chore.await?;
     Ok(success(&json!({ "name": name })))
+}
+
+/// The folder for snapshots of a data directory.
+fn snapshots(data: &Path) -> Result<PathBuf, Problem> {
+    let whole = data
+        .canonicalize()
+        .map_err(|error| Problem::new(Cause::Internal, format!("{}: {error}", data.display())))?;
+    let name = whole
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned() + SNAPSHOTS);
+    let name = name.ok_or_else(|| {
+        let why = "the data directory has no place beside it for snapshots";
+        Problem::new(Cause::Execution, why)
+    })?;
+    Ok(whole.with_file_name(name))
 }
 
 /// The time, and digits that tell two snapshots of one moment apart: `20260115T113000Z-` and 16

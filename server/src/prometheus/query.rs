@@ -34,7 +34,9 @@ pub(crate) async fn instant(
     let time = params.time_if_given("time")?.unwrap_or_else(now);
     let (options, stop) = options(&params)?;
     let query = parsed(&params)?;
+    let timeout = options.limits.timeout;
     let run = move |source: &EngineSource| query.instant(source, time, &options);
+    let wanted = Wanted { timeout, ..wanted };
     let answered = answered(&app, wanted, time, params.value("query"), run).await;
     drop(stop);
     answered
@@ -72,7 +74,9 @@ pub(crate) async fn range(
         );
         return Err(Problem::parameter("query", why));
     }
+    let timeout = options.limits.timeout;
     let run = move |source: &EngineSource| query.range(source, (start, end, step), &options);
+    let wanted = Wanted { timeout, ..wanted };
     let answered = answered(&app, wanted, end, params.value("query"), run).await;
     drop(stop);
     answered
@@ -83,6 +87,7 @@ pub(crate) async fn range(
 pub(super) struct Wanted {
     pub(super) limit: Option<usize>,
     pub(super) has_stats: bool,
+    timeout: Duration,
 }
 
 impl Wanted {
@@ -90,6 +95,7 @@ impl Wanted {
         Ok(Wanted {
             limit: params.limit()?,
             has_stats: !params.value("stats").is_empty(),
+            timeout: TIMEOUT,
         })
     }
 }
@@ -144,6 +150,12 @@ async fn answered(
     let asked = Instant::now();
     stream::answer(&app.queries, move |json| {
         let began = Instant::now();
+        if began - asked >= wanted.timeout {
+            return Err(Problem::new(
+                Cause::Timeout,
+                "query timed out in query queue",
+            ));
+        }
         let source = EngineSource::new(store.snapshot());
         let answer = run(&source).map_err(problem)?;
         let timings = Timings {

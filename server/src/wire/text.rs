@@ -417,7 +417,7 @@ mod tests {
             ("up 1 2 3", "line 1: \"3\" is too much"),
             ("up{job=a} 1", "line 1: '\"' is missing before \"a} 1\""),
             ("up{job=\"a} 1", "line 1: a quoted text does not end"),
-            ("up{job=\"a\" 1", "line 1: '}' is missing before \" 1\""),
+            ("up{job=\"a\" 1", "line 1: '}' is missing before \"1\""),
             (
                 "{job=\"a\"} 1",
                 "line 1: there is no metric name: add a __name__ label",

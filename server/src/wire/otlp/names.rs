@@ -120,8 +120,7 @@ pub(super) fn label(name: &str) -> String {
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         out.push_str("key_");
     }
-    let mut letters = name.chars().peekable();
-    while let Some(letter) = letters.next() {
+    for letter in name.chars() {
         let is_kept = letter.is_ascii_alphanumeric();
         // Several in a row become one, unless they begin the name.
         if is_kept || !out.ends_with('_') || out == "_" {
