@@ -42,7 +42,10 @@ fn each_type_of_value_has_its_shape() {
     assert_eq!(ask("%27a%22b%27"), text);
     let matrix = json!({
         "resultType": "matrix",
-        "result": [{ "metric": { "__name__": "up", "job": "a" }, "values": [[1_768_476_600, "1"]] }],
+        "result": [{
+            "metric": { "__name__": "up", "job": "a" },
+            "values": [[1_768_476_600, "1"]],
+        }],
     });
     assert_eq!(ask("up%7Bjob=%22a%22%7D[1m]"), matrix);
     assert_eq!(
@@ -64,7 +67,9 @@ fn a_range_gives_values_at_each_step() {
             },
             {
                 "metric": { "__name__": "up", "job": "b" },
-                "values": [[1_768_476_600, "2"], [1_768_476_660, "1e-07"], [1_768_476_720, "1e+21"]],
+                "values": [
+                    [1_768_476_600, "2"], [1_768_476_660, "1e-07"], [1_768_476_720, "1e+21"],
+                ],
             },
         ],
     });
@@ -176,7 +181,7 @@ fn what_is_wrong_with_a_query_has_its_code_and_sort() {
             "error parsing lookback delta",
         ),
         (
-            "query?query=up%2Bon()up".into(),
+            "query?query=up%2Bon()up&time=1768476600".into(),
             422,
             "execution",
             "duplicate series",

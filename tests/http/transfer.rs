@@ -18,7 +18,8 @@ fn import(bed: &Bed, headers: &[(&str, &str)], text: &str) -> Reply {
 fn text_is_stored_with_its_metadata() {
     let bed = Bed::new();
     let text = format!(
-        "# HELP up Whether it is up.\n# TYPE up gauge\nup{{job=\"a\"}} 1 {NOON}\nup{{job=\"b\"}} 0\n"
+        "# HELP up Whether it is up.\n# TYPE up gauge\n\
+         up{{job=\"a\"}} 1 {NOON}\nup{{job=\"b\"}} 0\n"
     );
     assert_eq!(import(&bed, &[], &text).code, 204);
     assert_eq!(bed.count("up"), 2);
