@@ -77,6 +77,34 @@ fn fields_may_come_in_any_order_and_unknown_ones_are_passed_over() {
 }
 
 #[test]
+fn labels_are_read_however_they_are_written() {
+    let long = "x".repeat(200);
+    let label = |turned: bool, name: &str, value: &str| match turned {
+        false => v1::label(name, value),
+        true => Message::new().bytes(2, value).integer(9, 1).bytes(1, name),
+    };
+    for turned in [false, true] {
+        let series = Message::new()
+            .message(1, label(turned, "__name__", "up"))
+            .message(1, label(turned, "long", &long))
+            .message(1, label(turned, &long, "y"))
+            .message(1, label(turned, "none", ""))
+            .message(2, v1::sample(1, 1.0));
+        let message = v1::request([series]).into_bytes();
+        let columns = write_v1::decode(&message).unwrap();
+        let pairs = [
+            ("__name__", "up"),
+            ("long", long.as_str()),
+            (long.as_str(), "y"),
+        ];
+        assert_eq!(
+            labels(&columns, 0),
+            LabelSet::from_pairs(pairs).unwrap().as_labels()
+        );
+    }
+}
+
+#[test]
 fn integer_histograms_come_out_with_absolute_counts() {
     let message = v1::request([v1::series(&UP).message(4, integer_histogram(7))]).into_bytes();
     let columns = write_v1::decode(&message).unwrap();

@@ -57,8 +57,24 @@ fn series<'a>(
     Ok(())
 }
 
+/// A label as every sender writes it: a name, then a value, both shorter than 128 bytes.
+#[inline]
+fn plain_label(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, length @ 0..0x80, rest @ ..] = message else {
+        return None;
+    };
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let [0x12, length @ 0..0x80, value @ ..] = rest else {
+        return None;
+    };
+    (usize::from(*length) == value.len()).then_some((name, value))
+}
+
 #[inline]
 fn label(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    if let Some(label) = plain_label(message) {
+        return Ok(label);
+    }
     let (mut fields, mut name, mut text) = (Fields::new(message), &[][..], &[][..]);
     while let Some((number, value)) = fields.next()? {
         match number {
