@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
 
 mod floors;
+mod http;
 mod kill;
 mod licences;
 mod model;

@@ -8,8 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chronolith_engine::testing;
+use chronolith_server::testing as server;
 
 mod mutation;
+mod promql;
 
 pub use mutation::{INPUT_BYTES_MAX, Mutator};
 
@@ -27,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("float_chunk", testing::codec::fuzz_float_chunk),
     ("histogram", testing::codec::fuzz_histogram),
     ("histogram_chunk", testing::codec::fuzz_histogram_chunk),
+    ("import", server::fuzz_import),
     ("index", testing::fuzz_index),
     ("ints", testing::codec::fuzz_ints),
     ("labels", testing::fuzz_labels),
@@ -34,7 +37,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("manifest", testing::fuzz_manifest),
     ("metadata", testing::fuzz_metadata),
     ("notes", testing::fuzz_notes),
+    ("promql", promql::fuzz_promql),
     ("re2", testing::fuzz_re2),
+    ("otlp", server::fuzz_otlp),
+    ("read", server::fuzz_read),
     ("record", testing::fuzz_record),
     ("samples_chunk", testing::fuzz_samples_chunk),
     ("statistics", testing::codec::fuzz_statistics),
@@ -42,6 +48,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("text", testing::fuzz_text),
     ("tiled_chunk", testing::codec::fuzz_tiled_chunk),
     ("wal", testing::fuzz_wal),
+    ("write_v1", server::fuzz_write_v1),
+    ("write_v2", server::fuzz_write_v2),
 ];
 
 /// What `--bin seed` writes into a corpus; a target whose corpus is kept by hand has no line.
@@ -52,6 +60,7 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("float_chunk", testing::seeds_float_chunk),
     ("histogram", testing::seeds_histogram),
     ("histogram_chunk", testing::seeds_histogram_chunk),
+    ("import", server::seeds_import),
     ("index", testing::seeds_index),
     ("ints", testing::seeds_ints),
     ("labels", testing::seeds_labels),
@@ -60,12 +69,17 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("metadata", testing::seeds_metadata),
     ("notes", testing::seeds_notes),
     ("re2", testing::seeds_re2),
+    ("promql", promql::seeds_promql),
+    ("otlp", server::seeds_otlp),
+    ("read", server::seeds_read),
     ("record", testing::seeds_record),
     ("samples_chunk", testing::seeds_samples_chunk),
     ("statistics", testing::seeds_statistics),
     ("stream", testing::seeds_stream),
     ("text", testing::seeds_text),
     ("tiled_chunk", testing::seeds_tiled_chunk),
+    ("write_v1", server::seeds_write_v1),
+    ("write_v2", server::seeds_write_v2),
 ];
 
 /// Where the corpus of a target lies.

@@ -1,7 +1,24 @@
 //! The server: HTTP, the wire formats of metrics and logs, configuration and background jobs.
 //!
-//! This crate will hold the only async code of the project, and will use the engine and the query
-//! crate through the same public names that any program which embeds them uses.
-//!
-//! It holds no code yet: the engine comes first.
+//! A [`Server`] opens a data directory and answers the HTTP API of Prometheus for it. This crate
+//! holds the only async code of the project, and uses the engine and the query crate through the
+//! same public names that any program which embeds them uses.
 #![forbid(unsafe_code)]
+
+mod app;
+mod cli;
+mod doors;
+mod duration;
+mod http;
+mod ingest;
+mod meters;
+mod prometheus;
+mod server;
+mod settings;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod wire;
+
+pub use cli::run;
+pub use server::{ServeError, Server};
+pub use settings::Settings;

@@ -1,4 +1,4 @@
-//! Which rooms a file of the engine reaches for, and whether it may.
+//! Which rooms a file of the engine or of the server reaches for, and whether it may.
 
 use super::source::{Source, is_name, name_at, skip_space};
 
@@ -26,11 +26,33 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
     ("testing", 7),
 ];
 
+/// The rooms of the server and their floors.
+pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
+    ("duration", 0),
+    ("meters", 0),
+    ("settings", 0),
+    ("http", 1),
+    ("wire", 1),
+    ("ingest", 2),
+    ("app", 3),
+    ("doors", 4),
+    ("prometheus", 5),
+    ("server", 7),
+    ("cli", 7),
+    ("main", 7),
+    ("lib", 7),
+    ("testing", 7),
+];
+
 /// On the ground floor, on the one above it and behind the door the rooms may know each other.
 const SHARED_FLOORS: [u8; 3] = [0, 1, 7];
 
 pub(crate) fn floor(room: &str) -> Option<u8> {
-    FLOORS
+    floor_in(FLOORS, room)
+}
+
+fn floor_in(floors: &[(&str, u8)], room: &str) -> Option<u8> {
+    floors
         .iter()
         .find(|(name, _)| *name == room)
         .map(|(_, floor)| *floor)
@@ -38,17 +60,27 @@ pub(crate) fn floor(room: &str) -> Option<u8> {
 
 /// The room that a path below `engine/src/` belongs to.
 pub(crate) fn room(path: &str) -> Option<&str> {
-    let below = path.strip_prefix("engine/src/")?;
+    room_below("engine/src/", path)
+}
+
+fn room_below<'p>(folder: &str, path: &'p str) -> Option<&'p str> {
+    let below = path.strip_prefix(folder)?;
     let first = below.split('/').next()?;
     Some(first.strip_suffix(".rs").unwrap_or(first))
 }
 
 /// Says what is wrong with what the file imports.
 pub(crate) fn check(source: &Source) -> Vec<String> {
-    let Some(home) = room(&source.path) else {
+    let mut found = check_crate("engine/src/", FLOORS, source);
+    found.extend(check_crate("server/src/", SERVER_FLOORS, source));
+    found
+}
+
+fn check_crate(folder: &str, floors: &[(&str, u8)], source: &Source) -> Vec<String> {
+    let Some(home) = room_below(folder, &source.path) else {
         return Vec::new();
     };
-    let Some(home_floor) = floor(home) else {
+    let Some(home_floor) = floor_in(floors, home) else {
         return vec![format!(
             "{}: room {home} has no floor in tests/floors/imports.rs",
             source.path
@@ -57,8 +89,10 @@ pub(crate) fn check(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for (at, target) in targets(source) {
         let place = format!("{}:{}", source.path, source.line(at));
-        match floor(&target) {
+        match floor_in(floors, &target) {
             _ if target == home || home_floor == 7 => {}
+            // Tests of the server borrow its encoder of messages.
+            _ if target == "testing" && source.is_test(at) => {}
             None => found.push(format!(
                 "{place}: crate::{target} is no room: name the room it is in"
             )),
@@ -145,7 +179,10 @@ fn supers(code: &str, at: usize) -> (usize, usize) {
 
 /// How many modules deep a file lies below the crate root.
 fn file_depth(path: &str) -> usize {
-    let below = path.strip_prefix("engine/src/").unwrap_or(path);
+    let below = path
+        .strip_prefix("engine/src/")
+        .or_else(|| path.strip_prefix("server/src/"));
+    let below = below.unwrap_or(path);
     let slashes = below.matches('/').count();
     if below.ends_with("/mod.rs") {
         slashes
@@ -244,6 +281,14 @@ mod tests {
             ),
             1
         );
+    }
+
+    #[test]
+    fn the_rooms_of_the_server_have_floors_too() {
+        let up = "use crate::prometheus::router;";
+        assert_eq!(complaints("server/src/http/body.rs", up), 1);
+        assert_eq!(complaints("server/src/server.rs", up), 0);
+        assert_eq!(complaints("server/src/attic.rs", ""), 1);
     }
 
     #[test]

@@ -1,0 +1,306 @@
+//! Aggregations that make one series of a group: sums, means, counts, extremes, quantiles.
+//!
+//! Series stream through: each is added to the accumulators of its group at all steps, in the order
+//! in which series come, so sums round as in Prometheus.
+
+use std::collections::HashMap;
+
+use chronolith_engine::labels::LabelSet;
+
+use crate::promql::annotations::Notes;
+use crate::promql::error::{Error, Result};
+use crate::promql::eval::Evaluator;
+use crate::promql::eval::column::{Cell, Column, Sample, Series};
+use crate::promql::eval::labels::{grouped, metric_name, with};
+use crate::promql::functions::order::quantile_of;
+use crate::promql::functions::total::HistogramTotal;
+use crate::promql::plan::{AggregateNode, Grid, Node};
+use crate::promql::sum::{Kahan, Mean};
+use crate::promql::syntax::{AggregateOp, Grouping};
+use crate::text::{Span, number, quote};
+
+/// The series of each group by their places, in order of first appearance.
+pub(super) struct Groups {
+    pub(super) labels: Vec<LabelSet>,
+    pub(super) members: Vec<Vec<usize>>,
+}
+
+impl Groups {
+    pub(super) fn of(series: &[Series], grouping: &Grouping) -> Groups {
+        let mut places: HashMap<LabelSet, usize> = HashMap::new();
+        let mut groups = Groups {
+            labels: Vec::new(),
+            members: Vec::new(),
+        };
+        for (index, series) in series.iter().enumerate() {
+            let labels = grouped(series.labels.as_labels(), grouping);
+            let next = groups.labels.len();
+            let place = *places.entry(labels.clone()).or_insert(next);
+            if place == next {
+                groups.labels.push(labels);
+                groups.members.push(Vec::new());
+            }
+            groups.members[place].push(index);
+        }
+        groups
+    }
+}
+
+impl Evaluator<'_> {
+    pub(super) fn aggregate(
+        &self,
+        node: &AggregateNode,
+        span: Span,
+        grid: Grid,
+    ) -> Result<Vec<Series>> {
+        use AggregateOp::{Bottomk, CountValues, LimitRatio, Limitk, Quantile, Topk};
+        match (node.op, &node.param) {
+            (CountValues, Some(param)) => self.count_values(node, param, grid),
+            (Topk | Bottomk | Limitk | LimitRatio, Some(param)) => {
+                self.rank(node, param, span, grid)
+            }
+            (Quantile, Some(param)) => {
+                let q = self.scalar(param, grid)?;
+                self.note_quantiles(&q, param.span);
+                let series = self.vector(&node.expr, grid)?;
+                self.by_group(node, series, |members| {
+                    quantiles(members, &q, node.expr.span, &self.notes)
+                })
+            }
+            _ => {
+                let series = self.vector(&node.expr, grid)?;
+                let span = node.expr.span;
+                self.by_group(node, series, |members| {
+                    accumulate(node.op, members, grid.count, span, &self.notes)
+                })
+            }
+        }
+    }
+
+    fn by_group(
+        &self,
+        node: &AggregateNode,
+        series: Vec<Series>,
+        column: impl Fn(&[&Series]) -> Column,
+    ) -> Result<Vec<Series>> {
+        let groups = Groups::of(&series, &node.grouping);
+        let mut found = Vec::with_capacity(groups.labels.len());
+        for (labels, places) in groups.labels.into_iter().zip(&groups.members) {
+            self.guard.check()?;
+            let members: Vec<&Series> = places.iter().map(|place| &series[*place]).collect();
+            let drops_name = members.iter().any(|series| series.drops_name);
+            found.push(Series {
+                labels,
+                drops_name,
+                column: column(&members),
+            });
+        }
+        found.retain(|series| !series.column.is_absent());
+        Ok(found)
+    }
+
+    fn note_quantiles(&self, values: &[f64], span: Span) {
+        if values.iter().any(|q| q.is_nan()) {
+            self.notes.invalid_quantile(span, f64::NAN);
+        }
+        let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        if most > 1.0 {
+            self.notes.invalid_quantile(span, most);
+        }
+        if least < 0.0 {
+            self.notes.invalid_quantile(span, least);
+        }
+    }
+
+    fn count_values(&self, node: &AggregateNode, param: &Node, grid: Grid) -> Result<Vec<Series>> {
+        let label = self.text(param)?;
+        if label.value.is_empty() || label.bytes.is_some() {
+            let shown = match &label.bytes {
+                Some(bytes) => quote::quote_bytes(bytes),
+                None => quote::quote(&label.value),
+            };
+            return Err(Error::execution(format!("invalid label name {shown}")));
+        }
+        let series = self.vector(&node.expr, grid)?;
+        let grouping = match &node.grouping {
+            Grouping::By(names) => {
+                let mut names = names.clone();
+                names.push(label.value.clone());
+                Grouping::By(names)
+            }
+            without => without.clone(),
+        };
+        let mut places: HashMap<LabelSet, usize> = HashMap::new();
+        let mut found: Vec<Series> = Vec::new();
+        for series in &series {
+            self.guard.check()?;
+            for step in 0..grid.count {
+                let text = match series.column.cell(step) {
+                    None => continue,
+                    Some(Cell::Float(value)) => number::plain(value),
+                    Some(Cell::Histogram(histogram)) => histogram.to_string(),
+                };
+                let labels = with(series.labels.as_labels(), &label.value, &text)?;
+                let labels = grouped(labels.as_labels(), &grouping);
+                let next = found.len();
+                let place = *places.entry(labels.clone()).or_insert(next);
+                if place == next {
+                    found.push(Series {
+                        labels,
+                        drops_name: false,
+                        column: Column::absent(grid.count),
+                    });
+                }
+                let column = &mut found[place].column;
+                let count = column.float(step).unwrap_or(0.0);
+                column.set_float(step, count + 1.0);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn quantiles(members: &[&Series], q: &[f64], span: Span, notes: &Notes) -> Column {
+    let mut column = Column::absent(q.len());
+    let mut values = Vec::with_capacity(members.len());
+    for (step, q) in q.iter().enumerate() {
+        values.clear();
+        for series in members {
+            match series.column.cell(step) {
+                None => {}
+                Some(Cell::Float(value)) => values.push(value),
+                Some(Cell::Histogram(_)) => notes.ignored_in_aggregation(span, "quantile"),
+            }
+        }
+        if !values.is_empty() {
+            column.set_float(step, quantile_of(*q, &mut values));
+        }
+    }
+    column
+}
+
+/// What is known of a group at one step.
+enum Total {
+    Sum(Kahan),
+    Mean(Mean),
+    Extreme(f64),
+    Count(f64),
+    Spread { count: f64, mean: f64, squares: f64 },
+}
+
+impl Total {
+    fn of(op: AggregateOp, first: f64) -> Total {
+        match op {
+            AggregateOp::Sum => {
+                let mut sum = Kahan::default();
+                sum.add(first);
+                Total::Sum(sum)
+            }
+            AggregateOp::Avg => Total::Mean(Mean::of(first)),
+            AggregateOp::Min | AggregateOp::Max => Total::Extreme(first),
+            AggregateOp::Stddev | AggregateOp::Stdvar => Total::Spread {
+                count: 1.0,
+                mean: first,
+                squares: if first.is_finite() { 0.0 } else { f64::NAN },
+            },
+            _ => Total::Count(1.0),
+        }
+    }
+
+    fn add(&mut self, op: AggregateOp, value: f64) {
+        match self {
+            Total::Sum(sum) => sum.add(value),
+            Total::Mean(mean) => mean.add(value),
+            Total::Extreme(extreme) => {
+                let beats = match op {
+                    AggregateOp::Max => *extreme < value,
+                    _ => *extreme > value,
+                };
+                if beats || extreme.is_nan() {
+                    *extreme = value;
+                }
+            }
+            Total::Count(count) => *count += 1.0,
+            Total::Spread {
+                count,
+                mean,
+                squares,
+            } => {
+                *count += 1.0;
+                let delta = value - *mean;
+                *mean += delta / *count;
+                *squares += delta * (value - *mean);
+            }
+        }
+    }
+
+    fn value(&self, op: AggregateOp) -> f64 {
+        match self {
+            Total::Sum(sum) => sum.value(),
+            Total::Mean(mean) => mean.value(),
+            Total::Extreme(extreme) => *extreme,
+            Total::Count(_) if op == AggregateOp::Group => 1.0,
+            Total::Count(count) => *count,
+            Total::Spread { count, squares, .. } => match op {
+                AggregateOp::Stddev => (squares / count).sqrt(),
+                _ => squares / count,
+            },
+        }
+    }
+}
+
+fn accumulate(
+    op: AggregateOp,
+    members: &[&Series],
+    steps: usize,
+    span: Span,
+    notes: &Notes,
+) -> Column {
+    let mut totals: Vec<Option<Total>> = Vec::new();
+    totals.resize_with(steps, || None);
+    let mut histograms: HashMap<usize, HistogramTotal> = HashMap::new();
+    let counts_all = matches!(op, AggregateOp::Count | AggregateOp::Group);
+    let adds_histograms = matches!(op, AggregateOp::Sum | AggregateOp::Avg);
+    for series in members {
+        let metric = metric_name(series.labels.as_labels());
+        for (step, total) in totals.iter_mut().enumerate() {
+            let value = match series.column.cell(step) {
+                None => continue,
+                Some(Cell::Float(value)) => value,
+                Some(Cell::Histogram(_)) if counts_all => 0.0,
+                Some(Cell::Histogram(histogram)) if adds_histograms => {
+                    let place = histograms.entry(step);
+                    let total = place.or_insert_with(|| match op {
+                        AggregateOp::Avg => HistogramTotal::mean(),
+                        _ => HistogramTotal::sum(),
+                    });
+                    total.add(histogram, metric, span, notes);
+                    continue;
+                }
+                Some(Cell::Histogram(_)) => {
+                    notes.ignored_in_aggregation(span, op.name());
+                    continue;
+                }
+            };
+            match total {
+                Some(total) => total.add(op, value),
+                None => *total = Some(Total::of(op, value)),
+            }
+        }
+    }
+    let mut column = Column::absent(steps);
+    for (step, total) in totals.iter().enumerate() {
+        match (total, histograms.remove(&step)) {
+            (Some(_), Some(_)) => notes.mixed_aggregation(span),
+            (Some(total), None) => column.set_float(step, total.value(op)),
+            (None, Some(total)) => {
+                if let Some(histogram) = total.finish(span, notes) {
+                    column.set(step, Sample::Histogram(histogram));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    column
+}

@@ -1,0 +1,84 @@
+//! Changes to label sets, and when the names of metrics go.
+
+use chronolith_engine::labels::{LabelSet, Labels};
+
+use crate::promql::error::{Error, Result};
+use crate::promql::eval::Evaluator;
+use crate::promql::eval::column::{Series, settle};
+use crate::promql::options::NameRemoval;
+use crate::promql::syntax::{Grouping, NAME, Text};
+
+/// Labels that tell about the metric, not about who exposes it: they go with the name.
+const METADATA: [&str; 3] = [NAME, "__type__", "__unit__"];
+
+/// The labels that `keep` accepts.
+pub(crate) fn filtered(labels: Labels<'_>, keep: impl Fn(&str) -> bool) -> LabelSet {
+    if labels.iter().all(|(name, _)| keep(name)) {
+        return labels.to_set();
+    }
+    let kept = labels.iter().filter(|(name, _)| keep(name));
+    // A subset of a valid set is valid.
+    LabelSet::from_pairs(kept).unwrap_or_default()
+}
+
+/// The labels with one more, or another value for it; an empty value removes it.
+pub(crate) fn with(labels: Labels<'_>, name: &str, value: &str) -> Result<LabelSet> {
+    let others = labels.iter().filter(|(other, _)| *other != name);
+    let pairs: Vec<(&str, &str)> = others.chain([(name, value)]).collect();
+    Ok(LabelSet::from_pairs(pairs)?)
+}
+
+/// The labels without the name and what goes with it.
+pub(crate) fn without_metadata(labels: Labels<'_>) -> LabelSet {
+    filtered(labels, |name| !METADATA.contains(&name))
+}
+
+/// The labels that make the group of a series; `without` leaves out the name too.
+pub(crate) fn grouped(labels: Labels<'_>, grouping: &Grouping) -> LabelSet {
+    match grouping {
+        Grouping::By(names) => filtered(labels, |name| names.iter().any(|by| by == name)),
+        Grouping::Without(names) => filtered(labels, |name| {
+            name != NAME && !names.iter().any(|without| without == name)
+        }),
+    }
+}
+
+/// The name of the metric, empty where there is none.
+pub(crate) fn metric_name<'a>(labels: Labels<'a>) -> &'a str {
+    labels.value(NAME).unwrap_or("")
+}
+
+impl Evaluator<'_> {
+    pub(super) fn delays_names(&self) -> bool {
+        self.options.names == NameRemoval::Delayed
+    }
+
+    /// Takes the name off a series, now or at the end.
+    pub(super) fn drop_name(&self, series: &mut Series) {
+        series.drops_name = true;
+        if !self.delays_names() {
+            series.labels = without_metadata(series.labels.as_labels());
+        }
+    }
+
+    /// Joins series that have become the same. Where names go at the end, that is looked at then.
+    pub(super) fn settle(&self, series: Vec<Series>) -> Result<Vec<Series>> {
+        settle(series)
+    }
+
+    /// Takes off the names that were to go at the end.
+    pub(crate) fn finish_names(&self, mut series: Vec<Series>) -> Result<Vec<Series>> {
+        for series in series.iter_mut().filter(|series| series.drops_name) {
+            series.labels = without_metadata(series.labels.as_labels());
+        }
+        settle(series)
+    }
+}
+
+/// An error for a name that no label may have.
+pub(super) fn check_label_name(name: &Text, what: &str) -> Result<()> {
+    if name.value.is_empty() || name.bytes.is_some() {
+        return Err(Error::execution(format!("invalid {what}: {}", name.value)));
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Evaluation: each part of the plan over all steps at once.
+//!
+//! A value is a list of series, and a series is its labels and one column with a cell for each
+//! step. So labels are worked out once for a series, never once for a step, and windows slide.
+
+mod aggregate;
+mod binary;
+mod call;
+mod classic;
+mod column;
+mod elements;
+mod info_join;
+mod label_calls;
+mod labels;
+mod rank;
+mod select;
+mod sets;
+mod windows;
+
+use std::sync::Arc;
+
+use chronolith_engine::metrics::ResetHint;
+
+use crate::promql::annotations::Notes;
+use crate::promql::error::{Error, Result};
+use crate::promql::histogram::Histogram;
+use crate::promql::limits::Guard;
+use crate::promql::options::Options;
+use crate::promql::plan::{Frame, Grid, Hints, Node, NodeKind, Selection};
+use crate::promql::source::{Request, Source, SourceSeries};
+use crate::promql::syntax::{Text, UnaryOp};
+
+use column::Sample;
+pub(crate) use column::{Column, Series};
+
+/// What a part of the plan gives.
+pub(crate) enum Value {
+    /// A number at each step.
+    Scalar(Vec<f64>),
+    /// Series with a column each.
+    Vector(Vec<Series>),
+    /// A text.
+    Text(Text),
+}
+
+impl Value {
+    /// How many samples it holds.
+    fn size(&self) -> usize {
+        match self {
+            Value::Scalar(values) => values.len(),
+            Value::Vector(series) => series.iter().map(|series| series.column.len()).sum(),
+            Value::Text(_) => 1,
+        }
+    }
+
+    /// The same at each of `count` steps, from what it is at one.
+    fn repeated(self, count: usize) -> Value {
+        match self {
+            Value::Scalar(values) => {
+                Value::Scalar(vec![values.first().copied().unwrap_or(f64::NAN); count])
+            }
+            Value::Vector(mut series) => {
+                for series in &mut series {
+                    series.column = series.column.repeated(count);
+                }
+                Value::Vector(series)
+            }
+            text @ Value::Text(_) => text,
+        }
+    }
+}
+
+/// A running query.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) options: &'a Options,
+    pub(crate) frame: Frame,
+    pub(crate) notes: Notes,
+    pub(crate) guard: Guard,
+}
+
+impl Evaluator<'_> {
+    /// Evaluates a part at all steps of `grid`.
+    pub(crate) fn eval(&self, node: &Node, grid: Grid) -> Result<Value> {
+        self.guard.check()?;
+        let held = self.guard.held();
+        let is_leaf = matches!(node.kind, NodeKind::Number(_) | NodeKind::Text(_));
+        let value = if node.is_invariant && grid.count > 1 && !is_leaf {
+            let once = Grid { count: 1, ..grid };
+            self.eval_kind(node, once)?.repeated(grid.count)
+        } else {
+            self.eval_kind(node, grid)?
+        };
+        self.guard.release_to(held);
+        self.guard.hold(value.size())?;
+        Ok(value)
+    }
+
+    fn eval_kind(&self, node: &Node, grid: Grid) -> Result<Value> {
+        match &node.kind {
+            NodeKind::Number(value) => Ok(Value::Scalar(vec![*value; grid.count])),
+            NodeKind::Text(text) => Ok(Value::Text(text.clone())),
+            NodeKind::Selector(selection) => {
+                Ok(Value::Vector(self.instant(selection, node.span, grid)?))
+            }
+            NodeKind::Range(..) | NodeKind::Subquery(_) => Err(Error::execution(
+                "a range of samples is no value: a function must make one of it",
+            )),
+            NodeKind::Unary(UnaryOp::Plus, inside) => self.eval(inside, grid),
+            NodeKind::Unary(UnaryOp::Minus, inside) => self.negative(inside, grid),
+            NodeKind::Binary(binary) => self.binary(binary, node.span, grid),
+            NodeKind::Aggregate(aggregate) => {
+                Ok(Value::Vector(self.aggregate(aggregate, node.span, grid)?))
+            }
+            NodeKind::Call(call) => self.call(call, node.span, grid),
+        }
+    }
+
+    /// Evaluates a part that is a vector by its type.
+    pub(super) fn vector(&self, node: &Node, grid: Grid) -> Result<Vec<Series>> {
+        match self.eval(node, grid)? {
+            Value::Vector(series) => Ok(series),
+            _ => Err(Error::execution("expected an instant vector")),
+        }
+    }
+
+    /// Evaluates a part that is a scalar by its type.
+    pub(super) fn scalar(&self, node: &Node, grid: Grid) -> Result<Vec<f64>> {
+        match self.eval(node, grid)? {
+            Value::Scalar(values) => Ok(values),
+            _ => Err(Error::execution("expected a scalar")),
+        }
+    }
+
+    /// The text that a part is by its type.
+    pub(super) fn text<'n>(&self, node: &'n Node) -> Result<&'n Text> {
+        match &node.kind {
+            NodeKind::Text(text) => Ok(text),
+            _ => Err(Error::execution("expected a string")),
+        }
+    }
+
+    fn negative(&self, inside: &Node, grid: Grid) -> Result<Value> {
+        let mut series = match self.eval(inside, grid)? {
+            Value::Vector(series) => series,
+            Value::Scalar(values) => {
+                return Ok(Value::Scalar(
+                    values.into_iter().map(|value| -value).collect(),
+                ));
+            }
+            text @ Value::Text(_) => return Ok(text),
+        };
+        for series in &mut series {
+            series.column.map(
+                |value| Some(-value),
+                |histogram| {
+                    let mut negative = histogram.clone();
+                    negative.scale(-1.0);
+                    Some(Sample::Histogram(negative.into()))
+                },
+            );
+            self.drop_name(series);
+        }
+        Ok(Value::Vector(self.settle(series)?))
+    }
+
+    /// Reads from the source; what is read counts as held.
+    pub(super) fn read(
+        &self,
+        selection: &Selection,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<SourceSeries>> {
+        let request = Request {
+            matchers: &selection.matchers,
+            start,
+            end,
+        };
+        let mut series = self.source.select(&request)?;
+        let samples = series
+            .iter()
+            .map(|series| series.floats.len() + series.histograms.len());
+        self.guard.hold_read(samples.sum())?;
+        if selection.hints == Hints::Compared {
+            series
+                .iter_mut()
+                .for_each(|series| compare_hints(&mut series.histograms.values));
+        }
+        Ok(series)
+    }
+}
+
+/// Finds the hints that the source does not know by comparing each histogram with the one before.
+fn compare_hints(histograms: &mut [Arc<Histogram>]) {
+    for place in 1..histograms.len() {
+        let (before, now) = (&histograms[place - 1], &histograms[place]);
+        if now.hint == ResetHint::Unknown && !now.is_stale() {
+            let hint = match now.is_reset_from(before) {
+                true => ResetHint::Reset,
+                false => ResetHint::NotReset,
+            };
+            histograms[place] = now.as_ref().clone().with_hint(hint).into();
+        }
+    }
+}

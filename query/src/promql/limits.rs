@@ -1,0 +1,144 @@
+//! How much a query may use, and how it is stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::promql::error::{Error, ErrorKind, Result};
+
+/// How much a query may use.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Samples that it may hold at once. Default 50,000,000.
+    pub samples_max: usize,
+    /// Steps of a range query. Default 11,000.
+    pub steps_max: usize,
+    /// How long it may take. Default two minutes.
+    pub timeout: Duration,
+    /// Tells it to stop.
+    pub cancel: Option<CancelFlag>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            samples_max: 50_000_000,
+            steps_max: 11_000,
+            timeout: Duration::from_secs(120),
+            cancel: None,
+        }
+    }
+}
+
+/// Tells a running query to stop. Clones are the same flag.
+#[derive(Clone, Debug, Default)]
+pub struct CancelFlag(Arc<AtomicBool>);
+
+impl CancelFlag {
+    /// A flag that is not raised.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells the query to stop; it ends at the next series or step that it comes to.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How often [`Guard::check`] looks at the clock.
+const CHECKS_PER_LOOK: u32 = 64;
+
+/// Watches over a running query.
+pub(crate) struct Guard {
+    limits: Limits,
+    deadline: Option<Instant>,
+    held: AtomicUsize,
+    peak: AtomicUsize,
+    read: AtomicUsize,
+    checks: AtomicU32,
+}
+
+impl Guard {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Guard {
+            limits: limits.clone(),
+            deadline: Instant::now().checked_add(limits.timeout),
+            held: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            read: AtomicUsize::new(0),
+            checks: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether the query may go on.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self
+            .limits
+            .cancel
+            .as_ref()
+            .is_some_and(CancelFlag::is_raised)
+        {
+            let message = "query was canceled in expression evaluation";
+            return Err(Error::new(ErrorKind::Canceled, message));
+        }
+        let checks = self.checks.fetch_add(1, Ordering::Relaxed);
+        if checks.is_multiple_of(CHECKS_PER_LOOK)
+            && self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            let message = "query timed out in expression evaluation";
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        Ok(())
+    }
+
+    /// Counts samples that are held from now on.
+    pub(crate) fn hold(&self, samples: usize) -> Result<()> {
+        let held = self
+            .held
+            .fetch_add(samples, Ordering::Relaxed)
+            .saturating_add(samples);
+        self.peak.fetch_max(held, Ordering::Relaxed);
+        if held > self.limits.samples_max {
+            let message = format!(
+                "query processing would load too many samples into memory in query execution: \
+                 the limit is {}, raise samples_max or select less",
+                self.limits.samples_max
+            );
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok(())
+    }
+
+    /// Counts samples that came from the source, and holds them.
+    pub(crate) fn hold_read(&self, samples: usize) -> Result<()> {
+        self.read.fetch_add(samples, Ordering::Relaxed);
+        self.hold(samples)
+    }
+
+    /// How many samples are held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what was held beyond `held`.
+    pub(crate) fn release_to(&self, held: usize) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// The most samples that were held at once.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Samples that came from the source.
+    pub(crate) fn read(&self) -> usize {
+        self.read.load(Ordering::Relaxed)
+    }
+}

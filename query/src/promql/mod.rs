@@ -1,0 +1,29 @@
+//! PromQL: syntax, types, plan and evaluation.
+
+pub mod annotations;
+pub mod check;
+mod dates;
+mod engine_source;
+mod error;
+mod eval;
+mod functions;
+pub mod histogram;
+mod limits;
+mod memory;
+mod options;
+mod plan;
+mod query;
+pub mod script;
+pub mod signatures;
+pub mod source;
+mod sum;
+pub mod syntax;
+mod value;
+
+pub use engine_source::EngineSource;
+pub use error::{Error, ErrorKind, Result};
+pub use limits::{CancelFlag, Limits};
+pub use memory::MemorySource;
+pub use options::{NameRemoval, Options};
+pub use query::{Answer, Query};
+pub use value::{Point, ResultSeries, Sample, Value};

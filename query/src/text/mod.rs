@@ -1,0 +1,11 @@
+//! What query languages share below their grammars: places in a text, quoted strings, numbers and
+//! durations as Go reads and writes them.
+//!
+//! Knows no language and no data.
+
+pub(crate) mod duration;
+pub(crate) mod number;
+pub(crate) mod quote;
+mod span;
+
+pub use span::Span;

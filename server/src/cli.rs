@@ -1,0 +1,245 @@
+//! The command line: flags to settings, and a process that runs until it is told to stop.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use crate::duration;
+use crate::server::Server;
+use crate::settings::Settings;
+
+/// What the process ends with if it could not do what it was asked to.
+const FAILED: u8 = 1;
+/// What it ends with if it did not understand what it was asked to do.
+const MISUSED: u8 = 2;
+
+/// Runs the program with its arguments, the first of which is its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let is_mistake = error.use_stderr();
+            let text = error.render().to_string();
+            return if is_mistake {
+                say(&text);
+                ExitCode::from(MISUSED)
+            } else {
+                let _ = std::io::stdout().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match matches.subcommand() {
+        Some(("serve", flags)) => serve(settings(flags)),
+        _ => ExitCode::from(MISUSED),
+    }
+}
+
+/// The name of a flag that takes a duration, and how durations are explained.
+const DURATION: &str = "DURATION";
+
+fn command() -> Command {
+    Command::new("chronolith")
+        .about("One store for metrics and logs, behind the APIs of Prometheus and Loki")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(serve_command())
+}
+
+fn serve_command() -> Command {
+    let defaults = Settings::default();
+    let flag = |name: &'static str, value: &'static str, help: String| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let address = |name, what: &str, default: SocketAddr| {
+        flag(
+            name,
+            "ADDR",
+            format!("Where {what} listens [default: {default}]"),
+        )
+        .value_parser(value_parser!(SocketAddr))
+    };
+    Command::new("serve")
+        .about("Open a data directory and serve it until SIGTERM or SIGINT")
+        .arg(
+            flag("data", "DIR", "The data directory [default: data]".into())
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(address(
+            "listen-prometheus",
+            "the Prometheus API",
+            defaults.listen_prometheus,
+        ))
+        .arg(address(
+            "listen-loki",
+            "the Loki API (nothing yet)",
+            defaults.listen_loki,
+        ))
+        .arg(address(
+            "listen-otlp-grpc",
+            "OTLP over gRPC (nothing yet)",
+            defaults.listen_otlp_grpc,
+        ))
+        .arg(address(
+            "listen-otlp-http",
+            "OTLP over HTTP",
+            defaults.listen_otlp_http,
+        ))
+        .arg(
+            flag(
+                "retention",
+                DURATION,
+                "How long data is kept, such as 15d [default: for ever]".into(),
+            )
+            .value_parser(positive_duration()),
+        )
+        .arg(
+            flag(
+                "out-of-order-window",
+                DURATION,
+                "How far behind the newest sample of its series a sample may be; 0s takes none \
+                 [default: as far as retention reaches]"
+                    .into(),
+            )
+            .value_parser(any_duration()),
+        )
+}
+
+fn any_duration() -> ValueParser {
+    ValueParser::new(|text: &str| {
+        duration::parse(text).ok_or_else(|| {
+            format!("{text:?} is no duration: write numbers with units, such as 30m, 12h or 15d")
+        })
+    })
+}
+
+fn positive_duration() -> ValueParser {
+    ValueParser::new(|text: &str| match duration::parse(text) {
+        Some(Duration::ZERO) => Err("a retention of nothing keeps nothing: \
+                                     leave the flag out to keep data for ever"
+            .to_owned()),
+        Some(duration) => Ok(duration),
+        None => Err(format!(
+            "{text:?} is no duration: write numbers with units, such as 30m, 12h or 15d"
+        )),
+    })
+}
+
+fn settings(flags: &ArgMatches) -> Settings {
+    let defaults = Settings::default();
+    let address = |name, default| {
+        flags
+            .get_one::<SocketAddr>(name)
+            .copied()
+            .unwrap_or(default)
+    };
+    let length = |name| flags.get_one::<Duration>(name).copied();
+    Settings {
+        data: flags.get_one("data").cloned().unwrap_or(defaults.data),
+        listen_prometheus: address("listen-prometheus", defaults.listen_prometheus),
+        listen_loki: address("listen-loki", defaults.listen_loki),
+        listen_otlp_grpc: address("listen-otlp-grpc", defaults.listen_otlp_grpc),
+        listen_otlp_http: address("listen-otlp-http", defaults.listen_otlp_http),
+        retention: length("retention"),
+        out_of_order_window: length("out-of-order-window"),
+    }
+}
+
+fn serve(settings: Settings) -> ExitCode {
+    let server = match Server::start(settings) {
+        Ok(server) => server,
+        Err(error) => return fail(&error.to_string()),
+    };
+    say(&format!(
+        "chronolith: Prometheus API on http://{}, OTLP on http://{}\n",
+        server.prometheus_address(),
+        server.otlp_http_address()
+    ));
+    match server.run_until_signal(|recovered| say(&format!("chronolith: {recovered}\n"))) {
+        Ok(()) => {
+            say("chronolith: stopped\n");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(why: &str) -> ExitCode {
+    say(&format!("chronolith: {why}\n"));
+    ExitCode::from(FAILED)
+}
+
+/// Says something to whoever started the process; nobody has to listen.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(flags: &[&str]) -> Result<Settings, String> {
+        let arguments = ["chronolith", "serve"].iter().chain(flags);
+        let matches = command()
+            .try_get_matches_from(arguments)
+            .map_err(|error| error.to_string())?;
+        Ok(settings(matches.subcommand_matches("serve").unwrap()))
+    }
+
+    #[test]
+    fn without_flags_the_defaults_hold() {
+        assert_eq!(parsed(&[]).unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn every_flag_sets_its_setting() {
+        let flags = [
+            "--data",
+            "d",
+            "--listen-prometheus",
+            "0.0.0.0:1",
+            "--listen-loki",
+            "0.0.0.0:2",
+            "--listen-otlp-grpc",
+            "0.0.0.0:3",
+            "--listen-otlp-http",
+            "[::1]:4",
+            "--retention",
+            "15d",
+            "--out-of-order-window",
+            "0s",
+        ];
+        let address = |text: &str| text.parse().unwrap();
+        let expected = Settings {
+            data: "d".into(),
+            listen_prometheus: address("0.0.0.0:1"),
+            listen_loki: address("0.0.0.0:2"),
+            listen_otlp_grpc: address("0.0.0.0:3"),
+            listen_otlp_http: address("[::1]:4"),
+            retention: Some(Duration::from_secs(15 * 24 * 3600)),
+            out_of_order_window: Some(Duration::ZERO),
+        };
+        assert_eq!(parsed(&flags).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        let error = parsed(&["--retention", "15 days"]).unwrap_err();
+        assert!(
+            error.contains("--retention") && error.contains("such as 30m"),
+            "{error}"
+        );
+        let error = parsed(&["--retention", "0s"]).unwrap_err();
+        assert!(error.contains("leave the flag out"), "{error}");
+        let error = parsed(&["--listen-loki", "nowhere"]).unwrap_err();
+        assert!(error.contains("--listen-loki"), "{error}");
+        assert!(parsed(&["--no-such-flag"]).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! What every request of a door passes: it is counted, let in when the server is ready, answered
+//! compressed, and its answer may be read by pages of other sites.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::compression::CompressionLayer;
+
+use crate::app::App;
+use crate::http::problem::{Cause, Problem};
+
+/// What a request is counted as that no route takes.
+const NO_ROUTE: &str = "other";
+
+/// After how many seconds a client may ask again whether the server is ready.
+const READY_RETRY_SECONDS: u32 = 1;
+
+/// Puts around a door's routes what all doors have in common.
+pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    routes
+        .layer(middleware::from_fn(share))
+        .layer(CompressionLayer::new().gzip(true).zstd(true))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), count))
+        .with_state(Arc::clone(app))
+}
+
+/// Counts a request and how long it took until its answer began.
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or(NO_ROUTE.to_owned(), |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    app.meters
+        .note_request(&route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// Lets pages of any site read answers, as Prometheus does.
+async fn share(request: Request, next: Next) -> Response {
+    let mut response = match *request.method() {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Accept, Authorization, Content-Type, Origin",
+        ),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "Date"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    response
+}
+
+/// Turns requests away until everything is recovered and once the server stops.
+pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match app.is_ready() {
+        true => next.run(request).await,
+        false => not_ready(&app),
+    }
+}
+
+/// What a client is told that comes too early or too late.
+pub(crate) fn not_ready(app: &App) -> Response {
+    let mut response = Response::new(Body::from("Service Unavailable"));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let stopping = if app.is_stopping() { "true" } else { "false" };
+    let headers = response.headers_mut();
+    headers.insert(
+        HeaderName::from_static("x-prometheus-stopping"),
+        HeaderValue::from_static(stopping),
+    );
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(READY_RETRY_SECONDS));
+    response
+}
+
+/// Refuses what a page of another site makes a browser send: it may read, and change nothing.
+pub(crate) async fn same_site(request: Request, next: Next) -> Response {
+    if is_cross_site(request.headers()) {
+        let why = "administrative requests are not taken from pages of other sites";
+        return Problem::new(Cause::Forbidden, why).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(origin) = text(header::ORIGIN) else {
+        return false;
+    };
+    let site = origin.split_once("://").map(|(_, site)| site);
+    site.is_none() || site != text(header::HOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_cross_site_if_its_origin_is_not_its_host() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            });
+            pairs.collect::<HeaderMap>()
+        };
+        assert!(!is_cross_site(&headers(&[("host", "a:9090")])));
+        assert!(!is_cross_site(&headers(&[
+            ("host", "a:9090"),
+            ("origin", "http://a:9090")
+        ])));
+        assert!(is_cross_site(&headers(&[
+            ("host", "a:9090"),
+            ("origin", "http://b")
+        ])));
+        assert!(is_cross_site(&headers(&[
+            ("host", "a:9090"),
+            ("origin", "null")
+        ])));
+    }
+}

@@ -1,0 +1,7 @@
+//! What stands around the routes of every door: connections, and the layers that each request
+//! passes.
+//!
+//! Knows no API.
+
+pub(crate) mod accept;
+pub(crate) mod layers;

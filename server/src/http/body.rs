@@ -1,0 +1,203 @@
+//! Request bodies: read up to a limit, and decompressed up to another.
+//!
+//! No length that a client states sizes an allocation before it has been found possible.
+
+use std::io::Read;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::problem::{Cause, Problem};
+
+/// Bytes of a body as it comes.
+pub(crate) const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of a body when it is decompressed.
+pub(crate) const DECODED_BYTES_MAX: usize = 32 << 20;
+
+/// Snappy's densest element makes 64 bytes of 3, so no block is larger than this many times its
+/// compressed bytes.
+const SNAPPY_RATIO_MAX: usize = 22;
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// Not at all.
+    Plain,
+    /// Snappy's block format.
+    Snappy,
+    /// Gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Encoding {
+    /// What the header says; the text that is no encoding of ours otherwise.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Encoding, String> {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else {
+            return Ok(Encoding::Plain);
+        };
+        match value.to_str().unwrap_or("?").trim() {
+            "" | "identity" => Ok(Encoding::Plain),
+            "snappy" => Ok(Encoding::Snappy),
+            "gzip" => Ok(Encoding::Gzip),
+            "zstd" => Ok(Encoding::Zstd),
+            other => Err(other.to_owned()),
+        }
+    }
+}
+
+/// How long a body may take to come, as in Prometheus.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Reads a body of at most `max` bytes.
+pub(crate) async fn read(body: Body, max: usize) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect());
+    let Ok(read) = read.await else {
+        let seconds = BODY_TIMEOUT.as_secs();
+        return Err(Problem::bad_data(format!(
+            "the body took longer than {seconds} seconds"
+        )));
+    };
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+            Cause::TooLarge,
+            format!("the body has more than {max} bytes"),
+        )),
+        Err(error) => Err(Problem::bad_data(format!(
+            "the body cannot be read: {error}"
+        ))),
+    }
+}
+
+/// Decompresses a body of at most `DECODED_BYTES_MAX` bytes. Blocks.
+pub(crate) fn decompress(encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, Problem> {
+    match encoding {
+        Encoding::Plain => Ok(body.to_vec()),
+        Encoding::Snappy => snappy(body),
+        Encoding::Gzip => bounded(flate2::read::MultiGzDecoder::new(body), "gzip"),
+        Encoding::Zstd => match zstd::stream::read::Decoder::with_buffer(body) {
+            Ok(decoder) => bounded(decoder, "zstd"),
+            Err(error) => Err(undecodable("zstd", &error)),
+        },
+    }
+}
+
+fn snappy(body: &[u8]) -> Result<Vec<u8>, Problem> {
+    let length = snap::raw::decompress_len(body).map_err(|error| undecodable("snappy", &error))?;
+    if length > DECODED_BYTES_MAX {
+        return Err(Problem::bad_data(format!(
+            "the body says that it decodes to {length} bytes, at most {DECODED_BYTES_MAX} are taken"
+        )));
+    }
+    if length > body.len().saturating_mul(SNAPPY_RATIO_MAX) {
+        return Err(Problem::bad_data(format!(
+            "the body says that {} bytes of snappy decode to {length}, which is not possible",
+            body.len()
+        )));
+    }
+    let mut decoded = vec![0; length];
+    snap::raw::Decoder::new()
+        .decompress(body, &mut decoded)
+        .map_err(|error| undecodable("snappy", &error))?;
+    Ok(decoded)
+}
+
+fn bounded(decoder: impl Read, name: &str) -> Result<Vec<u8>, Problem> {
+    let mut decoded = Vec::new();
+    let read = decoder
+        .take(DECODED_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut decoded);
+    if decoded.len() > DECODED_BYTES_MAX {
+        return Err(Problem::new(
+            Cause::TooLarge,
+            format!("the body decodes to more than {DECODED_BYTES_MAX} bytes"),
+        ));
+    }
+    read.map_err(|error| undecodable(name, &error))?;
+    Ok(decoded)
+}
+
+fn undecodable(name: &str, error: &dyn std::error::Error) -> Problem {
+    Problem::bad_data(format!("the body is not valid {name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn every_encoding_gives_back_what_went_in() {
+        let text = b"one two three, one two three, one two three".repeat(50);
+        let snappy = snap::raw::Encoder::new().compress_vec(&text).unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(&text).unwrap();
+        let zstd = zstd::bulk::compress(&text, 3).unwrap();
+        for (encoding, body) in [
+            (Encoding::Plain, text.clone()),
+            (Encoding::Snappy, snappy),
+            (Encoding::Gzip, gzip.finish().unwrap()),
+            (Encoding::Zstd, zstd),
+        ] {
+            assert_eq!(decompress(encoding, &body).unwrap(), text, "{encoding:?}");
+        }
+    }
+
+    #[test]
+    fn a_snappy_body_that_cannot_be_as_large_as_it_says_is_refused_unread() {
+        // 31 MiB claimed by 47 bytes.
+        let mut bomb = vec![0x80, 0x80, 0xc0, 0x0f];
+        bomb.resize(47, 0xfe);
+        let problem = decompress(Encoding::Snappy, &bomb).unwrap_err();
+        assert!(problem.message().contains("not possible"), "{problem:?}");
+        // 4 GiB claimed: over the limit whatever follows.
+        let problem = decompress(Encoding::Snappy, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0]).unwrap_err();
+        assert!(problem.message().contains("at most"), "{problem:?}");
+        assert_eq!(problem.cause(), Cause::BadData);
+    }
+
+    #[test]
+    fn the_densest_snappy_body_is_taken() {
+        let zeros = vec![0u8; 1 << 20];
+        let dense = snap::raw::Encoder::new().compress_vec(&zeros).unwrap();
+        assert!(zeros.len() / dense.len() < SNAPPY_RATIO_MAX);
+        assert_eq!(decompress(Encoding::Snappy, &dense).unwrap(), zeros);
+    }
+
+    #[test]
+    fn bombs_stop_at_the_limit() {
+        let zeros = vec![0u8; DECODED_BYTES_MAX + 1];
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&zeros).unwrap();
+        let zstd = zstd::bulk::compress(&zeros, 1).unwrap();
+        for (encoding, body) in [
+            (Encoding::Gzip, gzip.finish().unwrap()),
+            (Encoding::Zstd, zstd),
+        ] {
+            assert_eq!(
+                decompress(encoding, &body).unwrap_err().cause(),
+                Cause::TooLarge
+            );
+        }
+    }
+
+    #[test]
+    fn cut_bodies_are_refused() {
+        let text = b"one two three, one two three, one two three".repeat(5);
+        let snappy = snap::raw::Encoder::new().compress_vec(&text).unwrap();
+        let zstd = zstd::bulk::compress(&text, 3).unwrap();
+        for (encoding, body) in [(Encoding::Snappy, snappy), (Encoding::Zstd, zstd)] {
+            for cut in 1..body.len() {
+                let problem = decompress(encoding, &body[..cut]).unwrap_err();
+                assert_eq!(problem.cause(), Cause::BadData, "{encoding:?} at {cut}");
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Lanes: how much blocking work of one sort runs at once, and how much may wait for it.
+//!
+//! The engine blocks, the runtime must not: all work on the engine goes through a lane.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+use super::problem::{Cause, Problem};
+
+/// Bounded room for blocking work.
+pub(crate) struct Lane {
+    name: &'static str,
+    slots: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    waiting_max: usize,
+}
+
+/// A place in a lane. Given back when it is dropped.
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Takes one from the number of those who wait, also where the wait is given up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Lane {
+    /// A lane on which `running_max` jobs run and `waiting_max` more may wait.
+    pub(crate) fn new(name: &'static str, running_max: usize, waiting_max: usize) -> Self {
+        Lane {
+            name,
+            slots: Arc::new(Semaphore::new(running_max)),
+            waiting: AtomicUsize::new(0),
+            waiting_max,
+        }
+    }
+
+    /// Waits for a place. Refused at once where too many wait already.
+    pub(crate) async fn enter(&self) -> Result<Slot, Problem> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        if before >= self.waiting_max {
+            return Err(Problem::new(
+                Cause::Unavailable,
+                format!(
+                    "{} more {} wait already: try again later",
+                    before, self.name
+                ),
+            ));
+        }
+        match Arc::clone(&self.slots).acquire_owned().await {
+            Ok(permit) => Ok(Slot { _permit: permit }),
+            Err(_) => Err(Problem::new(Cause::Unavailable, "the server is stopping")),
+        }
+    }
+
+    /// Runs blocking work when there is room for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let slot = self.enter().await?;
+        joined(spawn(slot, work)).await
+    }
+}
+
+/// Runs blocking work in a place that it gives back when it is done.
+pub(crate) fn spawn<T: Send + 'static>(
+    slot: Slot,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> JoinHandle<Result<T, Problem>> {
+    tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        work()
+    })
+}
+
+/// What a job gave; a panic in it is the server's failure and ends this request only.
+pub(crate) async fn joined<T>(job: JoinHandle<Result<T, Problem>>) -> Result<T, Problem> {
+    match job.await {
+        Ok(result) => result,
+        Err(error) => Err(Problem::new(
+            Cause::Internal,
+            format!("the request could not be carried out: {error}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn who_finds_too_many_waiting_is_turned_away() {
+        let lane = Lane::new("queries", 1, 1);
+        runtime().block_on(async {
+            let held = lane.enter().await.unwrap();
+            let waiter = lane.enter();
+            tokio::pin!(waiter);
+            tokio::select! {
+                biased;
+                _ = &mut waiter => panic!("the lane is full"),
+                () = std::future::ready(()) => {}
+            }
+            assert_eq!(
+                lane.enter().await.err().unwrap().cause(),
+                Cause::Unavailable
+            );
+            drop(held);
+            assert!(waiter.await.is_ok());
+        });
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_counts_no_more() {
+        let lane = Lane::new("queries", 1, 1);
+        runtime().block_on(async {
+            let held = lane.enter().await.unwrap();
+            {
+                let waiter = lane.enter();
+                tokio::pin!(waiter);
+                tokio::select! {
+                    biased;
+                    _ = &mut waiter => panic!("the lane is full"),
+                    () = std::future::ready(()) => {}
+                }
+            }
+            assert_eq!(lane.waiting.load(Ordering::Relaxed), 0);
+            drop(held);
+        });
+    }
+
+    #[test]
+    fn a_panic_in_a_job_is_one_failed_request() {
+        let lane = Lane::new("queries", 1, 1);
+        runtime().block_on(async {
+            let failed = lane
+                .run(|| -> Result<(), Problem> { panic!("on purpose") })
+                .await;
+            assert_eq!(failed.unwrap_err().cause(), Cause::Internal);
+            assert_eq!(lane.run(|| Ok(7)).await.unwrap(), 7);
+        });
+    }
+}

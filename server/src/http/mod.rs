@@ -1,0 +1,12 @@
+//! HTTP as every door of the server speaks it: bodies, parameters, answers, errors, and lanes for
+//! the work behind them.
+//!
+//! Knows no API: paths and shapes belong to the rooms above.
+
+pub(crate) mod body;
+pub(crate) mod json;
+pub(crate) mod lane;
+pub(crate) mod params;
+pub(crate) mod problem;
+pub(crate) mod stream;
+pub(crate) mod times;

@@ -1,0 +1,150 @@
+//! The one error map: what went wrong, as a status code and in the shape that clients read.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chronolith_engine::{Error, ErrorKind};
+
+use super::json::Json;
+
+/// After how many seconds a client that was turned away may try again.
+const RETRY_SECONDS: u32 = 5;
+
+/// Nginx' code for a client that closed the connection before it was answered.
+const CLIENT_CLOSED: u16 = 499;
+
+/// What sort of failure a [`Problem`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The request is wrong and will be wrong again.
+    BadData,
+    /// The request is understood and cannot be carried out.
+    Execution,
+    /// The client went away.
+    Canceled,
+    /// The request took longer than it may.
+    Timeout,
+    /// The server failed.
+    Internal,
+    /// The body is larger than it may be.
+    TooLarge,
+    /// The body is in a format that is not taken here.
+    Unsupported,
+    /// A limit is reached; later it may not be.
+    Limit,
+    /// The server cannot answer now: it starts, stops, is full or has too much to do.
+    Unavailable,
+    /// The request came from a page of another site.
+    Forbidden,
+}
+
+impl Cause {
+    fn status(self) -> StatusCode {
+        match self {
+            Cause::BadData => StatusCode::BAD_REQUEST,
+            Cause::Execution => StatusCode::UNPROCESSABLE_ENTITY,
+            Cause::Canceled => {
+                StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST)
+            }
+            Cause::Timeout | Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Cause::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Cause::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Cause::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Cause::Limit => StatusCode::TOO_MANY_REQUESTS,
+            Cause::Forbidden => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// What Prometheus calls it.
+    fn error_type(self) -> &'static str {
+        match self {
+            Cause::BadData | Cause::TooLarge | Cause::Unsupported | Cause::Forbidden => "bad_data",
+            Cause::Execution => "execution",
+            Cause::Canceled => "canceled",
+            Cause::Timeout => "timeout",
+            Cause::Internal => "internal",
+            Cause::Limit => "too_many_requests",
+            Cause::Unavailable => "unavailable",
+        }
+    }
+
+    fn may_retry(self) -> bool {
+        matches!(self, Cause::Limit | Cause::Unavailable)
+    }
+}
+
+/// Why a request is not answered as it was meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    cause: Cause,
+    message: String,
+}
+
+impl Problem {
+    pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Problem {
+            cause,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn bad_data(message: impl Into<String>) -> Self {
+        Problem::new(Cause::BadData, message)
+    }
+
+    /// A parameter that cannot be read, worded as Prometheus words it.
+    pub(crate) fn parameter(name: &str, why: impl std::fmt::Display) -> Self {
+        Problem::bad_data(format!("invalid parameter {name:?}: {why}"))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The answer as plain text, as receivers of pushed data give it.
+    pub(crate) fn into_text(self) -> Response {
+        let text = format!("{}\n", self.message);
+        self.response("text/plain; charset=utf-8", text.into_bytes())
+    }
+
+    fn response(&self, content_type: &'static str, body: Vec<u8>) -> Response {
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.cause.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.cause.may_retry() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The answer in the envelope of the Prometheus API.
+    fn into_response(self) -> Response {
+        let mut json = Json::whole();
+        json.raw("{\"status\":\"error\",\"errorType\":");
+        json.text(self.cause.error_type());
+        json.raw(",\"error\":");
+        json.text(&self.message);
+        json.raw("}");
+        self.response("application/json", json.into_bytes())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let cause = match error.kind() {
+            ErrorKind::Invalid => Cause::BadData,
+            ErrorKind::Limit => Cause::Limit,
+            ErrorKind::Full | ErrorKind::ReadOnly | ErrorKind::Closed => Cause::Unavailable,
+            _ => Cause::Internal,
+        };
+        Problem::new(cause, error.to_string())
+    }
+}

@@ -1,0 +1,187 @@
+//! What the server counts about itself, and the text that tells it.
+//!
+//! Counts only; what they mean is told in docs/http.md. Labels come from fixed sets, so that no
+//! request can make them grow.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper borders of the buckets of request durations, in seconds.
+const BORDERS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.4, 1.0, 3.0, 8.0, 20.0, 60.0];
+
+/// What is counted while the server runs.
+#[derive(Default)]
+pub(crate) struct Meters {
+    requests: Mutex<BTreeMap<(String, u16), u64>>,
+    durations: Mutex<BTreeMap<String, Durations>>,
+    /// Connections that are open.
+    pub(crate) connections: AtomicU64,
+    /// Bytes of bodies as they came to receivers.
+    pub(crate) received_bytes: AtomicU64,
+    /// Samples that were stored or were there already.
+    pub(crate) samples: AtomicU64,
+    /// Native histograms that were.
+    pub(crate) histograms: AtomicU64,
+    /// Exemplars that were.
+    pub(crate) exemplars: AtomicU64,
+    /// Entries that were not taken.
+    pub(crate) refused: AtomicU64,
+    /// Series whose labels were not valid and that were left out.
+    pub(crate) skipped_series: AtomicU64,
+    /// Metadata that was not taken.
+    pub(crate) refused_metadata: AtomicU64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Durations {
+    buckets: [u64; BORDERS.len()],
+    count: u64,
+    seconds: f64,
+}
+
+/// Adds to a count.
+pub(crate) fn add(count: &AtomicU64, more: u64) {
+    count.fetch_add(more, Ordering::Relaxed);
+}
+
+impl Meters {
+    /// Notes a request that was answered.
+    pub(crate) fn note_request(&self, route: &str, code: u16, took: Duration) {
+        let seconds = took.as_secs_f64();
+        if let Ok(mut requests) = self.requests.lock() {
+            *requests.entry((route.to_owned(), code)).or_default() += 1;
+        }
+        if let Ok(mut durations) = self.durations.lock() {
+            let of_route = durations.entry(route.to_owned()).or_default();
+            of_route.count += 1;
+            of_route.seconds += seconds;
+            for (bucket, border) in of_route.buckets.iter_mut().zip(BORDERS) {
+                *bucket += u64::from(seconds <= border);
+            }
+        }
+    }
+
+    /// Writes the counts.
+    pub(crate) fn write(&self, out: &mut Text) {
+        out.family(
+            "chronolith_http_requests_total",
+            "counter",
+            "Requests that were answered.",
+        );
+        if let Ok(requests) = self.requests.lock() {
+            for ((route, code), count) in requests.iter() {
+                let labels = format!("{{route=\"{route}\",code=\"{code}\"}}");
+                out.sample("chronolith_http_requests_total", &labels, *count as f64);
+            }
+        }
+        self.write_durations(out);
+        out.gauge(
+            "chronolith_http_connections",
+            "Connections that are open.",
+            self.connections.load(Ordering::Relaxed) as f64,
+        );
+        let counters = [
+            (
+                "received_bytes",
+                "Bytes of bodies that receivers got.",
+                &self.received_bytes,
+            ),
+            (
+                "received_samples",
+                "Float samples that were taken.",
+                &self.samples,
+            ),
+            (
+                "received_histograms",
+                "Native histograms that were taken.",
+                &self.histograms,
+            ),
+            (
+                "received_exemplars",
+                "Exemplars that were taken.",
+                &self.exemplars,
+            ),
+            (
+                "refused_entries",
+                "Entries that were not taken.",
+                &self.refused,
+            ),
+            (
+                "skipped_series",
+                "Series that were left out because their labels are not valid.",
+                &self.skipped_series,
+            ),
+            (
+                "refused_metadata",
+                "Metadata that was not taken.",
+                &self.refused_metadata,
+            ),
+        ];
+        for (name, help, count) in counters {
+            let value = count.load(Ordering::Relaxed) as f64;
+            out.counter(&format!("chronolith_{name}_total"), help, value);
+        }
+    }
+
+    fn write_durations(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_http_request_duration_seconds";
+        out.family(
+            NAME,
+            "histogram",
+            "How long requests took until their answer began.",
+        );
+        let Ok(durations) = self.durations.lock() else {
+            return;
+        };
+        for (route, of_route) in durations.iter() {
+            for (bucket, border) in of_route.buckets.iter().zip(BORDERS) {
+                let labels = format!("{{route=\"{route}\",le=\"{border}\"}}");
+                out.sample(&format!("{NAME}_bucket"), &labels, *bucket as f64);
+            }
+            let labels = format!("{{route=\"{route}\",le=\"+Inf\"}}");
+            out.sample(&format!("{NAME}_bucket"), &labels, of_route.count as f64);
+            let labels = format!("{{route=\"{route}\"}}");
+            out.sample(&format!("{NAME}_sum"), &labels, of_route.seconds);
+            out.sample(&format!("{NAME}_count"), &labels, of_route.count as f64);
+        }
+    }
+}
+
+/// The text format of Prometheus.
+#[derive(Default)]
+pub(crate) struct Text {
+    out: String,
+}
+
+impl Text {
+    /// Begins a family.
+    pub(crate) fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    /// Writes one sample of the family begun last.
+    pub(crate) fn sample(&mut self, name: &str, labels: &str, value: f64) {
+        let _ = writeln!(self.out, "{name}{labels} {value}");
+    }
+
+    /// Writes a family of one gauge.
+    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "gauge", help);
+        self.sample(name, "", value);
+    }
+
+    /// Writes a family of one counter.
+    pub(crate) fn counter(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "counter", help);
+        self.sample(name, "", value);
+    }
+
+    /// What has been written.
+    pub(crate) fn into_string(self) -> String {
+        self.out
+    }
+}

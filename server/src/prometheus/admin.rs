@@ -1,0 +1,121 @@
+//! What changes or copies the store on request: deletes, snapshots, flushes, merges.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chronolith_engine::{DEFAULT_TENANT, Deletion};
+use serde_json::json;
+
+use crate::app::App;
+use crate::http::params::Params;
+use crate::http::problem::{Cause, Problem};
+use crate::http::times::rfc3339_text;
+
+use super::answer::success;
+use super::names;
+
+/// What the name of the folder for snapshots ends in; it begins like the data directory's.
+const SNAPSHOTS: &str = "-snapshots";
+
+/// Deletes samples of the series that `match[]` selects. Done when it is answered, also after a
+/// crash; the disk is freed by merges.
+pub(crate) async fn delete_series(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<StatusCode, Problem> {
+    let sets = names::required_matcher_sets(&params)?;
+    let (start, end) = names::range(&params)?;
+    let store = app.metrics()?;
+    let chore = app.chores.run(move || {
+        for matchers in sets {
+            store.delete(&Deletion::new(matchers).between(start, end))?;
+        }
+        Ok(())
+    });
+    chore.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Frees what was deleted, and merges blocks as far as they can be. Done when it is answered.
+pub(crate) async fn compact(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
+    let engine = app.engine()?;
+    let chore = app.chores.run(move || {
+        let tenant = engine.tenant(DEFAULT_TENANT)?;
+        tenant.metrics()?.compact()?;
+        tenant.logs()?.compact()?;
+        Ok(())
+    });
+    chore.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves everything in memory to blocks, and what was deleted out of them. Done when it is
+/// answered.
+pub(crate) async fn clean_tombstones(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
+    let store = app.metrics()?;
+    let chore = app.chores.run(move || {
+        store.freeze()?;
+        store.compact()?;
+        Ok(())
+    });
+    chore.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves everything in memory to blocks. Done when it is answered.
+pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
+    let engine = app.engine()?;
+    let chore = app.chores.run(move || {
+        let tenant = engine.tenant(DEFAULT_TENANT)?;
+        tenant.metrics()?.freeze()?;
+        tenant.logs()?.freeze()?;
+        Ok(())
+    });
+    chore.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a copy of the data directory in a folder beside it, of links to blocks where the disk can
+/// have them. Inside of it a copy would be a part of what is copied.
+pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let engine = app.engine()?;
+    let name = snapshot_name();
+    let target = snapshots(&app.settings.data)?.join(&name);
+    let chore = app.chores.run(move || Ok(engine.backup(target).map(drop)?));
+    chore.await?;
+    Ok(success(&json!({ "name": name })))
+}
+
+/// The folder for snapshots of a data directory.
+fn snapshots(data: &Path) -> Result<PathBuf, Problem> {
+    let whole = data
+        .canonicalize()
+        .map_err(|error| Problem::new(Cause::Internal, format!("{}: {error}", data.display())))?;
+    let name = whole
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned() + SNAPSHOTS);
+    let name = name.ok_or_else(|| {
+        let why = "the data directory has no place beside it for snapshots";
+        Problem::new(Cause::Execution, why)
+    })?;
+    Ok(whole.with_file_name(name))
+}
+
+/// The time, and digits that tell two snapshots of one moment apart: `20260115T113000Z-` and 16
+/// hexadecimal digits.
+fn snapshot_name() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or(Duration::ZERO);
+    let seconds = rfc3339_text(now);
+    let seconds = seconds.split('.').next().unwrap_or_default();
+    let time: String = seconds
+        .chars()
+        .filter(|letter| !matches!(letter, '-' | ':'))
+        .collect();
+    format!("{time}Z-{:016x}", RandomState::new().hash_one(now))
+}

@@ -1,0 +1,72 @@
+//! Samples as text, pushed: the format that Prometheus scrapes, and OpenMetrics.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::params::Params;
+use crate::http::problem::{Cause, Problem};
+use crate::ingest;
+use crate::meters::add;
+use crate::wire::text::{self, Dialect};
+
+/// The content type of OpenMetrics.
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// Stores what can be stored of a text.
+pub(crate) async fn import(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match store(app, &uri, &headers, body).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn store(app: Arc<App>, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    let encoding = Encoding::of(headers).map_err(|other| {
+        let why = format!("{other} is not taken: compress with gzip, zstd or snappy");
+        Problem::new(Cause::Unsupported, why)
+    })?;
+    let mut params = Params::default();
+    params.parse(uri.query().unwrap_or("").as_bytes());
+    let now = params.millis_if_given("timestamp")?.unwrap_or_else(now);
+    let dialect = dialect(headers);
+    let received = body::read(body, BODY_BYTES_MAX).await?;
+    add(&app.meters.received_bytes, received.len() as u64);
+    let taker = Arc::clone(&app);
+    let work = app.writes.run(move || {
+        let decoded = body::decompress(encoding, &received)?;
+        let lines = std::str::from_utf8(&decoded)
+            .map_err(|error| Problem::bad_data(format!("the text is not UTF-8: {error}")))?;
+        let mut columns = text::decode(lines, dialect, now)
+            .map_err(|error| Problem::bad_data(error.to_string()))?;
+        let engine = taker.engine()?;
+        ingest::in_parts(taker.intake(&engine), &mut columns).1
+    });
+    work.await
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn dialect(headers: &HeaderMap) -> Dialect {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    match kind.is_some_and(|kind| kind.trim_start().starts_with(OPEN_METRICS)) {
+        true => Dialect::OpenMetrics,
+        false => Dialect::Prometheus,
+    }
+}

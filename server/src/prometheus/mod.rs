@@ -1,0 +1,121 @@
+//! The Prometheus door: its paths and what answers them.
+//!
+//! Reads parameters, calls the engine on a lane, writes the answer in Prometheus' shape. Wire
+//! formats of pushed data belong to `wire`.
+
+mod admin;
+mod answer;
+mod federate;
+mod import;
+mod metadata;
+mod names;
+mod otlp;
+mod query;
+mod read;
+mod result;
+mod status;
+mod syntax;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+use crate::app::App;
+use crate::doors::layers::{gate, same_site, wrap};
+
+/// Everything that the Prometheus address answers.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let admin = admin_routes().route_layer(middleware::from_fn(same_site));
+    let gated = Router::new()
+        .route("/federate", get(federate::federate))
+        .route("/api/v1/write", post(write::write))
+        .route("/api/v1/import/prometheus", post(import::import))
+        .route("/api/v1/otlp/v1/metrics", post(otlp::write))
+        .route("/api/v1/read", post(read::read))
+        .merge(reads())
+        .merge(states())
+        .merge(admin)
+        // Each body is read up to a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+    let open = Router::new()
+        .route("/-/healthy", get(watch::healthy))
+        .route("/-/ready", get(watch::ready))
+        .route("/metrics", get(watch::metrics))
+        .route("/api/v1/status/walreplay", get(status::walreplay))
+        .route("/api/v1/notifications", get(status::notifications));
+    wrap(open.merge(gated), app)
+}
+
+/// What the OTLP address answers over HTTP.
+pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
+    let routes = Router::new()
+        .route("/v1/metrics", post(otlp::write))
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+    wrap(routes, app)
+}
+
+/// What is asked of the data.
+fn reads() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route(
+            "/api/v1/format_query",
+            get(syntax::format_query).post(syntax::format_query),
+        )
+        .route(
+            "/api/v1/parse_query",
+            get(syntax::parse_query).post(syntax::parse_query),
+        )
+        .route(
+            "/api/v1/query_exemplars",
+            get(metadata::exemplars).post(metadata::exemplars),
+        )
+        .route("/api/v1/series", get(names::series).post(names::series))
+        .route("/api/v1/labels", get(names::labels).post(names::labels))
+        .route("/api/v1/label/{name}/values", get(names::values))
+        .route("/api/v1/metadata", get(metadata::metadata))
+}
+
+/// What is asked of the server.
+fn states() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/status/buildinfo", get(status::buildinfo))
+        .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/targets", get(status::targets))
+        .route("/api/v1/targets/metadata", get(status::target_metadata))
+        .route("/api/v1/scrape_pools", get(status::scrape_pools))
+        .route("/api/v1/rules", get(status::rules))
+        .route("/api/v1/alerts", get(status::alerts))
+        .route("/api/v1/alertmanagers", get(status::alertmanagers))
+        .route("/api/v1/features", get(status::features))
+}
+
+/// What changes or copies the store.
+fn admin_routes() -> Router<Arc<App>> {
+    let door = |name: &str| format!("/api/v1/admin/tsdb/{name}");
+    Router::new()
+        .route(
+            &door("delete_series"),
+            post(admin::delete_series).put(admin::delete_series),
+        )
+        .route(
+            &door("clean_tombstones"),
+            post(admin::clean_tombstones).put(admin::clean_tombstones),
+        )
+        .route(
+            &door("snapshot"),
+            post(admin::snapshot).put(admin::snapshot),
+        )
+        .route(&door("flush"), post(admin::flush).put(admin::flush))
+        .route(&door("compact"), post(admin::compact).put(admin::compact))
+}

@@ -1,0 +1,181 @@
+//! Queries carried out: parameters to a run of the query crate, and how it is stopped.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::extract::State;
+use axum::response::Response;
+use chronolith_query::promql::signatures::ValueType;
+use chronolith_query::promql::{
+    Answer, CancelFlag, EngineSource, Error, ErrorKind, Limits, Options, Query,
+};
+
+use crate::app::App;
+use crate::http::params::Params;
+use crate::http::problem::{Cause, Problem};
+use crate::http::stream;
+use crate::http::times;
+
+use super::answer;
+use super::result::{Timings, write_data};
+
+/// The longest that a query may take, whatever `timeout` says.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Steps of a range query.
+const STEPS_MAX: u64 = 11_000;
+
+/// Evaluates a query at one time.
+pub(crate) async fn instant(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let wanted = Wanted::read(&params)?;
+    let time = params.time_if_given("time")?.unwrap_or_else(now);
+    let (options, stop) = options(&params)?;
+    let query = parsed(&params)?;
+    let timeout = options.limits.timeout;
+    let run = move |source: &EngineSource| query.instant(source, time, &options);
+    let wanted = Wanted { timeout, ..wanted };
+    let answered = answered(&app, wanted, time, params.value("query"), run).await;
+    drop(stop);
+    answered
+}
+
+/// Evaluates a query over a range.
+pub(crate) async fn range(
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<Response, Problem> {
+    let wanted = Wanted::read(&params)?;
+    let (start, end) = (params.time("start")?, params.time("end")?);
+    if end < start {
+        let why = "end timestamp must not be before start time";
+        return Err(Problem::parameter("end", why));
+    }
+    let step = params.length_ms("step")?;
+    if step <= 0 {
+        let why = "zero or negative query resolution step widths are not accepted. Try a positive \
+                   integer";
+        return Err(Problem::parameter("step", why));
+    }
+    if end.abs_diff(start) / step.unsigned_abs() > STEPS_MAX {
+        return Err(Problem::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
+             resolution (?step=XX)",
+        ));
+    }
+    let (options, stop) = options(&params)?;
+    let query = parsed(&params)?;
+    if !matches!(query.value_type(), ValueType::Scalar | ValueType::Vector) {
+        let kind = query.value_type().name();
+        let why = format!(
+            "invalid expression type {kind:?} for range query, must be Scalar or instant Vector"
+        );
+        return Err(Problem::parameter("query", why));
+    }
+    let timeout = options.limits.timeout;
+    let run = move |source: &EngineSource| query.range(source, (start, end, step), &options);
+    let wanted = Wanted { timeout, ..wanted };
+    let answered = answered(&app, wanted, end, params.value("query"), run).await;
+    drop(stop);
+    answered
+}
+
+/// What of an answer is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) limit: Option<usize>,
+    pub(super) has_stats: bool,
+    timeout: Duration,
+}
+
+impl Wanted {
+    fn read(params: &Params) -> Result<Wanted, Problem> {
+        Ok(Wanted {
+            limit: params.limit()?,
+            has_stats: !params.value("stats").is_empty(),
+            timeout: TIMEOUT,
+        })
+    }
+}
+
+/// Tells a query to stop when its request is dropped, which happens when the client goes away.
+struct StopOnDrop(CancelFlag);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn options(params: &Params) -> Result<(Options, StopOnDrop), Problem> {
+    let mut options = Options::default();
+    let timeout = params
+        .length_if_given("timeout")?
+        .map(|ms| ms.max(0).unsigned_abs());
+    let lookback = params.value("lookback_delta");
+    if !lookback.is_empty() {
+        let why = |why| format!("error parsing lookback delta duration: {why}");
+        options.lookback_ms =
+            times::length_ms(lookback).map_err(|error| Problem::bad_data(why(error)))?;
+    }
+    let stop = CancelFlag::new();
+    options.limits = Limits {
+        timeout: timeout.map_or(TIMEOUT, |ms| TIMEOUT.min(Duration::from_millis(ms))),
+        cancel: Some(stop.clone()),
+        ..Limits::default()
+    };
+    Ok((options, StopOnDrop(stop)))
+}
+
+fn parsed(params: &Params) -> Result<Query, Problem> {
+    Query::parse(params.value("query")).map_err(|error| Problem::parameter("query", error))
+}
+
+async fn answered(
+    app: &Arc<App>,
+    wanted: Wanted,
+    time: i64,
+    text: &str,
+    run: impl FnOnce(&EngineSource) -> Result<Answer, Error> + Send + 'static,
+) -> Result<Response, Problem> {
+    let store = app.metrics()?;
+    let text = text.to_owned();
+    let asked = Instant::now();
+    stream::answer(&app.queries, move |json| {
+        let began = Instant::now();
+        if began - asked >= wanted.timeout {
+            return Err(Problem::new(
+                Cause::Timeout,
+                "query timed out in query queue",
+            ));
+        }
+        let source = EngineSource::new(store.snapshot());
+        let answer = run(&source).map_err(problem)?;
+        let timings = Timings {
+            queued: began - asked,
+            evaluated: began.elapsed(),
+        };
+        answer::write(json, |json| {
+            write_data(json, &answer, wanted, time, &timings, &text)
+        })
+    })
+    .await
+}
+
+fn problem(error: Error) -> Problem {
+    let cause = match error.kind() {
+        ErrorKind::BadData => return Problem::parameter("query", error),
+        ErrorKind::Execution | ErrorKind::Limit => Cause::Execution,
+        ErrorKind::Timeout => Cause::Timeout,
+        ErrorKind::Canceled => Cause::Canceled,
+        _ => Cause::Internal,
+    };
+    Problem::new(cause, error.to_string())
+}

@@ -1,0 +1,317 @@
+//! Data points: numbers, histograms, exponential histograms, summaries.
+
+use std::collections::BTreeMap;
+
+use chronolith_engine::metrics::{
+    BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, SCHEMA_MAX, SCHEMA_MIN, STALE_NAN_BITS,
+    Span,
+};
+
+use super::super::columns::{EXEMPLAR_CHARS_MAX, TimedHistogram, WireLabel};
+use super::super::protobuf::{Fields, Malformed, Value};
+use super::attributes::{Attributes, hex};
+use super::{Writer, each_field};
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// The width of the zero bucket where none is told, as in Prometheus.
+const ZERO_THRESHOLD: f64 = 1e-128;
+
+/// Set in the flags of a point that says: there is no value any more.
+const NO_VALUE: u64 = 1;
+
+/// What all sorts of points have.
+#[derive(Default)]
+struct Point {
+    attributes: Attributes,
+    time: i64,
+    start: i64,
+    flags: u64,
+}
+
+impl Point {
+    fn times(&self) -> (i64, i64) {
+        (self.time, self.start)
+    }
+
+    /// The value, or the marker that there is none any more.
+    fn value(&self, value: f64) -> f64 {
+        match self.flags & NO_VALUE {
+            0 => value,
+            _ => f64::from_bits(STALE_NAN_BITS),
+        }
+    }
+}
+
+fn millis(value: Value<'_>) -> Result<i64, Malformed> {
+    Ok(i64::try_from(fixed(value)? / NANOS_PER_MILLI).unwrap_or(i64::MAX))
+}
+
+fn fixed(value: Value<'_>) -> Result<u64, Malformed> {
+    value.double().map(f64::to_bits)
+}
+
+/// Integers of 64 bits that are not varints, packed or one alone.
+fn each_fixed(
+    value: Value<'_>,
+    mut each: impl FnMut(u64) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    value.doubles(|bits| each(bits.to_bits()))
+}
+
+fn push<T>(list: &mut Vec<T>, element: T) -> Result<(), Malformed> {
+    if list.len() > HISTOGRAM_BUCKETS_MAX {
+        let why = format!("a histogram may have {HISTOGRAM_BUCKETS_MAX} buckets");
+        return Err(Malformed::new(why));
+    }
+    list.push(element);
+    Ok(())
+}
+
+/// Buckets of one side of an exponential histogram.
+#[derive(Default)]
+struct Side {
+    offset: i64,
+    counts: Vec<u64>,
+}
+
+impl Side {
+    fn read(message: &[u8]) -> Result<Side, Malformed> {
+        let (mut fields, mut side) = (Fields::new(message), Side::default());
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => side.offset = value.zigzag()?,
+                2 => value.varints(|count| push(&mut side.counts, count))?,
+                _ => {}
+            }
+        }
+        Ok(side)
+    }
+
+    /// The filled buckets, after halving the resolution `halvings` times. Those of OpenTelemetry
+    /// are numbered by their lower border, those of Prometheus by the upper.
+    fn settle(&self, halvings: u32) -> Option<(Vec<Span>, Vec<u64>)> {
+        let mut merged: BTreeMap<i32, u64> = BTreeMap::new();
+        for (place, count) in self
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            let index = self.offset.checked_add(i64::try_from(place).ok()?)?;
+            let index = i32::try_from((index >> halvings).checked_add(1)?).ok()?;
+            let bucket = merged.entry(index).or_default();
+            *bucket = bucket.checked_add(*count)?;
+        }
+        let (mut spans, mut counts): (Vec<Span>, Vec<u64>) = Default::default();
+        let mut next = None;
+        for (index, count) in merged {
+            match (next, spans.last_mut()) {
+                (Some(next), Some(span)) if next == index => span.length += 1,
+                _ => spans.push(Span {
+                    offset: index.checked_sub(next.unwrap_or(0))?,
+                    length: 1,
+                }),
+            }
+            counts.push(count);
+            next = Some(index.checked_add(1)?);
+        }
+        Some((spans, counts))
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn number(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
+        let (mut fields, mut point, mut number) = (Fields::new(message), Point::default(), 0.0);
+        while let Some((field, value)) = fields.next()? {
+            match field {
+                2 => point.start = millis(value)?,
+                3 => point.time = millis(value)?,
+                4 => number = value.double()?,
+                // Beyond 53 bits a float is rounded, as everywhere in Prometheus.
+                6 => number = fixed(value)? as i64 as f64,
+                7 => point.attributes.push(value.bytes()?)?,
+                8 => point.flags = value.unsigned()?,
+                _ => {}
+            }
+        }
+        each_field(message, 5, |exemplar| self.exemplar(exemplar))?;
+        let (labels, value) = (point.attributes.labels(), point.value(number));
+        self.float(name, labels, point.times(), value)
+    }
+
+    pub(super) fn histogram(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
+        let (mut fields, mut point) = (Fields::new(message), Point::default());
+        let (mut count, mut sum) = (0, None);
+        let (mut counts, mut borders) = (Vec::new(), Vec::new());
+        while let Some((field, value)) = fields.next()? {
+            match field {
+                2 => point.start = millis(value)?,
+                3 => point.time = millis(value)?,
+                4 => count = fixed(value)?,
+                5 => sum = Some(value.double()?),
+                6 => each_fixed(value, |count| push(&mut counts, count))?,
+                7 => value.doubles(|border| push(&mut borders, border))?,
+                9 => point.attributes.push(value.bytes()?)?,
+                10 => point.flags = value.unsigned()?,
+                _ => {}
+            }
+        }
+        let labels = point.attributes.labels();
+        if let Some(sum) = sum {
+            let name = format!("{name}_sum");
+            self.float(&name, labels.clone(), point.times(), point.value(sum))?;
+        }
+        let bucket = format!("{name}_bucket");
+        let mut below = 0u64;
+        for (border, count) in borders.iter().zip(&counts) {
+            below = below.saturating_add(*count);
+            let mut labels = labels.clone();
+            labels.insert("le".to_owned(), border.to_string());
+            self.float(&bucket, labels, point.times(), point.value(below as f64))?;
+        }
+        // The exemplars belong to the series that is there for every histogram.
+        each_field(message, 8, |exemplar| self.exemplar(exemplar))?;
+        let mut all = labels.clone();
+        all.insert("le".to_owned(), "+Inf".to_owned());
+        self.float(&bucket, all, point.times(), point.value(count as f64))?;
+        let name = format!("{name}_count");
+        self.float(&name, labels, point.times(), point.value(count as f64))
+    }
+
+    pub(super) fn exponential(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
+        let (mut fields, mut point) = (Fields::new(message), Point::default());
+        let (mut scale, mut sides) = (0, [Side::default(), Side::default()]);
+        let mut histogram = Histogram::default();
+        let (mut count, mut zero_count) = (0, 0);
+        while let Some((field, value)) = fields.next()? {
+            match field {
+                1 => point.attributes.push(value.bytes()?)?,
+                2 => point.start = millis(value)?,
+                3 => point.time = millis(value)?,
+                4 => count = fixed(value)?,
+                5 => histogram.sum = value.double()?,
+                6 => scale = value.zigzag()?,
+                7 => zero_count = fixed(value)?,
+                8 => sides[0] = Side::read(value.bytes()?)?,
+                9 => sides[1] = Side::read(value.bytes()?)?,
+                10 => point.flags = value.unsigned()?,
+                14 => histogram.zero_threshold = value.double()?,
+                _ => {}
+            }
+        }
+        let finest = i64::from(SCHEMA_MAX);
+        let halvings = u32::try_from((scale - finest).max(0))
+            .unwrap_or(u32::MAX)
+            .min(63);
+        let schema = i8::try_from(scale.min(finest)).unwrap_or(i8::MIN);
+        let settled = (sides[0].settle(halvings), sides[1].settle(halvings));
+        let ((positive_spans, positive), (negative_spans, negative)) = match settled {
+            (Some(positive), Some(negative)) if schema >= SCHEMA_MIN => (positive, negative),
+            _ => {
+                self.faults
+                    .add(|| format!("{name}: its scale {scale} or a bucket is out of range"));
+                return Ok(());
+            }
+        };
+        if histogram.zero_threshold == 0.0 {
+            histogram.zero_threshold = ZERO_THRESHOLD;
+        }
+        let buckets = positive.len() + negative.len();
+        let histogram = match point.flags & NO_VALUE {
+            0 => Histogram {
+                schema,
+                positive_spans,
+                negative_spans,
+                counts: Counts::Integer(BucketCounts {
+                    count,
+                    zero_count,
+                    positive,
+                    negative,
+                }),
+                ..histogram
+            },
+            _ => Histogram::stale(),
+        };
+        let (time, start) = point.times();
+        each_field(message, 11, |exemplar| self.exemplar(exemplar))?;
+        self.columns.histogram(
+            TimedHistogram {
+                time,
+                start,
+                histogram,
+            },
+            buckets,
+        )?;
+        self.newest = self.newest.max(time);
+        self.end_series(name, &mut point.attributes.labels())
+    }
+
+    pub(super) fn summary(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
+        let (mut fields, mut point) = (Fields::new(message), Point::default());
+        let (mut count, mut sum, mut quantiles) = (0, 0.0, Vec::new());
+        while let Some((field, value)) = fields.next()? {
+            match field {
+                2 => point.start = millis(value)?,
+                3 => point.time = millis(value)?,
+                4 => count = fixed(value)?,
+                5 => sum = value.double()?,
+                6 => push(&mut quantiles, quantile(value.bytes()?)?)?,
+                7 => point.attributes.push(value.bytes()?)?,
+                8 => point.flags = value.unsigned()?,
+                _ => {}
+            }
+        }
+        let labels = point.attributes.labels();
+        for (suffix, value) in [("_sum", sum), ("_count", count as f64)] {
+            let name = format!("{name}{suffix}");
+            self.float(&name, labels.clone(), point.times(), point.value(value))?;
+        }
+        for (quantile, value) in quantiles {
+            let mut labels = labels.clone();
+            labels.insert("quantile".to_owned(), quantile.to_string());
+            self.float(name, labels, point.times(), point.value(value))?;
+        }
+        Ok(())
+    }
+
+    /// Adds an exemplar to the series at hand. Other attributes than the ids are left out where
+    /// they would make it too long.
+    fn exemplar(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
+        let (mut fields, mut attributes) = (Fields::new(message), Attributes::default());
+        let (mut time, mut number, mut ids) = (0, 0.0, Vec::new());
+        while let Some((field, value)) = fields.next()? {
+            match field {
+                2 => time = millis(value)?,
+                3 => number = value.double()?,
+                4 => ids.push(("span_id".to_owned(), hex(value.bytes()?))),
+                5 => ids.push(("trace_id".to_owned(), hex(value.bytes()?))),
+                6 => number = fixed(value)? as i64 as f64,
+                7 => attributes.push(value.bytes()?)?,
+                _ => {}
+            }
+        }
+        let chars = |pair: &(String, String)| pair.0.chars().count() + pair.1.chars().count();
+        let others: Vec<(String, String)> = attributes.into_pairs().collect();
+        let all: usize = ids.iter().chain(&others).map(chars).sum();
+        if all <= EXEMPLAR_CHARS_MAX {
+            ids.extend(others);
+        }
+        let labels = ids.into_iter().map(|(name, value)| -> WireLabel<'a> {
+            (name.into_bytes().into(), value.into_bytes().into())
+        });
+        self.columns.exemplar(time, number, labels.collect())
+    }
+}
+
+fn quantile(message: &[u8]) -> Result<(f64, f64), Malformed> {
+    let (mut fields, mut found) = (Fields::new(message), (0.0, 0.0));
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => found.0 = value.double()?,
+            2 => found.1 = value.double()?,
+            _ => {}
+        }
+    }
+    Ok(found)
+}

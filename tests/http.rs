@@ -1,0 +1,10 @@
+//! The server's doors over real connections to loopback: what senders and readers ask of them.
+
+mod admin;
+mod bed;
+mod grafana;
+mod names;
+mod query;
+mod transfer;
+mod watch;
+mod write;
