@@ -5,4 +5,5 @@ mod floors;
 mod kill;
 mod licences;
 mod model;
+mod promql;
 mod store;
