@@ -6,4 +6,5 @@ mod http;
 mod kill;
 mod licences;
 mod model;
+mod promql;
 mod store;

@@ -1,5 +1,5 @@
-//! The parser against `promql-parser`: what that accepts we accept, and we read its printing of a
-//! query as we read the query.
+//! The parser of PromQL against `promql-parser`: what that accepts we accept, and we read its
+//! printing of a query as we read the query.
 
 use chronolith_query::promql::Query;
 use chronolith_query::promql::syntax::{parse, pretty, print};
