@@ -191,7 +191,7 @@ impl<K: Kind> Head<K> {
         self.keep_gathered(&mut writer, now, recovery);
         let above = std::mem::take(recovery).above;
         let series_max = self.budget.series_max.max(writer.states.len() as u64);
-        let has_room = u64::from(above.series) + series_max <= u64::from(NUMBER_MAX)
+        let has_room = u64::from(above.series).saturating_add(series_max) <= u64::from(NUMBER_MAX)
             && above.pairs <= NUMBER_MAX / 2;
         if has_room {
             writer.record.number_from(above);
