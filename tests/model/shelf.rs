@@ -31,9 +31,12 @@ pub enum Fate {
     Doubt {
         is_seen: bool,
     },
-    /// It may be there, and nobody sees it: at all its times something else was sealed before. New
-    /// entries may be judged against it until the window is frozen.
-    Hidden,
+    /// It may be there, and nobody sees it: at all its times something else was sealed before, or it
+    /// has expired, and then its labels may be listed. New entries may be judged against it until the
+    /// window is frozen.
+    Hidden {
+        is_frozen: bool,
+    },
     Void,
 }
 
@@ -150,10 +153,11 @@ impl Shelf {
         self.content(|_, sent| is_visible(sent))
     }
 
-    /// What there would be to see if nothing expired: whose labels may still be listed.
+    /// What there would be to see if nothing expired, where it is known and where it is not: whose
+    /// labels may still be listed.
     pub fn unexpired(&self) -> Content {
         self.content_of(
-            |_, sent| is_visible(sent),
+            |_, sent| is_visible(sent) || matches!(sent.fate, Fate::Hidden { .. }),
             |batch, entry| self.is_deleted(batch, entry),
         )
     }
@@ -276,7 +280,7 @@ impl Shelf {
             // A repetition was not written again: it went with the first one, or is there with it.
             sent.entries
                 .retain(|entry| !entry.is_repeat || is_hidden(entry) || has_exactly(read, entry));
-            if !matches!(sent.fate, Fate::Hidden | Fate::Void) {
+            if !matches!(sent.fate, Fate::Hidden { .. } | Fate::Void) {
                 sent.is_safe = sent.entries.iter().all(may_be);
                 sent.fate = match sent.is_safe {
                     true => Fate::Acknowledged,
@@ -305,7 +309,9 @@ impl Shelf {
             ..self.clone()
         };
         let mut possible: BTreeMap<usize, Vec<Option<&Entry>>> = BTreeMap::new();
-        for sent in self.sent.iter().filter(|sent| sent.fate != Fate::Void) {
+        let may_be =
+            |sent: &&Sent| !matches!(sent.fate, Fate::Void | Fate::Hidden { is_frozen: true });
+        for sent in self.sent.iter().filter(may_be) {
             let last: BTreeMap<usize, &Entry> =
                 sent.entries.iter().map(|e| (e.series, e)).collect();
             for (series, entry) in last {
@@ -351,7 +357,7 @@ impl Shelf {
         let is_torn = |(sent, there): &(&Sent, usize)| {
             *there < sent.entries.len()
                 && (*there > 0 || sent.is_safe)
-                && !matches!(sent.fate, Fate::Hidden | Fate::Void)
+                && !matches!(sent.fate, Fate::Hidden { .. } | Fate::Void)
         };
         let torn = counts.filter(is_torn);
         torn.map(|(sent, there)| format!("{there} entries of {sent:?}"))
@@ -372,7 +378,7 @@ impl Shelf {
         for number in doubts {
             self.sent[number].fate = match (there.contains(&number), hidden.contains(&number)) {
                 (true, _) => fate,
-                (false, true) => Fate::Hidden,
+                (false, true) => Fate::Hidden { is_frozen: false },
                 (false, false) => Fate::Void,
             };
         }
@@ -381,10 +387,11 @@ impl Shelf {
     /// Everything so far is in blocks.
     pub fn freeze(&mut self) {
         self.make_safe();
-        let hidden = self.sent.iter_mut();
-        hidden
-            .filter(|sent| sent.fate == Fate::Hidden)
-            .for_each(|sent| sent.fate = Fate::Void);
+        for sent in &mut self.sent {
+            if let Fate::Hidden { is_frozen } = &mut sent.fate {
+                *is_frozen = true;
+            }
+        }
     }
 
     /// What cannot be seen now can never come back, once the log goes on.
@@ -441,7 +448,7 @@ impl Shelf {
             .sent
             .iter()
             .enumerate()
-            .filter(|(_, sent)| is_visible(sent) || sent.fate == Fate::Hidden)
+            .filter(|(_, sent)| is_visible(sent) || is_hidden_in_window(sent))
             .flat_map(|(batch, sent)| sent.entries.iter().map(move |entry| (batch, entry)))
             .filter(|(batch, entry)| !self.is_deleted(*batch, entry))
             .map(|(_, entry)| entry)
@@ -565,4 +572,8 @@ fn is_visible(sent: &Sent) -> bool {
         sent.fate,
         Fate::Acknowledged | Fate::Doubt { is_seen: true }
     )
+}
+
+fn is_hidden_in_window(sent: &Sent) -> bool {
+    sent.fate == (Fate::Hidden { is_frozen: false })
 }
