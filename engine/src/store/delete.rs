@@ -109,6 +109,8 @@ impl<K: Kind> Core<K> {
         // Asked for under the lock: closing takes the log away and then waits for the lock.
         let wal = self.shared.wal()?;
         self.make_room_for_delete()?;
+        self.shared
+            .freeze_unproven(&self.tenant, self.tag, &self.has_dropped);
         let lsn = self.head.cut_for_delete(
             &deletion.matchers,
             deletion.range,

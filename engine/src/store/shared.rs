@@ -231,7 +231,7 @@ impl Shared {
         for store in self.stores() {
             store.bury_dropped()?;
         }
-        self.has_dropped.store(false, Ordering::Release);
+        self.note_dropped();
         Ok(())
     }
 

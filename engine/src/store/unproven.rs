@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::config::Durability;
 use crate::error::Result;
+use crate::head::record::ENTRIES;
 use crate::store::shared::{Shared, Taken};
 use crate::wal::{Frame, Wal};
 
@@ -59,8 +60,14 @@ impl Shared {
         if !self.unproven.is_due.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.bury_dropped()?;
-        let mut records = self.unproven.records.lock();
+        let mut records = loop {
+            self.bury_dropped()?;
+            let records = self.unproven.records.lock();
+            // Not if a delete came between. What is left out must not pass for proven.
+            if !self.has_dropped.load(Ordering::Acquire) {
+                break records;
+            }
+        };
         let mut last = None;
         for record in &*records {
             let (tenant, kind) = (&record.tenant, record.kind);
@@ -70,12 +77,30 @@ impl Shared {
             wal.wait(last)?;
         }
         *records = Vec::new();
-        // What recovery left out must not pass for proven.
-        if !self.has_dropped.load(Ordering::Acquire) {
-            wal.close_gap();
-        }
+        wal.close_gap();
         self.unproven.is_due.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Before a delete: the entries of its store that wait to be logged once more are frozen
+    /// instead, before anything new is logged. Behind the tombstone their copies would be there
+    /// again (I22), and to log them first may take room that there is not.
+    pub(crate) fn freeze_unproven(&self, tenant: &str, kind: u8, has_dropped: &AtomicBool) {
+        let mut records = self.unproven.records.lock();
+        let count = records.len();
+        records.retain(|held| (&*held.tenant, held.kind, held.record) != (tenant, kind, ENTRIES));
+        if records.len() < count {
+            has_dropped.store(true, Ordering::Release);
+            self.has_dropped.store(true, Ordering::Release);
+        }
+    }
+
+    /// Notes whether a store must still let go of what the log has: a delete may have come while
+    /// others did.
+    pub(crate) fn note_dropped(&self) {
+        let _no_delete = self.unproven.records.lock();
+        let is_left = self.stores().iter().any(|store| store.has_dropped());
+        self.has_dropped.store(is_left, Ordering::Release);
     }
 
     /// Makes safe what no sync can make safe: logs it once more, or moves it to blocks.

@@ -212,6 +212,36 @@ fn a_log_that_lost_its_end_does_not_go_on_below_a_delete() {
     }
 }
 
+/// What recovery could not log once more is hidden by a delete all the same, and on a full disk that
+/// delete succeeds.
+#[test]
+fn a_delete_hides_what_recovery_could_not_log_again() {
+    let disk = SimDisk::new(1);
+    let always = with(Durability::Always);
+    let engine = stage(&disk).open(&always).unwrap();
+    send(&engine, 1, 10, 1.0).unwrap();
+    send(&engine, 2, 10, 2.0).unwrap();
+    drop(engine);
+    let disk = disk.crash_to_synced();
+    disk.capacity(disk.used());
+    let engine = stage(&disk).open(&always).unwrap();
+    assert_eq!((found(&engine, 1), found(&engine, 2)), (vec![10], vec![10]));
+    disk.capacity(disk.used() + SPARE_BYTES);
+    engine.metrics().unwrap().delete(&number(2)).unwrap();
+    disk.capacity(u64::MAX);
+    send(&engine, 3, 10, 3.0).unwrap();
+    let mut disk = disk;
+    for _ in 0..3 {
+        let reader = stage(&disk).open_read_only(&always).unwrap();
+        assert_eq!((found(&reader, 1), found(&reader, 2)), (vec![10], vec![]));
+        disk = disk.crash_to_synced();
+        let engine = stage(&disk).open(&always).unwrap();
+        assert_eq!((found(&engine, 1), found(&engine, 2)), (vec![10], vec![]));
+        assert_eq!(found(&engine, 3), [10]);
+        send(&engine, 3, 10, 3.0).unwrap();
+    }
+}
+
 #[test]
 fn a_cancel_is_kept_or_refused_at_every_disk_call() {
     for operation in 0.. {
