@@ -67,11 +67,16 @@ enum Rank {
     Dirty,
 }
 
-/// The next job, if there is one that pays.
-pub(crate) fn plan(blocks: &[BlockEntry], policy: &Policy<'_>) -> Option<Job> {
+/// The next job that pays and is wanted, if there is one.
+pub(crate) fn plan(
+    blocks: &[BlockEntry],
+    policy: &Policy<'_>,
+    wanted: impl Fn(&Job) -> bool,
+) -> Option<Job> {
     let groups = group(blocks, policy);
     let jobs = groups.iter().filter_map(|group| group.job(policy));
-    jobs.min_by_key(|(rank, job)| (*rank, job.bytes, job.partition.start))
+    jobs.filter(|(_, job)| wanted(job))
+        .min_by_key(|(rank, job)| (*rank, job.bytes, job.partition.start))
         .map(|(_, job)| job)
 }
 

@@ -32,6 +32,32 @@ pub(crate) struct Pace<'a> {
     pub(crate) zeal: Zeal,
     /// Learns of so many bytes merged; may rest.
     pub(crate) rest: &'a mut dyn FnMut(usize),
+    pub(crate) scope: Scope,
+}
+
+/// Which merges are asked for.
+pub(crate) enum Scope {
+    Any,
+    /// Those of blocks that were there at a moment, so that they come to an end while others are
+    /// written all the time: of blocks up to this number, and once in each of the partitions.
+    UpTo(u64, Vec<TickRange>),
+}
+
+impl Scope {
+    fn admits(&self, job: &Job) -> bool {
+        match self {
+            Scope::Any => true,
+            Scope::UpTo(newest, merged) => {
+                job.inputs.iter().any(|number| number <= newest) || !merged.contains(&job.partition)
+            }
+        }
+    }
+
+    fn note(&mut self, job: &Job) {
+        if let Scope::UpTo(_, merged) = self {
+            merged.push(job.partition);
+        }
+    }
 }
 
 /// What the merges of a store have been told about.
@@ -42,14 +68,18 @@ pub(crate) struct Compacting {
 }
 
 impl<K: Kind> Store<K> {
-    /// Merges sealed blocks until each partition of time has one for each retention class, in the
-    /// calling thread and without rests. Deleted entries are gone from the disk afterwards.
+    /// Merges the sealed blocks that are there until each partition of time has one for each
+    /// retention class, in the calling thread and without rests. Deleted entries are gone from the
+    /// disk afterwards. Blocks that are written meanwhile are merged as well or left.
     ///
     /// Nobody has to call this: the engine merges in the background what pays.
     pub fn compact(&self) -> Result<()> {
+        let numbers = self.core.state();
+        let numbers = numbers.version.blocks.iter().map(|block| block.number);
         let mut pace = Pace {
             zeal: Zeal::Everything,
             rest: &mut |_| (),
+            scope: Scope::UpTo(numbers.max().unwrap_or(0), Vec::new()),
         };
         while self.core.compact_once(&mut pace)? {}
         self.core.retire_tombstones()
@@ -63,7 +93,7 @@ impl<K: Kind> Core<K> {
         self.shared.check_running()?;
         self.shared.reserve.admit()?;
         let state = self.state();
-        let Some(job) = self.next_job(&state, &compacting, pace.zeal) else {
+        let Some(job) = self.next_job(&state, &compacting, pace) else {
             return Ok(false);
         };
         // A merge whose inputs expire under it is for nothing, and where blocks expire all the time
@@ -71,6 +101,7 @@ impl<K: Kind> Core<K> {
         self.merging.lock().clone_from(&job.inputs);
         let outcome = self.run(&state, &job, pace);
         self.merging.lock().clear();
+        pace.scope.note(&job);
         match outcome {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -84,14 +115,14 @@ impl<K: Kind> Core<K> {
         }
     }
 
-    fn next_job(&self, state: &State<K>, compacting: &Compacting, zeal: Zeal) -> Option<Job> {
+    fn next_job(&self, state: &State<K>, compacting: &Compacting, pace: &Pace<'_>) -> Option<Job> {
         let opened: BTreeSet<u64> = state.blocks.iter().map(|live| live.entry.number).collect();
         let mut barred = compacting.barred.clone();
         let missing = state.version.blocks.iter().map(|entry| entry.number);
         barred.extend(missing.filter(|number| !opened.contains(number)));
         let span = self.shared.options.window_span_max.as_secs();
         let policy = Policy {
-            zeal,
+            zeal: pace.zeal,
             now: self.now(),
             ticks_per_second: <K::Time as Moment>::PER_SECOND,
             settle_seconds: i64::try_from(span)
@@ -100,7 +131,7 @@ impl<K: Kind> Core<K> {
             barred: &barred,
             dirty: &state.dirty_blocks(),
         };
-        plan(&state.version.blocks, &policy)
+        plan(&state.version.blocks, &policy, |job| pace.scope.admits(job))
     }
 
     fn run(&self, state: &State<K>, job: &Job, pace: &mut Pace<'_>) -> Result<()> {
@@ -228,5 +259,29 @@ impl<K: Kind> State<K> {
             blocks,
             windows: self.windows.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Ticks;
+
+    #[test]
+    fn blocks_written_meanwhile_keep_no_call_busy() {
+        let job = |inputs: &[u64], hour: i64| Job {
+            inputs: inputs.to_vec(),
+            partition: TickRange::new(Ticks(hour), Ticks(hour)),
+            bytes: 1,
+        };
+        let mut scope = Scope::UpTo(7, Vec::new());
+        // Two partitions of hours, then the day that both are in.
+        for (inputs, hour) in [(&[3, 7][..], 1), (&[5, 8], 2), (&[9, 10], 0)] {
+            assert!(scope.admits(&job(inputs, hour)));
+            scope.note(&job(inputs, hour));
+        }
+        assert!(!scope.admits(&job(&[11, 12], 0)));
+        assert!(scope.admits(&job(&[6, 12], 0)));
+        assert!(Scope::Any.admits(&job(&[11, 12], 0)));
     }
 }

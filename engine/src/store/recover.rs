@@ -19,7 +19,7 @@ use crate::io::Fs;
 use crate::kind::Kind;
 use crate::manifest::{Change, Litter, Manifest, Version};
 use crate::store::backup::StoreImage;
-use crate::store::compact::Pace;
+use crate::store::compact::{Pace, Scope};
 use crate::store::notes::Notes;
 use crate::store::retention::Retention;
 use crate::store::shared::{AnyStore, Shared, Taken};
@@ -262,7 +262,8 @@ impl<K: Kind> AnyStore for Core<K> {
 
     fn compact(&self, rest: &mut dyn FnMut(usize)) -> Result<bool> {
         let zeal = Zeal::WhatPays;
-        self.compact_once(&mut Pace { zeal, rest })
+        let scope = Scope::Any;
+        self.compact_once(&mut Pace { zeal, rest, scope })
     }
 
     fn fresh_blocks(&self) -> usize {

@@ -64,7 +64,7 @@ fn with(
         barred: &barred,
         dirty: &dirty,
     };
-    let job = plan(blocks, &policy)?;
+    let job = plan(blocks, &policy, |_| true)?;
     let hours = (job.partition.end.0 - job.partition.start.0 + 1) / HOUR;
     Some((job.inputs, hours))
 }
@@ -248,7 +248,7 @@ fn jobs_never_cross_a_block_whose_time_may_meet_theirs() {
                 barred: &none,
                 dirty: &none,
             };
-            let Some(job) = plan(&blocks, &policy) else {
+            let Some(job) = plan(&blocks, &policy, |_| true) else {
                 break;
             };
             blocks = carried_out(&blocks, &job, next);
