@@ -13,10 +13,6 @@ use super::years::Deeds;
 /// Seeds of the random runs, by default: debug builds are many times slower.
 const SEEDS: u64 = if cfg!(debug_assertions) { 60 } else { 8_000 };
 
-/// Seeds that are known to fail, each a question to the engine that is not answered yet:
-/// docs/testing.md, "Known and open". Only a run that names its first seed runs them.
-const OPEN: [u64; 1] = [4365];
-
 /// Steps of a random run.
 const STEPS: usize = 70;
 
@@ -112,9 +108,7 @@ fn run_seeds(setups: impl Iterator<Item = Setup>) {
 
 #[test]
 fn whatever_was_acknowledged_survives_and_nothing_is_invented() {
-    let is_by_hand = std::env::var_os("CHRONOLITH_SEED").is_some();
-    let is_wanted = |seed: &u64| is_by_hand || !OPEN.contains(seed);
-    run_seeds(seeds().filter(is_wanted).map(setup));
+    run_seeds(seeds().map(setup));
 }
 
 /// A tenth of the seeds under the settings that sync late or never.
