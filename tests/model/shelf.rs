@@ -31,9 +31,9 @@ pub enum Fate {
     Doubt {
         is_seen: bool,
     },
-    /// It may be there, and nobody sees it: at all its times something else was sealed before, or it
-    /// has expired, and then its labels may be listed. New entries may be judged against it until the
-    /// window is frozen.
+    /// It may be there, and nobody sees it: at all its times something else was sealed before, or
+    /// it has expired, and then its labels may be listed. New entries may be judged against it
+    /// until the window is frozen.
     Hidden {
         is_frozen: bool,
     },

@@ -212,8 +212,8 @@ fn a_log_that_lost_its_end_does_not_go_on_below_a_delete() {
     }
 }
 
-/// What recovery could not log once more is hidden by a delete all the same, and on a full disk that
-/// delete succeeds.
+/// What recovery could not log once more is hidden by a delete all the same, and on a full disk
+/// that delete succeeds.
 #[test]
 fn a_delete_hides_what_recovery_could_not_log_again() {
     let disk = SimDisk::new(1);
