@@ -7,7 +7,7 @@ use chronolith_engine::metrics::{
 };
 use chronolith_engine::testing;
 use chronolith_engine::time::{Millis, Nanos};
-use chronolith_engine::{Batch, BatchMode, Engine, Report, Result};
+use chronolith_engine::{Batch, BatchMode, Engine, Kind, Report, Result, Store};
 
 use super::shelf::{Entry, Shape};
 use super::show::{self, TENANTS};
@@ -54,17 +54,8 @@ pub fn send_samples(
         }
         batches.push(batch);
     }
-    let store = match engine
-        .tenant(TENANTS[tenant])
-        .and_then(|tenant| tenant.metrics())
-    {
-        Ok(store) => store,
-        Err(error) => return batches.iter().map(|_| Err(error.clone())).collect(),
-    };
-    match &batches[..] {
-        [batch] => vec![store.append(batch)],
-        _ => testing::append_together(&store, &batches),
-    }
+    let tenant = engine.tenant(TENANTS[tenant]);
+    append(tenant.and_then(|tenant| tenant.metrics()), &batches)
 }
 
 pub fn send_lines(
@@ -93,16 +84,16 @@ pub fn send_lines(
         }
         batches.push(batch);
     }
-    let store = match engine
-        .tenant(TENANTS[tenant])
-        .and_then(|tenant| tenant.logs())
-    {
-        Ok(store) => store,
-        Err(error) => return batches.iter().map(|_| Err(error.clone())).collect(),
-    };
-    match &batches[..] {
-        [batch] => vec![store.append(batch)],
-        _ => testing::append_together(&store, &batches),
+    let tenant = engine.tenant(TENANTS[tenant]);
+    append(tenant.and_then(|tenant| tenant.logs()), &batches)
+}
+
+/// Appends batches as one group of the log.
+fn append<K: Kind>(store: Result<Store<K>>, batches: &[Batch<'_, K>]) -> Vec<Result<Report>> {
+    match (store, batches) {
+        (Ok(store), [batch]) => vec![store.append(batch)],
+        (Ok(store), _) => testing::append_together(&store, batches),
+        (Err(error), _) => batches.iter().map(|_| Err(error.clone())).collect(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chronolith_engine::Engine;
 use chronolith_engine::logs::Line;
 use chronolith_engine::metrics::{Exemplar, MetricMetadata, Sample};
 use chronolith_engine::time::{Millis, Nanos};
+use chronolith_engine::{Engine, Kind, Store};
 
 use super::bed::{
     MS, PAST_MS, all, append_lines, append_samples, logged, numbered, point_of, points, set,
@@ -87,46 +87,18 @@ pub fn readable(engine: &Engine) -> (BTreeSet<String>, usize) {
     for name in engine.tenants() {
         let tenant = engine.tenant(&name).unwrap();
         let (metrics, logs) = (tenant.metrics().unwrap(), tenant.logs().unwrap());
-        match metrics.snapshot().select(&all()) {
-            Err(_) => errors += 1,
-            Ok(found) => {
-                for series in found {
-                    let labels = series.labels().to_string();
-                    let cursor = series.cursor().into_iter().flatten();
-                    for run in cursor {
-                        let Ok(run) = run else {
-                            errors += 1;
-                            continue;
-                        };
-                        for index in 0..run.len() {
-                            let point = point_of(&run.sample(index));
-                            shown.insert(format!("{name} {labels} {point:?}"));
-                        }
-                    }
-                }
-            }
-        }
-        match logs.snapshot().select(&all()) {
-            Err(_) => errors += 1,
-            Ok(found) => {
-                for series in found {
-                    let labels = series.labels().to_string();
-                    let cursor = series.cursor().into_iter().flatten();
-                    for run in cursor {
-                        let Ok(run) = run else {
-                            errors += 1;
-                            continue;
-                        };
-                        for index in 0..run.len() {
-                            let text = String::from_utf8(run.line(index).to_vec()).unwrap();
-                            let metadata = run.metadata(index).to_string();
-                            let line = (run.times()[index], text, metadata);
-                            shown.insert(format!("{name} {labels} {line:?}"));
-                        }
-                    }
-                }
-            }
-        }
+        errors += each_run(&metrics, |labels, run| {
+            let points = (0..run.len()).map(|index| point_of(&run.sample(index)));
+            shown.extend(points.map(|point| format!("{name} {labels} {point:?}")));
+        });
+        errors += each_run(&logs, |labels, run| {
+            shown.extend((0..run.len()).map(|index| {
+                let text = String::from_utf8(run.line(index).to_vec()).unwrap();
+                let metadata = run.metadata(index).to_string();
+                let line = (run.times()[index], text, metadata);
+                format!("{name} {labels} {line:?}")
+            }));
+        });
         match tenant.exemplars(&all()) {
             Err(_) => errors += 1,
             Ok(found) => {
@@ -153,4 +125,22 @@ pub fn damage(engine: &Engine) -> Vec<String> {
         found.extend(metrics.iter().chain(&logs).map(ToString::to_string));
     }
     found
+}
+
+/// Calls `each` with every run of a store that can be read. Returns how many errors were met.
+fn each_run<K: Kind>(store: &Store<K>, mut each: impl FnMut(&str, &K::Run)) -> usize {
+    let Ok(found) = store.snapshot().select(&all()) else {
+        return 1;
+    };
+    let mut errors = 0;
+    for series in found {
+        let labels = series.labels().to_string();
+        for run in series.cursor().into_iter().flatten() {
+            match run {
+                Ok(run) => each(&labels, &run),
+                Err(_) => errors += 1,
+            }
+        }
+    }
+    errors
 }

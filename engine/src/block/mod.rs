@@ -36,7 +36,7 @@ mod tests;
 pub(crate) use cache::PageCache;
 pub(crate) use header::BlockHeader;
 pub(crate) use reader::BlockReader;
-pub(crate) use writer::{BlockSink, BlockSummary, BlockWriter, ChunkSpec, Paging};
+pub(crate) use writer::{BlockSink, BlockSummary, BlockWriter, Paging};
 
 /// The most strips a chunk may have.
 pub(crate) const STRIPS_MAX: usize = 4;

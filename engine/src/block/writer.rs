@@ -14,6 +14,7 @@ use crate::block::page::PageEncoder;
 use crate::block::shared::SharedWriter;
 use crate::block::{ChunkMeta, STRIP_BYTES_MAX, STRIPS_MAX, StripPlace, block_path};
 use crate::codec::Packing;
+use crate::codec::chunk::SealedChunk;
 use crate::codec::tokens::{Keys, TokenSet};
 use crate::error::{Error, Result};
 use crate::index::build::IndexBuilder;
@@ -48,27 +49,6 @@ impl Paging {
             packing,
         }
     }
-}
-
-/// A chunk to write.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChunkSpec<'a> {
-    /// The first and the last tick of its entries.
-    pub(crate) range: TickRange,
-    /// How many entries it has, at least one.
-    pub(crate) count: u32,
-    /// A tag for whoever decodes the strips.
-    pub(crate) encoding: u8,
-    /// The strips, as many as the block's paging says.
-    pub(crate) strips: &'a [&'a [u8]],
-    /// The hashes of all of its tokens. Either every chunk of a block tells its tokens or none
-    /// does: a block in which one does takes the silence of another for "has no tokens". None is
-    /// asked for where a strip is packed as texts that are sought by content: the page tells keys.
-    pub(crate) tokens: &'a [u64],
-    /// Bytes that are kept beside the chunk's place, to skip it by.
-    pub(crate) summary: &'a [u8],
-    /// A column that other chunks have as well and that is to be stored once; empty for none.
-    pub(crate) shared: &'a [u8],
 }
 
 /// What was written.
@@ -207,7 +187,7 @@ impl<'f> BlockWriter<'f> {
     }
 
     /// Adds the next chunk of the series, not before the end of the one before.
-    pub(crate) fn chunk(&mut self, spec: ChunkSpec<'_>) -> Result<()> {
+    pub(crate) fn chunk(&mut self, spec: SealedChunk<'_>) -> Result<()> {
         self.check_chunk(&spec)?;
         let bytes: usize = spec.strips.iter().map(|strip| strip.len()).sum();
         let held: usize = self.page.strips.iter().map(Vec::len).sum();
@@ -316,7 +296,7 @@ impl<'f> BlockWriter<'f> {
         })
     }
 
-    fn check_chunk(&self, spec: &ChunkSpec<'_>) -> Result<()> {
+    fn check_chunk(&self, spec: &SealedChunk<'_>) -> Result<()> {
         if self.ids.is_empty() {
             return Err(Error::invalid("a chunk comes before any series"));
         }

@@ -6,6 +6,7 @@
 
 pub(crate) mod bits;
 pub(crate) mod bytes;
+pub(crate) mod chunk;
 pub(crate) mod decimal;
 pub(crate) mod exceptions;
 pub(crate) mod float_chunk;

@@ -7,7 +7,7 @@
 //! mebibytes of entries, and the index of the outputs.
 
 use crate::block::walk::SeriesWalk;
-use crate::block::{BlockReader, BlockSink, BlockWriter, ChunkSpec};
+use crate::block::{BlockReader, BlockSink, BlockWriter};
 use crate::compact::stream::{Source, merge_sources};
 use crate::error::Result;
 use crate::kind::{Columns, Effort, Kind, Parts, Scratch};
@@ -164,17 +164,7 @@ impl<'a, K: Kind> Gathered<'a, K> {
             writer.series(self.id, self.labels)?;
             self.has_series = true;
         }
-        K::seal(&run, effort, scratch, &mut |chunk| {
-            writer.chunk(ChunkSpec {
-                range: chunk.range,
-                count: chunk.count,
-                encoding: chunk.encoding,
-                strips: chunk.strips,
-                tokens: chunk.tokens,
-                summary: chunk.summary,
-                shared: chunk.shared,
-            })
-        })
+        K::seal(&run, effort, scratch, &mut |chunk| writer.chunk(chunk))
     }
 }
 

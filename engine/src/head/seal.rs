@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::RwLock;
 
 use crate::block::partition::partition_of;
-use crate::block::{BlockSink, BlockWriter, ChunkSpec};
+use crate::block::{BlockSink, BlockWriter};
 use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
@@ -180,15 +180,7 @@ fn write_series<K: Kind>(
     writer.series(series.0, series.1)?;
     for run in runs {
         K::seal(run, Effort::Quick, scratch, &mut |chunk| {
-            writer.chunk(ChunkSpec {
-                range: chunk.range,
-                count: chunk.count,
-                encoding: chunk.encoding,
-                strips: chunk.strips,
-                tokens: chunk.tokens,
-                summary: chunk.summary,
-                shared: chunk.shared,
-            })
+            writer.chunk(chunk)
         })?;
     }
     Ok(())

@@ -12,6 +12,7 @@ pub(crate) mod samples;
 
 use crate::codec::Packing;
 use crate::codec::bytes::Cursor;
+use crate::codec::chunk::SealedChunk;
 use crate::codec::text::Found;
 use crate::codec::tiled_times::Memory;
 use crate::config::Limits;
@@ -122,19 +123,6 @@ pub enum Wanted {
     /// All that an entry has.
     #[default]
     Everything,
-}
-
-/// One chunk ready for a block: its strips and what a block's index says about it.
-pub struct SealedChunk<'a> {
-    pub(crate) range: TickRange,
-    pub(crate) count: u32,
-    pub(crate) encoding: u8,
-    pub(crate) strips: &'a [&'a [u8]],
-    pub(crate) tokens: &'a [u64],
-    /// What can be said of its entries without decoding them; empty where nothing is.
-    pub(crate) summary: &'a [u8],
-    /// A column that chunks of other series have as well; empty where there is none.
-    pub(crate) shared: &'a [u8],
 }
 
 /// A sealed chunk to decode: what a block's index says about it, and where its bytes are fetched.

@@ -163,8 +163,9 @@ fn check_filter<K: Kind>(reader: &BlockReader, meta: &ChunkMeta, run: &K::Run) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging};
+    use crate::block::{BlockHeader, BlockWriter, Paging};
     use crate::codec::Packing;
+    use crate::codec::chunk::SealedChunk;
     use crate::codec::tokens::TokenSet;
     use crate::io::Fs;
     use crate::io::sim::SimDisk;
@@ -235,18 +236,15 @@ mod tests {
             let lie = if place == 1 { lie } else { Lie::None };
             Lines::seal(run, Effort::Quick, &mut Scratch::default(), &mut |chunk| {
                 let late = i64::from(lie == Lie::Range);
-                writer.chunk(ChunkSpec {
+                writer.chunk(SealedChunk {
                     range: TickRange::new(chunk.range.start, Ticks(chunk.range.end.0 + late)),
                     count: chunk.count + u32::from(lie == Lie::Count),
-                    encoding: chunk.encoding,
-                    strips: chunk.strips,
                     tokens: &tokens(if lie == Lie::Tokens {
                         b"else"
                     } else {
                         run.line(0)
                     }),
-                    summary: chunk.summary,
-                    shared: chunk.shared,
+                    ..chunk
                 })
             })
             .unwrap();

@@ -7,9 +7,7 @@
 use std::path::Path;
 
 use crate::block::salvage::LabelSource;
-use crate::block::{
-    BlockReader, BlockSummary, BlockWriter, ChunkMeta, ChunkSpec, Paging, block_path,
-};
+use crate::block::{BlockReader, BlockSummary, BlockWriter, ChunkMeta, Paging, block_path};
 use crate::error::Result;
 use crate::io::Fs;
 use crate::kind::{Effort, Kind, Scratch};
@@ -180,15 +178,7 @@ impl<'a, K: Kind> Copy<'a, K> {
         writer.series(id, labels)?;
         for run in std::mem::take(&mut self.kept) {
             K::seal(&run, self.effort, &mut self.scratch, &mut |chunk| {
-                writer.chunk(ChunkSpec {
-                    range: chunk.range,
-                    count: chunk.count,
-                    encoding: chunk.encoding,
-                    strips: chunk.strips,
-                    tokens: chunk.tokens,
-                    summary: chunk.summary,
-                    shared: chunk.shared,
-                })
+                writer.chunk(chunk)
             })?;
         }
         self.writer = Some(writer);

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::block::{BlockHeader, BlockWriter, ChunkSpec, Paging, block_path};
+use crate::block::{BlockHeader, BlockWriter, Paging, block_path};
 use crate::codec::bytes::{put_prefixed, put_varint, put_varint_signed};
+use crate::codec::chunk::SealedChunk;
 use crate::codec::stream::FloatStream;
 use crate::codec::tiled_floats::Column;
 use crate::codec::tiled_times::Memory;
@@ -447,19 +448,11 @@ fn block<K: Kind>(kind: u8, effort: Effort, series: &[(K::Run, LabelSet)]) -> Ve
         for (run, labels) in series {
             writer.series(labels.as_labels().id(), labels.as_labels())?;
             K::seal(run, effort, &mut Scratch::default(), &mut |chunk| {
-                let mut tokens = chunk.tokens.to_vec();
-                tokens.sort_unstable();
-                tokens.dedup();
                 let mut summary = Vec::new();
                 put_varint_signed(&mut summary, chunk.range.start.0);
-                writer.chunk(ChunkSpec {
-                    range: chunk.range,
-                    count: chunk.count,
-                    encoding: chunk.encoding,
-                    strips: chunk.strips,
-                    tokens: &tokens,
+                writer.chunk(SealedChunk {
                     summary: &summary,
-                    shared: chunk.shared,
+                    ..chunk
                 })
             })?;
         }

@@ -14,7 +14,7 @@ const UNITS: [(&str, i64); 7] = [
 const LONGEST_MS: i64 = i64::MAX / 1_000_000;
 
 /// Reads a duration: each unit at most once, from years down to milliseconds.
-pub(crate) fn parse(text: &str) -> Result<i64, String> {
+pub fn parse(text: &str) -> Result<i64, String> {
     if text == "0" {
         return Ok(0);
     }
@@ -45,7 +45,7 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
 }
 
 /// Writes a duration that is not negative. Years and weeks are written only where nothing is left.
-pub(crate) fn format(mut ms: i64) -> String {
+pub fn format(mut ms: i64) -> String {
     if ms == 0 {
         return "0s".to_owned();
     }

@@ -3,7 +3,7 @@
 //!
 //! Knows no language and no data.
 
-pub(crate) mod duration;
+pub mod duration;
 pub(crate) mod number;
 pub(crate) mod quote;
 mod span;

@@ -104,6 +104,15 @@ mod tests {
             .unwrap()
     }
 
+    /// Polls once: whoever enters waits from then on.
+    async fn begin_to_wait(entering: &mut (impl Future + Unpin)) {
+        tokio::select! {
+            biased;
+            _ = entering => panic!("the lane is full"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
     #[test]
     fn who_finds_too_many_waiting_is_turned_away() {
         let lane = Lane::new("queries", 1, 1);
@@ -111,11 +120,7 @@ mod tests {
             let held = lane.enter().await.unwrap();
             let waiter = lane.enter();
             tokio::pin!(waiter);
-            tokio::select! {
-                biased;
-                _ = &mut waiter => panic!("the lane is full"),
-                () = std::future::ready(()) => {}
-            }
+            begin_to_wait(&mut waiter).await;
             assert_eq!(
                 lane.enter().await.err().unwrap().cause(),
                 Cause::Unavailable
@@ -133,11 +138,7 @@ mod tests {
             {
                 let waiter = lane.enter();
                 tokio::pin!(waiter);
-                tokio::select! {
-                    biased;
-                    _ = &mut waiter => panic!("the lane is full"),
-                    () = std::future::ready(()) => {}
-                }
+                begin_to_wait(&mut waiter).await;
             }
             assert_eq!(lane.waiting.load(Ordering::Relaxed), 0);
             drop(held);

@@ -1,6 +1,7 @@
 //! Float columns: every bit pattern, every encoding, golden bytes.
 
 use super::*;
+use crate::codec::tiled_floats::tests::{hex, specials, stale};
 use proptest::prelude::*;
 
 fn encoded(values: &[f64]) -> Vec<u8> {
@@ -24,42 +25,6 @@ fn round_trip(values: &[f64]) -> Vec<u8> {
     let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
     assert_eq!(decoded(&bytes, values.len()).unwrap(), bits);
     bytes
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn stale() -> f64 {
-    f64::from_bits(STALE_BITS)
-}
-
-fn specials() -> Vec<f64> {
-    let mut all = vec![
-        0.0,
-        -0.0,
-        1.0,
-        -1.0,
-        14.29,
-        1e300,
-        5e-324,
-        f64::MIN,
-        f64::MAX,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::EPSILON,
-        1e15,
-        9_007_199_254_740_993.0,
-        stale(),
-    ];
-    let nans = [
-        0x7ff8_0000_0000_0001,
-        0xfff8_dead_beef_0001,
-        0x7ff0_0000_0000_0001,
-        u64::MAX,
-    ];
-    all.extend(nans.map(f64::from_bits));
-    all
 }
 
 /// Columns of one scale with a few odd values in between.

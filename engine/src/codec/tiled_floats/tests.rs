@@ -44,11 +44,11 @@ fn codec_of(values: &[f64]) -> u8 {
     round_trip(values)[0] & CODEC_MASK
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn stale() -> f64 {
+pub(crate) fn stale() -> f64 {
     f64::from_bits(STALE_BITS)
 }
 

@@ -8,10 +8,11 @@
 use std::ops::{Deref, Range};
 
 use crate::codec::bytes::Cursor;
+use crate::codec::chunk::SealedChunk;
 use crate::codec::{ints, text, times};
 use crate::error::{Error, Result};
 use crate::kind::lines::run::{LineRun, Texts};
-use crate::kind::{ChunkSink, Effort, Scratch, SealedChunk, SearchSource, StripSource, Wanted};
+use crate::kind::{ChunkSink, Effort, Scratch, SearchSource, StripSource, Wanted};
 use crate::labels::set::Labels;
 use crate::time::{TickRange, Ticks};
 

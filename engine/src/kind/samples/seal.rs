@@ -7,6 +7,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::codec::chunk::SealedChunk;
 use crate::codec::histogram::Histogram;
 use crate::codec::statistics;
 use crate::codec::tiled_chunk::{self, Extent, Stretch};
@@ -15,7 +16,7 @@ use crate::codec::{bytes, float_chunk, histogram_chunk};
 use crate::error::{Error, Result};
 use crate::kind::samples::cut::Cut;
 use crate::kind::samples::run::{SampleColumn, SampleRun};
-use crate::kind::{ChunkSink, Effort, Scratch, SealedChunk, StoredChunk, Wanted};
+use crate::kind::{ChunkSink, Effort, Scratch, StoredChunk, Wanted};
 use crate::time::{TickRange, Ticks};
 
 /// Chunk encodings of this kind.
