@@ -23,8 +23,6 @@ pub(crate) type SeriesScreen<'a, K> =
 
 /// What a merge asks of its caller as it goes on.
 pub(crate) struct Guide<'a, K: Kind> {
-    /// What may be spent on the size of what is written.
-    pub(crate) effort: Effort,
     /// The retention class that a series belongs to.
     pub(crate) class_of: &'a dyn Fn(Labels<'_>) -> u8,
     /// Drops what is to be dropped from a run of an input's series.
@@ -48,7 +46,6 @@ pub(crate) fn merge_blocks<'f, K: Kind>(
     }
     let mut outputs = Outputs {
         partition,
-        effort: guide.effort,
         writers: Vec::new(),
         scratch: Scratch::default(),
         sink,
@@ -158,20 +155,20 @@ impl<'a, K: Kind> Gathered<'a, K> {
         let Some(run) = self.run.take() else {
             return Ok(());
         };
-        let effort = outputs.effort;
         let (writer, scratch) = outputs.writer(self.class)?;
         if !self.has_series {
             writer.series(self.id, self.labels)?;
             self.has_series = true;
         }
-        K::seal(&run, effort, scratch, &mut |chunk| writer.chunk(chunk))
+        K::seal(&run, Effort::Best, scratch, &mut |chunk| {
+            writer.chunk(chunk)
+        })
     }
 }
 
 /// The blocks being written, one for each retention class that has a series.
 struct Outputs<'s, 'f> {
     partition: TickRange,
-    effort: Effort,
     writers: Vec<(u8, BlockWriter<'f>)>,
     scratch: Scratch,
     sink: &'s mut dyn BlockSink<'f>,

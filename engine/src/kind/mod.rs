@@ -233,10 +233,6 @@ pub trait Parts: Sized + Send + Sync + 'static {
         each: impl FnOnce(&Self::Entry<'_>) -> Result<()>,
     ) -> Result<()>;
 
-    /// What a merge spends on entries that it writes to a partition of some hours: those of a day
-    /// are merged once more when it is over.
-    const PASSING: Effort;
-
     /// Strips of a chunk, and how each is stored.
     fn strip_packing(effort: Effort) -> &'static [Packing];
     /// Raw bytes after which neighbouring chunks' page is closed.

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::block::BlockReader;
-use crate::block::partition::Span;
 use crate::compact::merge::{Guide, merge_blocks};
 use crate::compact::plan::{Job, Policy, Zeal, plan};
 use crate::error::{Error, ErrorKind, Result};
@@ -137,13 +136,9 @@ impl<K: Kind> Core<K> {
     fn run(&self, state: &State<K>, job: &Job, pace: &mut Pace<'_>) -> Result<()> {
         let inputs = inputs(state, job);
         let level = inputs.iter().map(|live| live.entry.level).max();
-        let effort = match pace.zeal {
-            Zeal::WhatPays if is_part_of_a_day::<K>(job.partition) => K::PASSING,
-            _ => Effort::Best,
-        };
         let mut files = BlockFiles::new(
             self,
-            effort,
+            Effort::Best,
             level.unwrap_or(0).saturating_add(1),
             log_range(&inputs),
         );
@@ -159,7 +154,6 @@ impl<K: Kind> Core<K> {
         let kept = |live: &LiveBlock| retained.in_block(&live.entry, TickRange::ALL);
         let kept: Vec<Option<TickRange>> = inputs.iter().map(kept).collect();
         let mut guide = Guide::<K> {
-            effort,
             class_of: &|labels| classes.class_of(labels),
             screen: &mut |input, labels, run| {
                 let kept = kept[input].map(|range| clip(vec![run], range));
@@ -233,12 +227,6 @@ impl<K: Kind> Core<K> {
 fn inputs<K: Kind>(state: &State<K>, job: &Job) -> Vec<LiveBlock> {
     let is_input = |live: &&LiveBlock| job.inputs.contains(&live.entry.number);
     state.blocks.iter().filter(is_input).cloned().collect()
-}
-
-/// Whether what is merged into this partition will be merged again when its day is over.
-fn is_part_of_a_day<K: Kind>(partition: TickRange) -> bool {
-    let day = Span::Day.around(partition.start, <K::Time as Moment>::PER_SECOND);
-    day.start < partition.start || partition.end < day.end
 }
 
 fn log_range(inputs: &[LiveBlock]) -> (u64, u64) {

@@ -143,9 +143,6 @@ impl Parts for Lines {
         })
     }
 
-    /// Taking lines apart costs more than all else: it is done when a day is over.
-    const PASSING: Effort = Effort::Quick;
-
     /// Times pack by themselves; metadata and text are compressed, at a compaction as shapes and
     /// columns.
     fn strip_packing(effort: Effort) -> &'static [Packing] {

@@ -153,8 +153,6 @@ impl Parts for Samples {
         record::read(cursor, state, each)
     }
 
-    const PASSING: Effort = Effort::Best;
-
     fn strip_packing(_effort: Effort) -> &'static [Packing] {
         &[Packing::AsIs]
     }
