@@ -73,13 +73,14 @@ impl<K: Kind> Store<K> {
     ///
     /// Nobody has to call this: the engine merges in the background what pays.
     pub fn compact(&self) -> Result<()> {
-        let numbers = self.core.state();
-        let numbers = numbers.version.blocks.iter().map(|block| block.number);
+        let state = self.core.state();
+        let newest = state.version.blocks.iter().map(|block| block.number).max();
         let mut pace = Pace {
             zeal: Zeal::Everything,
             rest: &mut |_| (),
-            scope: Scope::UpTo(numbers.max().unwrap_or(0), Vec::new()),
+            scope: Scope::UpTo(newest.unwrap_or(0), Vec::new()),
         };
+        drop(state);
         while self.core.compact_once(&mut pace)? {}
         self.core.retire_tombstones()
     }
