@@ -1,0 +1,5 @@
+//! LogQL: syntax, pipelines over lines, and evaluation.
+
+pub mod syntax;
+
+pub use crate::promql::{CancelFlag, Error, ErrorKind, Result};

@@ -1,0 +1,5 @@
+//! The syntax of LogQL: the tree, its parser and its printer.
+
+pub mod ast;
+
+pub use ast::Query;
