@@ -328,6 +328,13 @@ impl Engine {
         self.shared.merge_round()
     }
 
+    /// Takes pages for full at a few bytes from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn keep_small_pages(&self) {
+        let small = &self.shared.small_pages;
+        small.store(true, std::sync::atomic::Ordering::Release);
+    }
+
     /// Lets this engine make a mistake from now on.
     #[cfg(feature = "testing")]
     pub(crate) fn plant(&self, plant: crate::store::plant::Plant) {

@@ -36,8 +36,8 @@ pub use seeds::{
     seeds_tiled_chunk,
 };
 pub use stage::{
-    Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, merge, merge_meanwhile,
-    plant, tend,
+    Fault, ManualClock, SimDisk, Stage, append_together, drop_oldest_block, keep_small_pages,
+    merge, merge_meanwhile, plant, tend,
 };
 pub use text::TextCodec;
 

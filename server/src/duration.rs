@@ -1,5 +1,5 @@
-//! Durations as people write them in flags and parameters, such as `15d` or `1h30m`: lengths of time
-//! that the query languages read and write as milliseconds.
+//! Durations as people write them in flags and parameters, such as `15d` or `1h30m`: lengths of
+//! time that the query languages read and write as milliseconds.
 
 use std::time::Duration;
 

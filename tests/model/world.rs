@@ -235,6 +235,10 @@ impl World {
         if let Some(Bug::Engine(plant)) = self.setup.bug {
             testing::plant(&engine, plant);
         }
+        // In half of the runs merges carry pages that they would otherwise pack again.
+        if self.setup.seed.is_multiple_of(2) {
+            testing::keep_small_pages(&engine);
+        }
         Ok(engine)
     }
 

@@ -1,5 +1,6 @@
 //! Merging sealed blocks: the same answers from fewer files.
 
+mod carried;
 mod crashes;
 
 use chronolith_engine::metrics::{Sample, Samples};

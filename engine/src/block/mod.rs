@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::time::TickRange;
 
 pub(crate) mod cache;
+pub(crate) mod carried;
 mod chunks;
 mod footer;
 #[cfg(any(test, feature = "testing"))]

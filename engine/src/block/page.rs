@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use crate::block::carried::CarriedStrip;
+use crate::block::writer::Paging;
 use crate::block::{STRIP_BYTES_MAX, STRIPS_MAX};
 use crate::codec::bytes::Cursor;
 use crate::codec::text::{self, Packed, TextPacker};
@@ -33,8 +35,16 @@ pub(crate) struct StoredStrip {
 /// Compresses strips and writes the page table.
 pub(crate) struct PageEncoder {
     packers: [Packer; STRIPS_MAX],
+    full: Option<FullPages>,
     table: Vec<u8>,
     pages: u32,
+}
+
+/// How pages of many bytes are packed: made when the first one comes, since a block may have none.
+struct FullPages {
+    bytes_min: usize,
+    packing: [Packing; STRIPS_MAX],
+    packers: Option<[Packer; STRIPS_MAX]>,
 }
 
 /// What a strip's packing takes.
@@ -69,6 +79,14 @@ impl Packer {
     }
 }
 
+fn packers(packing: [Packing; STRIPS_MAX]) -> Result<[Packer; STRIPS_MAX]> {
+    let mut packers = [const { Packer::AsIs }; STRIPS_MAX];
+    for (packer, packing) in packers.iter_mut().zip(packing) {
+        *packer = Packer::new(packing)?;
+    }
+    Ok(packers)
+}
+
 fn compressor(level: i32) -> Result<Box<zstd::bulk::Compressor<'static>>> {
     zstd::bulk::Compressor::new(level)
         .map(Box::new)
@@ -76,13 +94,14 @@ fn compressor(level: i32) -> Result<Box<zstd::bulk::Compressor<'static>>> {
 }
 
 impl PageEncoder {
-    pub(crate) fn new(packing: [Packing; STRIPS_MAX]) -> Result<Self> {
-        let mut packers = [const { Packer::AsIs }; STRIPS_MAX];
-        for (packer, packing) in packers.iter_mut().zip(packing) {
-            *packer = Packer::new(packing)?;
-        }
+    pub(crate) fn new(paging: &Paging) -> Result<Self> {
         Ok(PageEncoder {
-            packers,
+            packers: packers(paging.packing)?,
+            full: paging.full.map(|(bytes_min, packing)| FullPages {
+                bytes_min,
+                packing,
+                packers: None,
+            }),
             table: Vec::new(),
             pages: 0,
         })
@@ -102,7 +121,15 @@ impl PageEncoder {
     ) -> Result<Option<Keys>> {
         let mut told = None;
         self.table.extend_from_slice(&offset.to_le_bytes());
-        for (raw, packer) in strips.iter().zip(&mut self.packers) {
+        let bytes: usize = strips.iter().map(Vec::len).sum();
+        let packers = match &mut self.full {
+            Some(full) if bytes >= full.bytes_min => match &mut full.packers {
+                Some(packers) => packers,
+                absent => absent.insert(packers(full.packing)?),
+            },
+            _ => &mut self.packers,
+        };
+        for (raw, packer) in strips.iter().zip(packers) {
             assert!(
                 raw.len() <= STRIP_BYTES_MAX,
                 "the writer closes pages before the limit"
@@ -115,24 +142,39 @@ impl PageEncoder {
                 Some(packed) if packed.len() < raw.len() => packed,
                 _ => raw,
             };
-            // Both lengths are at most the limit, far below 32 bits.
-            self.table
-                .extend_from_slice(&(stored.len() as u32).to_le_bytes());
-            self.table
-                .extend_from_slice(&(raw.len() as u32).to_le_bytes());
-            self.table
-                .extend_from_slice(&crc32fast::hash(stored).to_le_bytes());
+            note(&mut self.table, stored, raw.len());
             out.extend_from_slice(stored);
         }
+        self.end_page()?;
+        Ok(told)
+    }
+
+    /// Notes a page in the table whose strips are stored at `offset` as they came.
+    pub(crate) fn append_stored(&mut self, strips: &[CarriedStrip], offset: u64) -> Result<()> {
+        self.table.extend_from_slice(&offset.to_le_bytes());
+        for strip in strips {
+            note(&mut self.table, &strip.bytes, strip.raw as usize);
+        }
+        self.end_page()
+    }
+
+    fn end_page(&mut self) -> Result<()> {
         self.pages = self
             .pages
             .checked_add(1)
             .ok_or_else(|| Error::limit("a block holds at most 2^32 - 1 pages"))?;
-        Ok(told)
+        Ok(())
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
         self.table
+    }
+}
+
+/// Appends what the table says of a strip. Both lengths are at most the limit, far below 32 bits.
+fn note(table: &mut Vec<u8>, stored: &[u8], raw: usize) {
+    for number in [stored.len() as u32, raw as u32, crc32fast::hash(stored)] {
+        table.extend_from_slice(&number.to_le_bytes());
     }
 }
 

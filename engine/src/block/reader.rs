@@ -324,6 +324,11 @@ impl BlockReader {
     }
 
     fn filter<'s>(&self, section: &'s [u8], page: u32) -> Result<Filter<'s>> {
+        self.filter_bytes(section, page).and_then(Filter::read)
+    }
+
+    /// The bytes of a page's filter; the section is not empty.
+    pub(super) fn filter_bytes<'s>(&self, section: &'s [u8], page: u32) -> Result<&'s [u8]> {
         let table = (self.footer.pages as usize).saturating_mul(4);
         let (ends, filters) = section
             .split_at_checked(table)
@@ -336,7 +341,6 @@ impl BlockReader {
         filters
             .get(start..end_of(page))
             .ok_or_else(|| Error::corrupt("a token filter lies outside of its section"))
-            .and_then(Filter::read)
     }
 
     /// The bytes of a section, once its checksum is known to be right.

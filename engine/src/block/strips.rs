@@ -139,7 +139,12 @@ impl BlockReader {
     }
 
     /// The bytes of a strip as they are stored, once their checksum is known to be right.
-    fn read_strip(&self, page: u32, strip: usize, stored: StoredStrip) -> Result<Arc<[u8]>> {
+    pub(super) fn read_strip(
+        &self,
+        page: u32,
+        strip: usize,
+        stored: StoredStrip,
+    ) -> Result<Arc<[u8]>> {
         self.read_checked(stored, || format!("strip {strip} of page {page}"))
     }
 

@@ -20,6 +20,7 @@ use crate::labels::matcher::{MatchOp, Matcher};
 use crate::labels::set::{LabelSet, SeriesId};
 use crate::time::Ticks;
 
+mod carried;
 mod format;
 mod hostile;
 
@@ -73,6 +74,7 @@ fn paging(strips: u8, page_bytes: usize) -> Paging {
             Packing::Frame(1),
             Packing::Frame(3),
         ],
+        full: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::block::carried::CarriedPage;
 use crate::block::chunks::ChunksWriter;
 use crate::block::footer::{FOOTER_BYTES, Footer, SECTIONS, SectionPlace, TRAILER_BYTES};
 use crate::block::header::BlockHeader;
@@ -36,19 +37,32 @@ pub(crate) struct Paging {
     pub(crate) page_bytes: usize,
     /// How each strip is stored.
     pub(crate) packing: [Packing; STRIPS_MAX],
+    /// From how many raw bytes on a page is stored in another way, and in which.
+    pub(crate) full: Option<(usize, [Packing; STRIPS_MAX])>,
 }
 
 impl Paging {
     /// As many strips as packings are told; at most [`STRIPS_MAX`].
     pub(crate) fn new(told: &[Packing], page_bytes: usize) -> Self {
-        let mut packing = [Packing::AsIs; STRIPS_MAX];
-        packing[..told.len()].copy_from_slice(told);
         Paging {
             strips: told.len() as u8,
             page_bytes,
-            packing,
+            packing: padded(told),
+            full: None,
         }
     }
+
+    /// Packs pages of so many raw bytes or more like this.
+    pub(crate) fn with_full_pages(mut self, bytes_min: usize, told: &[Packing]) -> Self {
+        self.full = Some((bytes_min, padded(told)));
+        self
+    }
+}
+
+fn padded(told: &[Packing]) -> [Packing; STRIPS_MAX] {
+    let mut packing = [Packing::AsIs; STRIPS_MAX];
+    packing[..told.len()].copy_from_slice(told);
+    packing
 }
 
 /// What was written.
@@ -67,6 +81,9 @@ pub(crate) struct BlockSummary {
 pub(crate) trait BlockSink<'f> {
     /// Begins the block of a partition and retention class.
     fn begin(&mut self, partition: TickRange, class: u8) -> Result<BlockWriter<'f>>;
+    /// From how many raw bytes on a page of one chunk is packed for long: later merges carry it as
+    /// it is. Absent where longer chunks are worth packing again.
+    fn full_page_bytes(&self) -> Option<usize>;
     /// Takes the finished block.
     fn done(&mut self, partition: TickRange, class: u8, block: BlockSummary);
 }
@@ -136,7 +153,7 @@ impl<'f> BlockWriter<'f> {
                 "a block has 1 to {STRIPS_MAX} strips and pages of at most {STRIP_BYTES_MAX} bytes"
             )));
         }
-        let encoder = PageEncoder::new(paging.packing)?;
+        let encoder = PageEncoder::new(&paging)?;
         let path = block_path(dir, number);
         let file = fs
             .create_new(&path)
@@ -225,13 +242,37 @@ impl<'f> BlockWriter<'f> {
             summary: StripPlace::default(),
             shared,
         };
-        self.series_chunks.push((meta, spec.summary.to_vec()));
-        self.totals.chunks += 1;
-        self.totals.entries += u64::from(spec.count);
-        let hull = &mut self.totals.range;
-        hull.start = hull.start.min(spec.range.start);
-        hull.end = hull.end.max(spec.range.end);
+        self.note_chunk(meta, spec.summary.to_vec());
         Ok(())
+    }
+
+    /// Adds the next chunk of the series with the page that it fills, as another block stored it.
+    pub(crate) fn carried(&mut self, carried: &CarriedPage) -> Result<()> {
+        let CarriedPage { chunk, strips, .. } = carried;
+        self.check_place(chunk.range, chunk.count, strips.len())?;
+        if self.page.chunks > 0 {
+            self.close_page()?;
+        }
+        let meta = ChunkMeta {
+            page: self.encoder.pages(),
+            ..*chunk
+        };
+        self.encoder.append_stored(strips, self.out.offset)?;
+        for strip in strips {
+            self.out.put(&strip.bytes);
+        }
+        self.filters.page_as_stored(&carried.filter)?;
+        self.note_chunk(meta, Vec::new());
+        self.flush_much()
+    }
+
+    fn note_chunk(&mut self, meta: ChunkMeta, summary: Vec<u8>) {
+        self.totals.chunks += 1;
+        self.totals.entries += u64::from(meta.count);
+        let hull = &mut self.totals.range;
+        hull.start = hull.start.min(meta.range.start);
+        hull.end = hull.end.max(meta.range.end);
+        self.series_chunks.push((meta, summary));
     }
 
     /// Writes the index, makes the file and its name durable, and says what the block holds.
@@ -297,38 +338,42 @@ impl<'f> BlockWriter<'f> {
     }
 
     fn check_chunk(&self, spec: &SealedChunk<'_>) -> Result<()> {
-        if self.ids.is_empty() {
-            return Err(Error::invalid("a chunk comes before any series"));
-        }
-        if spec.strips.len() != self.page.strips.len() {
-            return Err(Error::invalid(format!(
-                "a chunk has {} strips, its block has {}",
-                spec.strips.len(),
-                self.page.strips.len()
-            )));
-        }
-        let partition = &self.header.partition;
-        let inside = partition.contains(spec.range.start) && partition.contains(spec.range.end);
-        if spec.count == 0 || !inside || spec.range.start > spec.range.end {
-            return Err(Error::invalid(format!(
-                "a chunk of {} entries over {:?} does not fit partition {partition:?}",
-                spec.count, spec.range
-            )));
-        }
-        // Equal ticks may meet at a border: many log lines can share one.
-        if let Some((last, _)) = self.series_chunks.last()
-            && last.range.end > spec.range.start
-        {
-            return Err(Error::invalid(
-                "a chunk starts before the end of the one before it",
-            ));
-        }
+        self.check_place(spec.range, spec.count, spec.strips.len())?;
         let strips: usize = spec.strips.iter().map(|strip| strip.len()).sum();
         let bytes = strips.max(spec.shared.len());
         if bytes > STRIP_BYTES_MAX {
             return Err(Error::limit(format!(
                 "a chunk of {bytes} bytes, at most {STRIP_BYTES_MAX} can be stored"
             )));
+        }
+        Ok(())
+    }
+
+    /// Whether a chunk may come next.
+    fn check_place(&self, range: TickRange, count: u32, strips: usize) -> Result<()> {
+        if self.ids.is_empty() {
+            return Err(Error::invalid("a chunk comes before any series"));
+        }
+        if strips != self.page.strips.len() {
+            return Err(Error::invalid(format!(
+                "a chunk has {strips} strips, its block has {}",
+                self.page.strips.len()
+            )));
+        }
+        let partition = &self.header.partition;
+        let inside = partition.contains(range.start) && partition.contains(range.end);
+        if count == 0 || !inside || range.start > range.end {
+            return Err(Error::invalid(format!(
+                "a chunk of {count} entries over {range:?} does not fit partition {partition:?}"
+            )));
+        }
+        // Equal ticks may meet at a border: many log lines can share one.
+        if let Some((last, _)) = self.series_chunks.last()
+            && last.range.end > range.start
+        {
+            return Err(Error::invalid(
+                "a chunk starts before the end of the one before it",
+            ));
         }
         Ok(())
     }
@@ -403,6 +448,12 @@ impl Filters {
 
     fn page_of_keys(&mut self, keys: &Keys) -> Result<()> {
         write_key_filter(keys, &mut self.bytes);
+        self.told_any = true;
+        self.end_page()
+    }
+
+    fn page_as_stored(&mut self, filter: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(filter);
         self.told_any = true;
         self.end_page()
     }

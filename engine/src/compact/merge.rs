@@ -6,27 +6,32 @@
 //! it label names and values that no other series has. Memory: a chunk of each input, a few
 //! mebibytes of entries, and the index of the outputs.
 
+use crate::block::carried::CarriedPage;
 use crate::block::walk::SeriesWalk;
 use crate::block::{BlockReader, BlockSink, BlockWriter};
-use crate::compact::stream::{Source, merge_sources};
+use crate::compact::stream::{Piece, Screen, Source, merge_sources};
 use crate::error::Result;
-use crate::kind::{Columns, Effort, Kind, Parts, Scratch};
+use crate::kind::{Columns, Effort, GATHERED_BYTES_MAX, Kind, Scratch};
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::TickRange;
 
-/// Entries of one series are gathered up to this before they are cut into chunks.
-const GATHERED_BYTES_MAX: usize = 4 << 20;
+/// How many bytes are carried in the time in which one is packed.
+const CARRYING_COSTS: usize = 16;
 
-/// Drops what is to be dropped from a run of the series of the input with this place.
-pub(crate) type SeriesScreen<'a, K> =
-    dyn FnMut(usize, Labels<'_>, <K as Parts>::Run) -> Result<Vec<<K as Parts>::Run>> + 'a;
+/// What a merge drops of a series of the input with a place.
+pub(crate) trait SeriesScreen<R> {
+    /// Whether nothing of these times is to be dropped.
+    fn spares(&mut self, input: usize, labels: Labels<'_>, range: TickRange) -> bool;
+    /// What is left of a run.
+    fn screen(&mut self, input: usize, labels: Labels<'_>, run: R) -> Result<Vec<R>>;
+}
 
 /// What a merge asks of its caller as it goes on.
 pub(crate) struct Guide<'a, K: Kind> {
     /// The retention class that a series belongs to.
     pub(crate) class_of: &'a dyn Fn(Labels<'_>) -> u8,
     /// Drops what is to be dropped from a run of an input's series.
-    pub(crate) screen: &'a mut SeriesScreen<'a, K>,
+    pub(crate) screen: &'a mut dyn SeriesScreen<K::Run>,
     /// Learns that so many bytes of entries were written; may rest, or end the merge.
     pub(crate) pace: &'a mut dyn FnMut(usize) -> Result<()>,
 }
@@ -86,16 +91,42 @@ fn merge_series<K: Kind>(
     }
     let class = (guide.class_of)(labels);
     let mut gathered = Gathered::<K>::new(id, labels, class);
-    let (screen, pace) = (&mut guide.screen, &mut guide.pace);
-    merge_sources(
-        sources,
-        &mut |source, run| screen(places[source], labels, run),
-        &mut |run| {
+    let pace = &mut guide.pace;
+    let mut screen = ScreenOfSeries {
+        places,
+        labels,
+        screen: &mut *guide.screen,
+    };
+    let full = outputs.sink.full_page_bytes();
+    merge_sources(sources, full, &mut screen, &mut |piece| match piece {
+        Piece::Run(run) => {
             pace(run.weight_bytes())?;
             gathered.push(run, outputs)
-        },
-    )?;
+        }
+        Piece::Page(page) => {
+            // Copying is a small part of packing.
+            pace(page.raw_bytes() / CARRYING_COSTS)?;
+            gathered.carry(&page, outputs)
+        }
+    })?;
     gathered.flush(outputs)
+}
+
+/// What is dropped of one series, by the place of its source.
+struct ScreenOfSeries<'a, R> {
+    places: Vec<usize>,
+    labels: Labels<'a>,
+    screen: &'a mut dyn SeriesScreen<R>,
+}
+
+impl<R> Screen<R> for ScreenOfSeries<'_, R> {
+    fn spares(&mut self, source: usize, range: TickRange) -> bool {
+        self.screen.spares(self.places[source], self.labels, range)
+    }
+
+    fn screen(&mut self, source: usize, run: R) -> Result<Vec<R>> {
+        self.screen.screen(self.places[source], self.labels, run)
+    }
 }
 
 /// Steps all walks that stand at the series of the one at `first`; those at their end go.
@@ -155,14 +186,29 @@ impl<'a, K: Kind> Gathered<'a, K> {
         let Some(run) = self.run.take() else {
             return Ok(());
         };
+        let (writer, scratch) = self.writer(outputs)?;
+        K::seal(&run, Effort::Best, scratch, &mut |chunk| {
+            writer.chunk(chunk)
+        })
+    }
+
+    /// Writes what is gathered, and then a page as it is.
+    fn carry(&mut self, page: &CarriedPage, outputs: &mut Outputs<'_, '_>) -> Result<()> {
+        self.flush(outputs)?;
+        self.writer(outputs)?.0.carried(page)
+    }
+
+    /// Where the series goes, which is told of it when it is first asked for.
+    fn writer<'o, 'f>(
+        &mut self,
+        outputs: &'o mut Outputs<'_, 'f>,
+    ) -> Result<(&'o mut BlockWriter<'f>, &'o mut Scratch)> {
         let (writer, scratch) = outputs.writer(self.class)?;
         if !self.has_series {
             writer.series(self.id, self.labels)?;
             self.has_series = true;
         }
-        K::seal(&run, Effort::Best, scratch, &mut |chunk| {
-            writer.chunk(chunk)
-        })
+        Ok((writer, scratch))
     }
 }
 

@@ -3,14 +3,16 @@
 //!
 //! Entries are given out only below the earliest tick at which some block has a chunk that was not
 //! decoded: a chunk may begin at the very tick at which the one before ends, and the entries of
-//! another block may lie between.
+//! another block may lie between. A chunk that no other block has entries beside, and that is
+//! packed for long, is not decoded: its page is given out as it is stored.
 
 use std::collections::VecDeque;
 
+use crate::block::carried::CarriedPage;
 use crate::block::{BlockReader, ChunkMeta};
 use crate::error::{Error, Result};
 use crate::kind::merge::merge;
-use crate::kind::{Columns, Kind, Parts, StoredChunk, Wanted};
+use crate::kind::{Columns, Kind, StoredChunk, Wanted};
 use crate::time::TickRange;
 
 /// What one block has of the series.
@@ -22,9 +24,19 @@ pub(crate) struct Source<'a, K: Kind> {
     ready: Vec<K::Run>,
 }
 
-/// Drops what is to be dropped from a run of the source with this place.
-pub(crate) type Screen<'a, K> =
-    dyn FnMut(usize, <K as Parts>::Run) -> Result<Vec<<K as Parts>::Run>> + 'a;
+/// What a merge drops of the source with a place.
+pub(crate) trait Screen<R> {
+    /// Whether nothing of these times is to be dropped.
+    fn spares(&mut self, source: usize, range: TickRange) -> bool;
+    /// What is left of a run.
+    fn screen(&mut self, source: usize, run: R) -> Result<Vec<R>>;
+}
+
+/// The next entries of a series.
+pub(crate) enum Piece<R> {
+    Run(R),
+    Page(CarriedPage),
+}
 
 impl<'a, K: Kind> Source<'a, K> {
     pub(crate) fn open(reader: &'a BlockReader, ordinal: u32) -> Result<Self> {
@@ -82,12 +94,13 @@ impl<'a, K: Kind> Source<'a, K> {
     }
 }
 
-/// Gives the merged entries of `sources`, oldest acknowledged first, to `each`, run by run in
+/// Gives the merged entries of `sources`, oldest acknowledged first, to `each`, piece by piece in
 /// order of time.
 pub(crate) fn merge_sources<K: Kind>(
     mut sources: Vec<Source<'_, K>>,
-    screen: &mut Screen<'_, K>,
-    each: &mut dyn FnMut(K::Run) -> Result<()>,
+    full_page_bytes: Option<usize>,
+    screen: &mut dyn Screen<K::Run>,
+    each: &mut dyn FnMut(Piece<K::Run>) -> Result<()>,
 ) -> Result<()> {
     while let Some(bound) = sources.iter().filter_map(Source::horizon).min() {
         let parts: Vec<Vec<K::Run>> = sources
@@ -95,11 +108,18 @@ pub(crate) fn merge_sources<K: Kind>(
             .map(|source| source.take_before(bound))
             .collect();
         give::<K>(parts, each)?;
+        if let Some(least) = full_page_bytes
+            && let Some(page) = carry_next(&mut sources, least, screen)?
+        {
+            each(Piece::Page(page))?;
+            continue;
+        }
         for (place, source) in sources.iter_mut().enumerate() {
             if source.horizon() == Some(bound)
                 && let Some(chunk) = source.chunks.pop_front()
             {
-                source.ready.extend(screen(place, source.decode(&chunk)?)?);
+                let run = source.decode(&chunk)?;
+                source.ready.extend(screen.screen(place, run)?);
             }
         }
     }
@@ -107,9 +127,40 @@ pub(crate) fn merge_sources<K: Kind>(
     give::<K>(rest, each)
 }
 
+/// Takes the next chunk as it is stored, where it stands alone: no entry that is decoded waits, and
+/// no other source has one until behind its end.
+fn carry_next<K: Kind>(
+    sources: &mut [Source<'_, K>],
+    full_page_bytes: usize,
+    screen: &mut dyn Screen<K::Run>,
+) -> Result<Option<CarriedPage>> {
+    if sources.iter().any(|source| !source.ready.is_empty()) {
+        return Ok(None);
+    }
+    let begins = |source: &Source<'_, K>| source.horizon().unwrap_or(i64::MAX);
+    let places = 0..sources.len();
+    let Some(first) = places.min_by_key(|place| begins(&sources[*place])) else {
+        return Ok(None);
+    };
+    let Some(chunk) = sources[first].chunks.front().copied() else {
+        return Ok(None);
+    };
+    let is_beside = |(place, source): (usize, &Source<'_, K>)| {
+        place != first && begins(source) <= chunk.range.end.0
+    };
+    if sources.iter().enumerate().any(is_beside) || !screen.spares(first, chunk.range) {
+        return Ok(None);
+    }
+    let carried = sources[first].reader.carry(&chunk, full_page_bytes)?;
+    if carried.is_some() {
+        sources[first].chunks.pop_front();
+    }
+    Ok(carried)
+}
+
 fn give<K: Kind>(
     parts: Vec<Vec<K::Run>>,
-    each: &mut dyn FnMut(K::Run) -> Result<()>,
+    each: &mut dyn FnMut(Piece<K::Run>) -> Result<()>,
 ) -> Result<()> {
     let mut parts: Vec<Vec<K::Run>> = parts.into_iter().filter(|runs| !runs.is_empty()).collect();
     let merged = match parts.len() {
@@ -117,5 +168,5 @@ fn give<K: Kind>(
         1 => parts.remove(0),
         _ => merge(parts),
     };
-    merged.into_iter().try_for_each(each)
+    merged.into_iter().map(Piece::Run).try_for_each(each)
 }

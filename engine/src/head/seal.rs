@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
 use crate::kind::merge::clip;
-use crate::kind::{Columns, Effort, Kind, Scratch};
+use crate::kind::{Columns, Effort, GATHERED_BYTES_MAX, Kind, Scratch};
 use crate::labels::classes::Classes;
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::{Moment, TickRange, Ticks};
@@ -127,6 +127,7 @@ fn seal_group<'f, K: Kind>(
 ) -> Result<()> {
     let mut writers: Vec<Option<BlockWriter<'f>>> = group.iter().map(|_| None).collect();
     let mut scratch = Scratch::default();
+    let full = sink.full_page_bytes();
     let mut labels = Vec::new();
     for place in 0..catalogue.order.len() {
         let own_class = catalogue.class(place);
@@ -160,7 +161,7 @@ fn seal_group<'f, K: Kind>(
                 Some(writer) => writer,
                 absent => absent.insert(sink.begin(*partition, *class)?),
             };
-            write_series::<K>(writer, series, &part, &mut scratch)?;
+            write_series::<K>(writer, series, &part, full, &mut scratch)?;
         }
     }
     for (writer, (partition, class)) in writers.into_iter().zip(group) {
@@ -175,15 +176,39 @@ fn write_series<K: Kind>(
     writer: &mut BlockWriter<'_>,
     series: (SeriesId, Labels<'_>),
     runs: &[K::Run],
+    full_page_bytes: Option<usize>,
     scratch: &mut Scratch,
 ) -> Result<()> {
     writer.series(series.0, series.1)?;
+    let weight: usize = runs.iter().map(Columns::weight_bytes).sum();
+    let fills_pages = full_page_bytes.is_some_and(|least| weight >= least);
+    let mut gathered: Option<K::Run> = None;
     for run in runs {
-        K::seal(run, Effort::Quick, scratch, &mut |chunk| {
-            writer.chunk(chunk)
-        })?;
+        match &mut gathered {
+            _ if !fills_pages => seal_run::<K>(writer, run, Effort::Quick, scratch)?,
+            Some(held) if held.weight_bytes() < GATHERED_BYTES_MAX && held.joins(run) => {
+                held.extend_from(run);
+            }
+            held => {
+                if let Some(full) = held.replace(run.clone()) {
+                    seal_run::<K>(writer, &full, Effort::Best, scratch)?;
+                }
+            }
+        }
     }
-    Ok(())
+    match gathered {
+        Some(rest) => seal_run::<K>(writer, &rest, Effort::Best, scratch),
+        None => Ok(()),
+    }
+}
+
+fn seal_run<K: Kind>(
+    writer: &mut BlockWriter<'_>,
+    run: &K::Run,
+    effort: Effort,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    K::seal(run, effort, scratch, &mut |chunk| writer.chunk(chunk))
 }
 
 impl Catalogue {

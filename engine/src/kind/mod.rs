@@ -110,6 +110,9 @@ pub enum Effort {
     Best,
 }
 
+/// Entries of one series are gathered up to about this before they are cut into long chunks.
+pub(crate) const GATHERED_BYTES_MAX: usize = 4 << 20;
+
 /// What a reader looks at. What it does not want may be left out of what it gets, so that nothing
 /// is decoded that nobody looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -244,6 +247,11 @@ pub trait Parts: Sized + Send + Sync + 'static {
         scratch: &mut Scratch,
         sink: &mut ChunkSink<'_>,
     ) -> Result<()>;
+    /// From how many raw bytes on a page of one chunk is packed for long: later merges carry it as
+    /// it is. Absent where longer chunks are worth packing again.
+    fn full_page_bytes() -> Option<usize> {
+        None
+    }
     /// The texts of a run that a filter over it must know.
     fn each_text<'r>(run: &'r Self::Run, each: impl FnMut(&'r [u8]));
     /// Decodes what is wanted of a sealed chunk.

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::block::BlockReader;
-use crate::compact::merge::{Guide, merge_blocks};
+use crate::compact::merge::{Guide, SeriesScreen, merge_blocks};
 use crate::compact::plan::{Job, Policy, Zeal, plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kind::merge::clip;
-use crate::kind::{Effort, Kind};
+use crate::kind::{Columns, Effort, Kind};
+use crate::labels::set::Labels;
 use crate::manifest::{BlockEntry, Change, Version};
 use crate::store::files::BlockFiles;
 #[cfg(feature = "testing")]
@@ -156,11 +157,9 @@ impl<K: Kind> Core<K> {
         let kept: Vec<Option<TickRange>> = inputs.iter().map(kept).collect();
         let mut guide = Guide::<K> {
             class_of: &|labels| classes.class_of(labels),
-            screen: &mut |input, labels, run| {
-                let kept = kept[input].map(|range| clip(vec![run], range));
-                let kept = kept.unwrap_or_default().into_iter();
-                let left = kept.flat_map(|run| applying.screen(input, labels, run));
-                Ok(left.collect())
+            screen: &mut Left {
+                kept,
+                applying: &mut applying,
             },
             pace: &mut |bytes| {
                 (pace.rest)(bytes);
@@ -222,6 +221,27 @@ impl<K: Kind> Core<K> {
         }
         self.traffic.merged(written);
         Ok(())
+    }
+}
+
+/// What is left of a merge's inputs.
+struct Left<'a, 't> {
+    /// The times that are kept of each input, if any are.
+    kept: Vec<Option<TickRange>>,
+    applying: &'a mut Applying<'t>,
+}
+
+impl<R: Columns> SeriesScreen<R> for Left<'_, '_> {
+    fn spares(&mut self, input: usize, labels: Labels<'_>, range: TickRange) -> bool {
+        let keeps = |kept: TickRange| kept.contains(range.start) && kept.contains(range.end);
+        self.kept[input].is_some_and(keeps) && self.applying.spares(input, labels, range)
+    }
+
+    fn screen(&mut self, input: usize, labels: Labels<'_>, run: R) -> Result<Vec<R>> {
+        let kept = self.kept[input].map(|range| clip(vec![run], range));
+        let kept = kept.unwrap_or_default().into_iter();
+        let left = kept.flat_map(|run| self.applying.screen(input, labels, run));
+        Ok(left.collect())
     }
 }
 

@@ -42,6 +42,20 @@ impl<'a, K: Kind> BlockFiles<'a, K> {
     }
 }
 
+/// What counts as a full page where tests want many.
+#[cfg(feature = "testing")]
+const SMALL_PAGE_BYTES: usize = 48;
+
+impl<K: Kind> BlockFiles<'_, K> {
+    fn page_bytes(&self) -> usize {
+        #[cfg(feature = "testing")]
+        if self.core.shared.has_small_pages() {
+            return SMALL_PAGE_BYTES;
+        }
+        K::page_bytes(self.effort)
+    }
+}
+
 impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
     fn begin(&mut self, partition: TickRange, class: u8) -> Result<BlockWriter<'f>> {
         let number = self.core.next_block.fetch_add(1, Ordering::AcqRel);
@@ -55,9 +69,21 @@ impl<'f, K: Kind> BlockSink<'f> for BlockFiles<'f, K> {
             lsn_min: self.lsn.0,
             lsn_max: self.lsn.1,
         };
-        let paging = Paging::new(K::strip_packing(self.effort), K::page_bytes(self.effort));
+        let mut paging = Paging::new(K::strip_packing(self.effort), self.page_bytes());
+        if let Some(least) = self.full_page_bytes() {
+            // No later merge packs such a page again, so a freeze packs it for long.
+            paging = paging.with_full_pages(least, K::strip_packing(Effort::Best));
+        }
         let directory = self.core.blocks_directory();
         BlockWriter::create(&*self.core.shared.fs, &directory, number, header, paging)
+    }
+
+    fn full_page_bytes(&self) -> Option<usize> {
+        #[cfg(feature = "testing")]
+        if self.core.shared.has_small_pages() {
+            return K::full_page_bytes().map(|_| SMALL_PAGE_BYTES);
+        }
+        K::full_page_bytes()
     }
 
     fn done(&mut self, partition: TickRange, class: u8, block: BlockSummary) {

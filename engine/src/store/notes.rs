@@ -16,14 +16,16 @@ use crate::wal::Lsn;
 #[derive(Default)]
 pub(crate) struct Notes {
     values: BTreeMap<Vec<u8>, Note>,
-    /// Keys that the manifest does not have yet, with the log position of the newest change.
-    unsaved: BTreeMap<Vec<u8>, u64>,
+    /// What the manifest does not have yet: the changes of each key, oldest first. The newest alone
+    /// would not do: the log may lose it, and the floor may have passed the one before.
+    unsaved: BTreeMap<Vec<u8>, Vec<Note>>,
     /// Log positions of changes that the log has not acknowledged.
     in_flight: BTreeSet<u64>,
 }
 
 /// A value and the log position that it came with. The manifest keeps both: an older value may
 /// still stand in the log, and where the newer one's place there is lost, it must not come back.
+#[derive(Clone)]
 struct Note {
     value: Vec<u8>,
     lsn: u64,
@@ -68,23 +70,34 @@ impl Notes {
     /// above the floor stays the log's: if the log lost it, its LSN would be given out again, and a
     /// newer note under it would pass for older (I3).
     fn unsaved(&self, floor: u64) -> (Pairs, Saving) {
-        let mut saving = self.unsaved.clone();
-        saving.retain(|_, lsn| *lsn < floor);
-        let with_lsn = |key: &Vec<u8>| {
-            let note = &self.values[key];
-            let saved = [&note.lsn.to_le_bytes()[..], &note.value].concat();
-            (key.clone(), saved)
-        };
-        (saving.keys().map(with_lsn).collect(), saving)
+        let (mut pairs, mut saving) = (Pairs::new(), Saving::new());
+        for (key, changes) in &self.unsaved {
+            if let Some(note) = changes.iter().rfind(|note| note.lsn < floor) {
+                let saved = [&note.lsn.to_le_bytes()[..], &note.value].concat();
+                pairs.push((key.clone(), saved));
+                saving.insert(key.clone(), note.lsn);
+            }
+        }
+        (pairs, saving)
     }
 
     /// The manifest has these; a change that came meanwhile it has not.
     pub(crate) fn saved(&mut self, saving: &Saving) {
-        self.unsaved.retain(|key, lsn| saving.get(key) != Some(lsn));
+        for (key, saved) in saving {
+            if let Some(changes) = self.unsaved.get_mut(key) {
+                changes.retain(|note| note.lsn > *saved);
+            }
+        }
+        self.unsaved.retain(|_, changes| !changes.is_empty());
     }
 
     fn floor(&self) -> Option<u64> {
-        self.unsaved.values().chain(&self.in_flight).min().copied()
+        let oldest = self.unsaved.values().filter_map(|changes| changes.first());
+        let oldest = oldest.map(|note| note.lsn).min();
+        oldest
+            .into_iter()
+            .chain(self.in_flight.first().copied())
+            .min()
     }
 
     fn holds(&self, key: &[u8], value: &[u8]) -> bool {
@@ -93,9 +106,23 @@ impl Notes {
 
     /// Takes what the log has acknowledged. Of two changes the one later in the log stays.
     fn put(&mut self, key: Vec<u8>, value: Vec<u8>, lsn: u64) {
-        if self.values.get(&key).is_none_or(|note| note.lsn <= lsn) {
-            self.unsaved.insert(key.clone(), lsn);
-            self.values.insert(key, Note { value, lsn });
+        let newest = self.values.get(&key).map(|note| note.lsn);
+        let is_newest = newest.is_none_or(|newest| newest <= lsn);
+        // What the manifest had when the store was opened is newer than what the log still has
+        // below it.
+        if !is_newest && !self.unsaved.contains_key(&key) {
+            return;
+        }
+        let note = Note { value, lsn };
+        let changes = self.unsaved.entry(key.clone()).or_default();
+        let place = changes.partition_point(|held| held.lsn < lsn);
+        // A record may come twice in a recovery.
+        if changes.get(place).is_some_and(|held| held.lsn == lsn) {
+            changes.remove(place);
+        }
+        changes.insert(place, note.clone());
+        if is_newest {
+            self.values.insert(key, note);
         }
     }
 }
@@ -210,5 +237,62 @@ impl<K: Kind> Core<K> {
             Some(floor) if self.notes_floor().is_some() => self.commit_floor(floor, Vec::new()),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notes(changes: &[(&str, u64)]) -> Notes {
+        let mut notes = Notes::default();
+        for (value, lsn) in changes {
+            notes.put(b"key".to_vec(), value.as_bytes().to_vec(), *lsn);
+        }
+        notes
+    }
+
+    /// What the manifest would get below a floor: the value, and the log position that it came with.
+    fn told(notes: &Notes, floor: u64) -> Option<(String, u64)> {
+        let (pairs, _) = notes.unsaved(floor);
+        let (_, saved) = pairs.first()?;
+        let (lsn, value) = saved.split_first_chunk::<8>().unwrap();
+        let value = String::from_utf8(value.to_vec()).unwrap();
+        Some((value, u64::from_le_bytes(*lsn)))
+    }
+
+    #[test]
+    fn a_floor_between_two_changes_takes_the_older_one_along() {
+        let mut notes = notes(&[("old", 10), ("new", 100)]);
+        assert_eq!(told(&notes, 10), None);
+        assert_eq!(told(&notes, 50), Some(("old".to_owned(), 10)));
+        assert_eq!(told(&notes, 101), Some(("new".to_owned(), 100)));
+        assert_eq!(notes.floor(), Some(10));
+        let (_, saving) = notes.unsaved(50);
+        notes.saved(&saving);
+        assert_eq!(notes.floor(), Some(100));
+        assert_eq!(told(&notes, 50), None);
+        let (_, saving) = notes.unsaved(101);
+        notes.saved(&saving);
+        assert_eq!(notes.floor(), None);
+        assert!(notes.holds(b"key", b"new"));
+    }
+
+    #[test]
+    fn changes_that_land_out_of_order_count_in_the_order_of_the_log() {
+        let notes = notes(&[("new", 100), ("old", 10), ("old", 10)]);
+        assert!(notes.holds(b"key", b"new"));
+        assert_eq!(told(&notes, 50), Some(("old".to_owned(), 10)));
+        assert_eq!(told(&notes, 101), Some(("new".to_owned(), 100)));
+    }
+
+    #[test]
+    fn what_the_manifest_has_is_not_undone_by_what_the_log_has_below_it() {
+        let saved = [&50u64.to_le_bytes()[..], b"saved"].concat();
+        let saved = BTreeMap::from([(b"key".to_vec(), saved)]);
+        let mut notes = Notes::recovered(&saved).unwrap();
+        notes.put(b"key".to_vec(), b"old".to_vec(), 10);
+        assert!(notes.holds(b"key", b"saved"));
+        assert_eq!(notes.floor(), None);
     }
 }

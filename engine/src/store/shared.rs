@@ -54,6 +54,9 @@ pub(crate) struct Shared {
     pub(crate) relief: Condvar,
     #[cfg(feature = "testing")]
     pub(crate) planted: crate::store::plant::Planted,
+    /// Whether pages are full at a few bytes, so that tests carry many.
+    #[cfg(feature = "testing")]
+    pub(crate) small_pages: std::sync::atomic::AtomicBool,
 }
 
 /// State that the keeper and the writers share.
@@ -160,7 +163,14 @@ impl Shared {
             relief: Condvar::new(),
             #[cfg(feature = "testing")]
             planted: crate::store::plant::Planted::default(),
+            #[cfg(feature = "testing")]
+            small_pages: Default::default(),
         })
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_small_pages(&self) -> bool {
+        self.small_pages.load(std::sync::atomic::Ordering::Acquire)
     }
 
     #[cfg(feature = "testing")]

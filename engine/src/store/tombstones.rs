@@ -273,6 +273,16 @@ impl<'a> Applying<'a> {
         }
     }
 
+    /// Whether nothing of an input's series is hidden in these times.
+    pub(crate) fn spares(&mut self, input: usize, labels: Labels<'_>, range: TickRange) -> bool {
+        let of_input = self.inputs[input];
+        self.tombstones.is_empty()
+            || !self
+                .tombstones
+                .over_block(of_input)
+                .any(|erasure| erasure.range.overlaps(&range) && erasure.matches(labels))
+    }
+
     /// What is left of a run that an input has of a series.
     pub(crate) fn screen<R: Columns>(
         &mut self,

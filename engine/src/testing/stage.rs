@@ -275,6 +275,11 @@ pub fn plant(engine: &Engine, plant: Plant) {
     engine.plant(plant);
 }
 
+/// Takes pages of an engine's logs for full at a few bytes from now on, so that merges carry them.
+pub fn keep_small_pages(engine: &Engine) {
+    engine.keep_small_pages();
+}
+
 /// Appends several batches as one group of the log.
 pub fn append_together<K: Kind>(store: &Store<K>, batches: &[Batch<'_, K>]) -> Vec<Result<Report>> {
     store.append_together(batches)

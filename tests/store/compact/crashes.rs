@@ -1,7 +1,9 @@
 //! A crash or an error at every disk call of a merge: nothing is lost, nothing comes twice, and
 //! files that nobody names go.
+//!
+//! Pages are full at a few bytes here, so that merges carry some of them.
 
-use chronolith_engine::testing::{Fault, ManualClock, SimDisk, Stage};
+use chronolith_engine::testing::{self, Fault, ManualClock, SimDisk, Stage};
 use chronolith_engine::{Engine, Options};
 
 use super::super::bed::{
@@ -33,6 +35,7 @@ fn prepared() -> (Stage, Engine) {
         clock: ManualClock::new((PAST_MS + HOUR_MS) * MS),
     };
     let engine = stage.open(&quiet()).unwrap();
+    testing::keep_small_pages(&engine);
     let (metrics, logs) = (engine.metrics().unwrap(), engine.logs().unwrap());
     for part in 0..4i64 {
         for number in part..part + 2 {

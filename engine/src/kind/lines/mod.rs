@@ -169,6 +169,11 @@ impl Parts for Lines {
         }
     }
 
+    /// Half a page: packing fuller ones again would gain little, and takes most of a merge's time.
+    fn full_page_bytes() -> Option<usize> {
+        Some(Self::page_bytes(Effort::Best) / 2)
+    }
+
     fn seal(
         run: &LineRun,
         effort: Effort,

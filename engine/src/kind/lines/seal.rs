@@ -29,8 +29,8 @@ const TEXT: usize = 3;
 /// Lines of one chunk at most.
 const CHUNK_LINES_MAX: usize = 65_536;
 
-/// Bytes of text of one chunk at most, unless a single line has more.
-fn chunk_bytes_max(effort: Effort) -> usize {
+/// About how many bytes of text a chunk has; a single line may have more.
+fn chunk_bytes(effort: Effort) -> usize {
     match effort {
         // With its lengths it fills a page of its own.
         Effort::Quick => 240 << 10,
@@ -45,8 +45,12 @@ pub(crate) fn seal(
     sink: &mut ChunkSink<'_>,
 ) -> Result<()> {
     let mut start = 0;
+    let bytes_max = match effort {
+        Effort::Quick => chunk_bytes(effort),
+        Effort::Best => even_bytes(run, chunk_bytes(effort)),
+    };
     while start < run.len() {
-        let end = chunk_end(run, start, chunk_bytes_max(effort));
+        let end = chunk_end(run, start, bytes_max);
         scratch.strips.iter_mut().for_each(Vec::clear);
         times::encode(&run.times[start..end], &mut scratch.strips[TIMES]);
         fill(run, start..end, scratch);
@@ -66,6 +70,19 @@ pub(crate) fn seal(
         start = end;
     }
     Ok(())
+}
+
+/// The bytes of a chunk that cut a run into about equal ones, a half more or less than `usual`:
+/// none is left over that is too small to be carried by later merges.
+fn even_bytes(run: &LineRun, usual: usize) -> usize {
+    let bytes = run.texts.bytes.len();
+    let chunks = (bytes + usual / 2) / usual;
+    if chunks == 0 {
+        return usual;
+    }
+    // A cut falls behind the last line that fits, so a line's length is left for it.
+    let longest = (0..run.len()).map(|index| run.line(index).len()).max();
+    bytes / chunks + longest.unwrap_or(0).min(usual / 2)
 }
 
 /// Where the chunk that begins at `start` ends: at least one line, whatever its size.

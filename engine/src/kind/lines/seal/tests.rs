@@ -214,7 +214,7 @@ proptest! {
         for effort in [Effort::Quick, Effort::Best] {
             let mut back = LineRun::default();
             for (encoding, count, strips) in sealed(&run, effort) {
-                let bytes_max = chunk_bytes_max(effort) + 4 * (count as usize + 1);
+                let bytes_max = 2 * chunk_bytes(effort) + 4 * (count as usize + 1);
                 prop_assert!(count == 1 || strips[TEXT].len() <= bytes_max);
                 let chunk = opened(encoding, count, &strips).unwrap();
                 for index in 0..chunk.len() {
