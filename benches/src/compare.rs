@@ -6,17 +6,26 @@
 mod http;
 mod prometheus;
 mod remote_write;
+mod server;
+mod servers;
 
 use crate::hosts::Hosts;
 use crate::loads::{Load, Outcome, node, say};
 use crate::meter::Made;
+use server::Program;
 
-/// Runs what the arguments ask for: `prometheus`, and the options of the load `node`.
+/// Runs what the arguments ask for, with the options of the load `node`: `prometheus`, which
+/// compares blocks with the engine's, `servers`, which compares servers with ours, or the name of
+/// one of these.
 pub fn run(arguments: &[String]) -> Outcome {
     let load = Load::parse(arguments)?;
     match load.name() {
         "prometheus" => against_prometheus(&load),
-        other => Err(format!("compare knows prometheus, not {other}").into()),
+        "servers" => servers::run(&load, &Program::ALL),
+        other => match Program::ALL.iter().find(|program| program.name() == other) {
+            Some(program) => servers::run(&load, &[*program]),
+            None => Err(format!("compare knows prometheus and servers, not {other}").into()),
+        },
     }
 }
 

@@ -53,7 +53,7 @@ impl Connection {
     fn read(&mut self) -> std::io::Result<Answer> {
         let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
         let mut input = self.stream.by_ref().take(ANSWER_BYTES_MAX);
-        let (mut line, mut length) = (String::new(), 0);
+        let (mut line, mut length, mut is_chunked) = (String::new(), 0, false);
         input.read_line(&mut line)?;
         let status = line.split_whitespace().nth(1);
         let status = status.and_then(|status| status.parse().ok());
@@ -72,14 +72,28 @@ impl Connection {
                     let value = value.trim().parse();
                     length = value.map_err(|_| broken("the answer's length is no number"))?;
                 } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                    return Err(broken(
-                        "the answer comes in chunks, which this does not read",
-                    ));
+                    is_chunked = true;
                 }
             }
         }
-        let mut body = vec![0; length];
-        input.read_exact(&mut body)?;
+        let mut body = Vec::new();
+        loop {
+            if is_chunked {
+                line.clear();
+                input.read_line(&mut line)?;
+                let size = line.split(';').next().unwrap_or("").trim();
+                length = usize::from_str_radix(size, 16)
+                    .map_err(|_| broken("a chunk's length is no number"))?;
+            }
+            input.by_ref().take(length as u64).read_to_end(&mut body)?;
+            if is_chunked {
+                line.clear();
+                input.read_line(&mut line)?;
+            }
+            if !is_chunked || length == 0 {
+                break;
+            }
+        }
         Ok(Answer {
             status,
             body: String::from_utf8_lossy(&body).into_owned(),

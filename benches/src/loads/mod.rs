@@ -130,6 +130,9 @@ impl Load {
             "logmix" | "logmix-lines" => self.megabytes = 200,
             "short-streams" => self.streams = 100_000,
             "backfill" => self.series = 5_000,
+            "servers" | "chronolith" | "victoria-metrics" => {
+                self.hours = 1;
+            }
             "node" | "prometheus" | "churn" | "short-series" => {}
             _ => return,
         }
