@@ -6,24 +6,74 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use serde_json::json;
 
 use crate::app::App;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest;
 use crate::meters::add;
+use crate::wire::columns::Faults;
 use crate::wire::message::Message;
 use crate::wire::otlp;
 
-/// The one form of messages that is taken.
-const PROTOBUF: &str = "application/x-protobuf";
+/// Bytes of a message in JSON, decompressed: its tree takes many times as much.
+const JSON_BYTES_MAX: usize = 8 << 20;
+
+/// How a message is written, and with it the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Protobuf,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Option<Form> {
+        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        match kind.split(';').next().unwrap_or("").trim() {
+            "application/json" => Some(Form::Json),
+            "application/x-protobuf" => Some(Form::Protobuf),
+            _ => None,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Form::Json => "application/json",
+            Form::Protobuf => "application/x-protobuf",
+        }
+    }
+
+    /// The answer: empty, or how many points were not taken and why.
+    fn answer(self, faults: &Faults) -> Vec<u8> {
+        let count = i64::try_from(faults.count()).unwrap_or(i64::MAX);
+        match self {
+            Form::Protobuf if count == 0 => Vec::new(),
+            Form::Protobuf => {
+                let partial = Message::new().integer(1, count).bytes(2, faults.text());
+                Message::new().message(1, partial).into_bytes()
+            }
+            Form::Json if count == 0 => b"{}".to_vec(),
+            Form::Json => json!({"partialSuccess": {
+                "rejectedDataPoints": count.to_string(),
+                "errorMessage": faults.text(),
+            }})
+            .to_string()
+            .into_bytes(),
+        }
+    }
+}
 
 /// Stores what can be stored of a request.
 pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
-    match store(app, &headers, body).await {
+    let Some(form) = Form::of(&headers) else {
+        let why = "send application/x-protobuf or application/json: other forms are not taken";
+        return Problem::new(Cause::Unsupported, why).into_text();
+    };
+    match store(app, form, &headers, body).await {
         Ok(message) => {
             let mut response = Response::new(Body::from(message));
-            let kind = HeaderValue::from_static(PROTOBUF);
+            let kind = HeaderValue::from_static(form.content_type());
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
@@ -31,17 +81,13 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body:
     }
 }
 
-/// The answer: empty, or how many points were not taken and why.
-async fn store(app: Arc<App>, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+async fn store(
+    app: Arc<App>,
+    form: Form,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<u8>, Problem> {
     let unsupported = |why: &str| Problem::new(Cause::Unsupported, why);
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.trim_start().starts_with(PROTOBUF)) {
-        return Err(unsupported(
-            "send application/x-protobuf: other forms are not taken",
-        ));
-    }
     let encoding = match Encoding::of(headers) {
         Ok(encoding @ (Encoding::Plain | Encoding::Gzip)) => encoding,
         _ => return Err(unsupported("compress with gzip, or not at all")),
@@ -50,20 +96,20 @@ async fn store(app: Arc<App>, headers: &HeaderMap, body: Body) -> Result<Vec<u8>
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = Arc::clone(&app);
     let work = app.writes.run(move || {
-        let message = body::decompress(encoding, &received)?;
-        let (mut columns, faults) = otlp::decode(&message)
-            .map_err(|error| Problem::bad_data(format!("the message cannot be taken: {error}")))?;
+        let mut message = body::decompress(encoding, &received)?;
+        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
+        if form == Form::Json {
+            if message.len() > JSON_BYTES_MAX {
+                let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
+                return Err(Problem::new(Cause::TooLarge, why));
+            }
+            message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
+        }
+        let (mut columns, faults) = otlp::decode(&message).map_err(wrong)?;
         let engine = taker.engine()?;
         ingest::in_parts(taker.intake(&engine), &mut columns).1?;
         add(&taker.meters.refused, faults.count());
-        Ok(match faults.count() {
-            0 => Vec::new(),
-            count => {
-                let count = i64::try_from(count).unwrap_or(i64::MAX);
-                let partial = Message::new().integer(1, count).bytes(2, faults.text());
-                Message::new().message(1, partial).into_bytes()
-            }
-        })
+        Ok(form.answer(&faults))
     });
     work.await
 }

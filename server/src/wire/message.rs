@@ -48,6 +48,13 @@ impl Message {
         self
     }
 
+    /// Adds an integer of eight bytes.
+    pub fn fixed64(mut self, field: u32, number: i64) -> Self {
+        self.tag(field, 1);
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+        self
+    }
+
     /// Adds bytes or a string.
     pub fn bytes(mut self, field: u32, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();

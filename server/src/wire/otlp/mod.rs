@@ -5,6 +5,7 @@
 //! What is told as a difference to the point before is not taken: a series is told by its state.
 
 mod attributes;
+pub(crate) mod json;
 mod names;
 mod points;
 
