@@ -1,6 +1,6 @@
 //! What all doors share: the engine once it is open, the lanes, the meters.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Instant, SystemTime};
 
 use chronolith_engine::metrics::Samples;
@@ -11,6 +11,7 @@ use crate::http::problem::{Cause, Problem};
 use crate::ingest::{Families, Intake};
 use crate::meters::{Meters, Text};
 use crate::settings::Settings;
+use crate::wire::otlp::deltas::Deltas;
 
 /// Queries that run at once, as in Prometheus.
 pub(crate) const QUERIES_MAX: usize = 20;
@@ -31,6 +32,9 @@ pub(crate) struct App {
     pub(crate) queries: Lane,
     pub(crate) writes: Lane,
     pub(crate) chores: Lane,
+    /// What points of delta temporality have been added up to. Requests that have such points take
+    /// turns.
+    pub(crate) deltas: Mutex<Deltas>,
     /// Metadata that is known to be stored.
     pub(crate) families: Families,
     pub(crate) started: SystemTime,
@@ -49,15 +53,16 @@ enum Phase {
 impl App {
     pub(crate) fn new(settings: Settings) -> Self {
         App {
-            settings,
             meters: Meters::default(),
             queries: Lane::new("queries", QUERIES_MAX, WAITING_QUERIES_MAX),
             writes: Lane::new("writes", WRITES_MAX, WAITING_WRITES_MAX),
             chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
+            deltas: Mutex::new(Deltas::new(settings.otlp_delta_series_max)),
             families: Families::default(),
             started: SystemTime::now(),
             since: Instant::now(),
             phase: RwLock::new(Phase::Recovering),
+            settings,
         }
     }
 
@@ -143,6 +148,12 @@ impl App {
             "chronolith_ready",
             "Whether everything is recovered and requests are let in.",
             f64::from(u8::from(self.is_ready())),
+        );
+        let deltas = self.deltas.lock().map_or(0, |deltas| deltas.len());
+        out.gauge(
+            "chronolith_otlp_delta_series",
+            "Series of delta temporality that are added up.",
+            deltas as f64,
         );
         self.meters.write(&mut out);
         if let Ok(engine) = self.engine() {

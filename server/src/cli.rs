@@ -12,7 +12,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::duration;
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::settings::{Settings, Translation};
 
 /// What the process ends with if it could not do what it was asked to.
 const FAILED: u8 = 1;
@@ -110,6 +110,40 @@ fn serve_command() -> Command {
             )
             .value_parser(any_duration()),
         )
+        .args(otlp_arguments(&defaults))
+}
+
+/// How metrics of OpenTelemetry are taken.
+fn otlp_arguments(defaults: &Settings) -> [Arg; 2] {
+    let names = Translation::NAMES.map(|(name, _)| name);
+    [
+        Arg::new("otlp-translation")
+            .long("otlp-translation")
+            .value_name("STRATEGY")
+            .help(format!(
+                "How names of OpenTelemetry become names of Prometheus: {} [default: {}]",
+                names.join(", "),
+                names[0]
+            ))
+            .value_parser(names),
+        Arg::new("otlp-delta-series-max")
+            .long("otlp-delta-series-max")
+            .value_name("COUNT")
+            .help(format!(
+                "Series of delta temporality that are added up; 0 takes none [default: {}]",
+                defaults.otlp_delta_series_max
+            ))
+            .value_parser(value_parser!(usize)),
+    ]
+}
+
+fn translation(flags: &ArgMatches) -> Translation {
+    let told = flags.get_one::<String>("otlp-translation");
+    let named = |(name, translation): (&str, Translation)| {
+        (Some(name) == told.map(String::as_str)).then_some(translation)
+    };
+    let known = Translation::NAMES.into_iter().find_map(named);
+    known.unwrap_or_default()
 }
 
 fn any_duration() -> ValueParser {
@@ -149,6 +183,11 @@ fn settings(flags: &ArgMatches) -> Settings {
         listen_otlp_http: address("listen-otlp-http", defaults.listen_otlp_http),
         retention: length("retention"),
         out_of_order_window: length("out-of-order-window"),
+        otlp_translation: translation(flags),
+        otlp_delta_series_max: flags
+            .get_one("otlp-delta-series-max")
+            .copied()
+            .unwrap_or(defaults.otlp_delta_series_max),
     }
 }
 
@@ -215,6 +254,10 @@ mod tests {
             "15d",
             "--out-of-order-window",
             "0s",
+            "--otlp-translation",
+            "NoTranslation",
+            "--otlp-delta-series-max",
+            "7",
         ];
         let address = |text: &str| text.parse().unwrap();
         let expected = Settings {
@@ -225,6 +268,8 @@ mod tests {
             listen_otlp_http: address("[::1]:4"),
             retention: Some(Duration::from_secs(15 * 24 * 3600)),
             out_of_order_window: Some(Duration::ZERO),
+            otlp_translation: Translation::Nothing,
+            otlp_delta_series_max: 7,
         };
         assert_eq!(parsed(&flags).unwrap(), expected);
     }

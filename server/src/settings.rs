@@ -22,6 +22,40 @@ pub struct Settings {
     /// How far behind the newest sample of its series a sample may be (`None`: as far as retention
     /// reaches; zero: never).
     pub out_of_order_window: Option<Duration>,
+    /// How names of OpenTelemetry become names of Prometheus.
+    pub otlp_translation: Translation,
+    /// How many series of delta temporality are added up; further ones are refused.
+    pub otlp_delta_series_max: usize,
+}
+
+/// How names of OpenTelemetry become names of Prometheus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Translation {
+    /// Underscores for what is no letter or digit, and suffixes for units and kinds.
+    #[default]
+    UnderscoresAndSuffixes,
+    /// Underscores alone.
+    Underscores,
+    /// Names as they are, with suffixes.
+    Suffixes,
+    /// Names as they are.
+    Nothing,
+}
+
+impl Translation {
+    /// All of them, as Prometheus calls them.
+    pub const NAMES: [(&str, Translation); 4] = [
+        (
+            "UnderscoreEscapingWithSuffixes",
+            Translation::UnderscoresAndSuffixes,
+        ),
+        (
+            "UnderscoreEscapingWithoutSuffixes",
+            Translation::Underscores,
+        ),
+        ("NoUTF8EscapingWithSuffixes", Translation::Suffixes),
+        ("NoTranslation", Translation::Nothing),
+    ];
 }
 
 impl Default for Settings {
@@ -35,6 +69,8 @@ impl Default for Settings {
             listen_otlp_http: local(4318),
             retention: None,
             out_of_order_window: None,
+            otlp_translation: Translation::default(),
+            otlp_delta_series_max: 100_000,
         }
     }
 }

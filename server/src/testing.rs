@@ -238,7 +238,8 @@ pub fn fuzz_read(message: &[u8]) {
 
 /// Decodes any bytes as metrics of OpenTelemetry and walks over what comes out.
 pub fn fuzz_otlp(message: &[u8]) {
-    if let Ok((columns, _)) = otlp_wire::decode(message) {
+    let mut deltas = otlp_wire::deltas::Deltas::new(100);
+    if let Ok((columns, _)) = otlp_wire::decode(message, Default::default(), &mut deltas) {
         walk(&columns);
     }
 }

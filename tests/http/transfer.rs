@@ -167,13 +167,43 @@ fn metrics_of_opentelemetry_are_taken_on_both_addresses() {
 }
 
 #[test]
+fn metrics_of_opentelemetry_are_taken_as_json() {
+    let bed = Bed::new();
+    let json_type = [("Content-Type", "application/json; charset=utf-8")];
+    let point = |temporality: i64| {
+        json!({"resourceMetrics": [{
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+            "scopeMetrics": [{"metrics": [{"name": "orders", "sum": {
+                "dataPoints": [{"timeUnixNano": (NOON * 1_000_000).to_string(), "asInt": "7"}],
+                "aggregationTemporality": temporality,
+                "isMonotonic": true,
+            }}]}],
+        }]})
+        .to_string()
+    };
+    let reply = bed.ask_otlp("/v1/metrics", &json_type, point(2).as_bytes());
+    assert_eq!((reply.code, reply.text()), (200, "{}".to_owned()));
+    let asked = bed.get(&format!(
+        "/api/v1/query?query=orders_total&time={}",
+        NOON / 1000
+    ));
+    assert_eq!(asked.data()["result"][0]["value"][1], "7");
+    let reply = bed.ask_otlp("/v1/metrics", &json_type, b"{\"resourceMetrics\":7}");
+    assert_eq!(reply.code, 400);
+    assert!(reply.text().contains("resourceMetrics"), "{}", reply.text());
+}
+
+#[test]
 fn what_of_opentelemetry_is_not_taken_is_said() {
     let bed = Bed::new();
+    let taken = bed.ask_otlp("/v1/metrics", &[PROTOBUF], &otlp_request(1));
+    assert_eq!((taken.code, taken.body.len()), (200, 0), "{}", taken.text());
     let partial = bed.ask_otlp("/v1/metrics", &[PROTOBUF], &otlp_request(1));
     assert_eq!(partial.code, 200);
-    assert!(partial.text().contains("delta"), "{}", partial.text());
-    let json = [("Content-Type", "application/json")];
-    assert_eq!(bed.ask_otlp("/v1/metrics", &json, b"{}").code, 415);
+    let why = "not after the one before";
+    assert!(partial.text().contains(why), "{}", partial.text());
+    let text = [("Content-Type", "text/plain")];
+    assert_eq!(bed.ask_otlp("/v1/metrics", &text, b"{}").code, 415);
     let snappy = [PROTOBUF, ("Content-Encoding", "snappy")];
     assert_eq!(bed.ask_otlp("/v1/metrics", &snappy, b"").code, 415);
     assert_eq!(

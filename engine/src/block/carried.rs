@@ -34,8 +34,8 @@ impl CarriedPage {
 }
 
 impl BlockReader {
-    /// The page of a chunk, if the chunk has it alone and it holds `raw_bytes_min` or more. Pages so
-    /// full were packed for long when they were written: to pack one again makes the same bytes.
+    /// The page of a chunk, if the chunk has it alone and it holds `raw_bytes_min` or more. Pages
+    /// so full were packed for long when they were written: to pack one again makes the same bytes.
     pub(crate) fn carry(
         &self,
         chunk: &ChunkMeta,

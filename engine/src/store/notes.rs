@@ -252,7 +252,7 @@ mod tests {
         notes
     }
 
-    /// What the manifest would get below a floor: the value, and the log position that it came with.
+    /// What the manifest would get below a floor: the value, and the log position it came with.
     fn told(notes: &Notes, floor: u64) -> Option<(String, u64)> {
         let (pairs, _) = notes.unsaved(floor);
         let (_, saved) = pairs.first()?;

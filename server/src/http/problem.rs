@@ -88,6 +88,11 @@ impl Problem {
         }
     }
 
+    /// Whether a sender tries the same request again.
+    pub(crate) fn is_retried(&self) -> bool {
+        self.cause.may_retry() || self.cause.status().is_server_error()
+    }
+
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
         Problem::new(Cause::BadData, message)
     }

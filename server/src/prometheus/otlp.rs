@@ -105,9 +105,27 @@ async fn store(
             }
             message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
         }
-        let (mut columns, faults) = otlp::decode(&message).map_err(wrong)?;
         let engine = taker.engine()?;
-        ingest::in_parts(taker.intake(&engine), &mut columns).1?;
+        let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
+        let mut deltas = taker.deltas.lock().map_err(stopped)?;
+        let translation = taker.settings.otlp_translation;
+        let (mut columns, faults) = match otlp::decode(&message, translation, &mut deltas) {
+            Ok(taken) => taken,
+            Err(error) => {
+                deltas.roll_back();
+                return Err(wrong(error));
+            }
+        };
+        // Without points that are added up nothing has to be taken back, and nobody waits.
+        let added = deltas.is_adding().then_some(deltas);
+        let stored = ingest::in_parts(taker.intake(&engine), &mut columns).1;
+        if let Some(mut deltas) = added {
+            match &stored {
+                Err(problem) if problem.is_retried() => deltas.roll_back(),
+                _ => deltas.commit(),
+            }
+        }
+        stored?;
         add(&taker.meters.refused, faults.count());
         Ok(form.answer(&faults))
     });

@@ -1,5 +1,5 @@
-//! Pages that a merge does not pack again: copied where they stand alone, and opened where a line of
-//! another block or a deletion concerns them.
+//! Pages that a merge does not pack again: copied where they stand alone, and opened where a line
+//! of another block or a deletion concerns them.
 
 use chronolith_engine::logs::{LineFilter, LineOp, Lines};
 use chronolith_engine::testing;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::super::protobuf::{Fields, Malformed};
-use super::names;
+use crate::settings::Translation;
 
 /// Attributes of one resource or data point.
 const ATTRIBUTES_MAX: usize = 1024;
@@ -54,10 +54,10 @@ impl Attributes {
     }
 
     /// As labels. Values of attributes that become one label are put one behind the other.
-    pub(super) fn labels(&self) -> BTreeMap<String, String> {
+    pub(super) fn labels(&self, translation: Translation) -> BTreeMap<String, String> {
         let mut labels: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in &self.pairs {
-            let text = labels.entry(names::label(name)).or_default();
+            let text = labels.entry(translation.label(name)).or_default();
             if !text.is_empty() {
                 text.push(';');
             }
@@ -182,7 +182,7 @@ mod tests {
                 .push(&attribute(name, value).into_bytes())
                 .unwrap();
         }
-        let labels = attributes.labels();
+        let labels = attributes.labels(Translation::default());
         for (name, value) in [
             ("text", "a b"),
             ("bool", "true"),

@@ -1,10 +1,11 @@
 //! Metrics of OpenTelemetry: `ExportMetricsServiceRequest` to series of Prometheus.
 //!
-//! Names are translated with underscores and suffixes. Sums that only rise are counters,
+//! Names are translated as the operator says. Sums that only rise are counters,
 //! histograms become the series that a classic histogram has, exponential ones native histograms.
-//! What is told as a difference to the point before is not taken: a series is told by its state.
+//! What is told as a difference to the point before is added up (`deltas`).
 
 mod attributes;
+pub(crate) mod deltas;
 pub(crate) mod json;
 mod names;
 mod points;
@@ -15,7 +16,10 @@ use std::collections::BTreeMap;
 use super::columns::{Columns, Faults, WireMetadata};
 use super::labels::LabelScratch;
 use super::protobuf::{Fields, Malformed, Value};
+use crate::settings::Translation;
 use attributes::Attributes;
+use chronolith_engine::metrics::STALE_NAN_BITS;
+use deltas::Deltas;
 use names::Sort;
 
 /// Attributes that name a resource, and become `job` and `instance`.
@@ -30,8 +34,15 @@ const TARGET_INFO: &str = "target_info";
 const DELTA: u64 = 1;
 
 /// What a request holds, and which of its points are not taken.
-pub(crate) fn decode(message: &[u8]) -> Result<(Columns<'_>, Faults), Malformed> {
+pub(crate) fn decode<'a>(
+    message: &'a [u8],
+    translation: Translation,
+    deltas: &mut Deltas,
+) -> Result<(Columns<'a>, Faults), Malformed> {
     let mut writer = Writer {
+        translation,
+        deltas,
+        is_delta: false,
         columns: Columns::default(),
         faults: Faults::default(),
         resource: BTreeMap::new(),
@@ -46,7 +57,11 @@ pub(crate) fn decode(message: &[u8]) -> Result<(Columns<'_>, Faults), Malformed>
     Ok((writer.columns, writer.faults))
 }
 
-struct Writer<'a> {
+struct Writer<'a, 'd> {
+    translation: Translation,
+    deltas: &'d mut Deltas,
+    /// Whether the points of the metric at hand say how much came since the one before.
+    is_delta: bool,
     columns: Columns<'a>,
     faults: Faults,
     /// The labels that every series of the resource at hand has.
@@ -70,7 +85,7 @@ const HISTOGRAM: u32 = 9;
 const EXPONENTIAL: u32 = 10;
 const SUMMARY: u32 = 11;
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_> {
     fn resource(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
         let mut attributes = Attributes::default();
         each_field(message, 1, |resource| {
@@ -83,7 +98,12 @@ impl<'a> Writer<'a> {
         })?;
         if self.newest != 0 && !attributes.is_empty() && !self.resource.is_empty() {
             let newest = self.newest;
-            self.float(TARGET_INFO, attributes.labels(), (newest, 0), 1.0)?;
+            self.float(
+                TARGET_INFO,
+                attributes.labels(self.translation),
+                (newest, 0),
+                1.0,
+            )?;
         }
         Ok(())
     }
@@ -120,12 +140,15 @@ impl<'a> Writer<'a> {
             SUM | GAUGE => Sort::Gauge,
             _ => Sort::Other,
         };
-        let name = names::metric(&metric.name, &String::from_utf8_lossy(metric.unit), sort);
+        let name =
+            self.translation
+                .metric(&metric.name, &String::from_utf8_lossy(metric.unit), sort);
         let has_temporality = matches!(kind, SUM | HISTOGRAM | EXPONENTIAL);
-        if has_temporality && temporality == DELTA {
+        self.is_delta = has_temporality && temporality == DELTA;
+        if self.is_delta && kind == EXPONENTIAL {
             return each_field(data, 1, |_| {
-                self.faults
-                    .add(|| format!("{name}: delta temporality is not taken"));
+                let why = "exponential histograms of delta temporality are not taken";
+                self.faults.add(|| format!("{name}: {why}"));
                 Ok(())
             });
         }
@@ -156,7 +179,20 @@ impl<'a> Writer<'a> {
         times: (i64, i64),
         value: f64,
     ) -> Result<(), Malformed> {
-        self.columns.sample(times.0, times.1, value)?;
+        let (value, start) = match self.is_delta && value.to_bits() != STALE_NAN_BITS {
+            false => (value, times.1),
+            true => {
+                let series = key(name, &self.resource, &labels);
+                match self.deltas.add(&series, times, value) {
+                    Ok(sum) => sum,
+                    Err(why) => {
+                        self.faults.add(|| format!("{name}: {why}"));
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        self.columns.sample(times.0, start, value)?;
         self.newest = self.newest.max(times.0);
         self.end_series(name, &mut labels)
     }
@@ -186,6 +222,22 @@ impl<'a> Writer<'a> {
             }
         }
     }
+}
+
+/// Bytes that tell a series from others.
+fn key(
+    name: &str,
+    resource: &BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
+) -> Vec<u8> {
+    let mut key = name.as_bytes().to_vec();
+    for (name, value) in resource.iter().chain(labels) {
+        for text in [name, value] {
+            key.push(0xff);
+            key.extend_from_slice(text.as_bytes());
+        }
+    }
+    key
 }
 
 /// Takes out of a resource's attributes those that name it, as labels.

@@ -1,6 +1,76 @@
 //! Names of OpenTelemetry as names of Prometheus: underscores for what is no letter or digit, and
 //! suffixes for the unit and for counters.
 
+use crate::settings::Translation;
+
+impl Translation {
+    fn escapes(self) -> bool {
+        matches!(
+            self,
+            Translation::UnderscoresAndSuffixes | Translation::Underscores
+        )
+    }
+
+    fn has_suffixes(self) -> bool {
+        matches!(
+            self,
+            Translation::UnderscoresAndSuffixes | Translation::Suffixes
+        )
+    }
+
+    /// The name of a metric.
+    pub(super) fn metric(self, name: &str, unit: &str, sort: Sort) -> String {
+        match (self.escapes(), self.has_suffixes()) {
+            (true, true) => metric(name, unit, sort),
+            (true, false) => metric(name, "", Sort::Other),
+            (false, true) => suffixed(name, unit, sort),
+            (false, false) => name.to_owned(),
+        }
+    }
+
+    /// The name of a label.
+    pub(super) fn label(self, name: &str) -> String {
+        match self.escapes() {
+            true => label(name),
+            false => name.to_owned(),
+        }
+    }
+}
+
+/// A name as it is with the suffixes that it lacks.
+fn suffixed(name: &str, unit: &str, sort: Sort) -> String {
+    let last = last_word(unit, sort);
+    let mut out = name.to_owned();
+    if let Some(last) = last {
+        let bare = out
+            .strip_suffix(last)
+            .map(|rest| rest.trim_end_matches('_'));
+        if let Some(bare) = bare {
+            out = bare.to_owned();
+        }
+    }
+    for word in unit_words(unit) {
+        if !out.ends_with(&word) {
+            out.push('_');
+            out.push_str(&word);
+        }
+    }
+    if let Some(last) = last {
+        out.push('_');
+        out.push_str(last);
+    }
+    out
+}
+
+/// The suffix that says what a metric is.
+fn last_word(unit: &str, sort: Sort) -> Option<&'static str> {
+    match sort {
+        Sort::Counter => Some("total"),
+        Sort::Gauge if unit.trim() == "1" => Some("ratio"),
+        Sort::Gauge | Sort::Other => None,
+    }
+}
+
 /// What decides about a name's suffix besides its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
@@ -68,12 +138,7 @@ pub(super) fn metric(name: &str, unit: &str, sort: Sort) -> String {
             words.push(word);
         }
     }
-    let last = match sort {
-        Sort::Counter => Some("total"),
-        Sort::Gauge if unit.trim() == "1" => Some("ratio"),
-        Sort::Gauge | Sort::Other => None,
-    };
-    if let Some(last) = last {
+    if let Some(last) = last_word(unit, sort) {
         words.retain(|word| word != last);
         words.push(last.to_owned());
     }
@@ -181,6 +246,36 @@ mod tests {
             ("odd", "foo-bar", Sort::Other, "odd_foo_bar"),
         ] {
             assert_eq!(metric(name, unit, sort), expected);
+        }
+    }
+
+    #[test]
+    fn each_translation_does_what_its_name_says() {
+        let told = |translation: Translation| {
+            (
+                translation.metric("http.wait time", "ms", Sort::Counter),
+                translation.label("http.route"),
+            )
+        };
+        let expected = [
+            ("http_wait_time_milliseconds_total", "http_route"),
+            ("http_wait_time", "http_route"),
+            ("http.wait time_milliseconds_total", "http.route"),
+            ("http.wait time", "http.route"),
+        ];
+        for ((_, translation), (metric, label)) in Translation::NAMES.into_iter().zip(expected) {
+            assert_eq!(told(translation), (metric.to_owned(), label.to_owned()));
+        }
+    }
+
+    #[test]
+    fn suffixes_that_are_there_are_not_added_again() {
+        for (name, unit, sort, expected) in [
+            ("a_seconds_total", "s", Sort::Counter, "a_seconds_total"),
+            ("a_seconds", "s", Sort::Gauge, "a_seconds"),
+            ("load", "1", Sort::Gauge, "load_ratio"),
+        ] {
+            assert_eq!(suffixed(name, unit, sort), expected);
         }
     }
 

@@ -120,7 +120,7 @@ impl Side {
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_> {
     pub(super) fn number(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
         let (mut fields, mut point, mut number) = (Fields::new(message), Point::default(), 0.0);
         while let Some((field, value)) = fields.next()? {
@@ -136,7 +136,10 @@ impl<'a> Writer<'a> {
             }
         }
         each_field(message, 5, |exemplar| self.exemplar(exemplar))?;
-        let (labels, value) = (point.attributes.labels(), point.value(number));
+        let (labels, value) = (
+            point.attributes.labels(self.translation),
+            point.value(number),
+        );
         self.float(name, labels, point.times(), value)
     }
 
@@ -157,7 +160,7 @@ impl<'a> Writer<'a> {
                 _ => {}
             }
         }
-        let labels = point.attributes.labels();
+        let labels = point.attributes.labels(self.translation);
         if let Some(sum) = sum {
             let name = format!("{name}_sum");
             self.float(&name, labels.clone(), point.times(), point.value(sum))?;
@@ -244,7 +247,7 @@ impl<'a> Writer<'a> {
             buckets,
         )?;
         self.newest = self.newest.max(time);
-        self.end_series(name, &mut point.attributes.labels())
+        self.end_series(name, &mut point.attributes.labels(self.translation))
     }
 
     pub(super) fn summary(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
@@ -262,7 +265,7 @@ impl<'a> Writer<'a> {
                 _ => {}
             }
         }
-        let labels = point.attributes.labels();
+        let labels = point.attributes.labels(self.translation);
         for (suffix, value) in [("_sum", sum), ("_count", count as f64)] {
             let name = format!("{name}{suffix}");
             self.float(&name, labels.clone(), point.times(), point.value(value))?;

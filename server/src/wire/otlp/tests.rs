@@ -7,9 +7,14 @@ use super::*;
 use crate::testing::Message;
 use crate::testing::otlp::{SECOND, attribute, number, point, request};
 
+/// What is made of a message with the default settings.
+fn taken(message: &[u8]) -> Result<(Columns<'_>, Faults), Malformed> {
+    decode(message, Translation::default(), &mut Deltas::new(100))
+}
+
 /// Each float sample as its labels, its time in milliseconds, its start and its value.
 fn floats(message: &[u8]) -> Vec<(LabelSet, i64, Option<i64>, f64)> {
-    let (columns, _) = decode(message).unwrap();
+    let (columns, _) = taken(message).unwrap();
     let mut found = Vec::new();
     for (place, sample) in columns.samples().iter().enumerate() {
         let SampleValue::Float(value) = sample.value else {
@@ -69,7 +74,7 @@ fn a_counter_gets_its_unit_and_total_and_the_name_of_its_service() {
         ("job", "eu/shop"),
     ]);
     assert_eq!(found[1], (info, 60_000, None, 1.0));
-    let (columns, faults) = decode(&message).unwrap();
+    let (columns, faults) = taken(&message).unwrap();
     assert_eq!((columns.families()[0].kind, faults.count()), ("counter", 0));
     assert_eq!(&*columns.families()[0].family, b"http_time_seconds_total");
 }
@@ -134,7 +139,7 @@ fn an_exponential_histogram_becomes_a_native_one() {
         .message(1, exponential(2, -2, &[1, 0, 0, 4, 5]))
         .integer(2, 2);
     let message = request(&[], [metric("size", "", EXPONENTIAL, data)]).into_bytes();
-    let (columns, _) = decode(&message).unwrap();
+    let (columns, _) = taken(&message).unwrap();
     let histogram = &columns.histogram_at(0).histogram;
     histogram.validate().unwrap();
     let spans = [
@@ -167,7 +172,7 @@ fn a_finer_one_than_can_be_stored_is_made_coarser() {
         .message(1, exponential(10, 0, &[1, 1, 1, 1, 2]))
         .integer(2, 2);
     let message = request(&[], [metric("size", "", EXPONENTIAL, data)]).into_bytes();
-    let (columns, _) = decode(&message).unwrap();
+    let (columns, _) = taken(&message).unwrap();
     let histogram = &columns.histogram_at(0).histogram;
     histogram.validate().unwrap();
     assert_eq!(
@@ -182,7 +187,7 @@ fn a_finer_one_than_can_be_stored_is_made_coarser() {
         .message(1, exponential(-5, 0, &[1]))
         .integer(2, 2);
     let message = request(&[], [metric("size", "", EXPONENTIAL, coarse)]).into_bytes();
-    assert_eq!(decode(&message).unwrap().1.count(), 1);
+    assert_eq!(taken(&message).unwrap().1.count(), 1);
 }
 
 #[test]
@@ -204,16 +209,44 @@ fn summaries_have_quantiles() {
 }
 
 #[test]
-fn differences_are_not_taken_and_counted() {
+fn differences_are_added_up_over_requests() {
     let data = Message::new()
         .message(1, number(0, SECOND, 1.0))
-        .message(1, number(0, 2 * SECOND, 1.0))
+        .message(1, number(SECOND, 2 * SECOND, 2.5))
         .integer(2, 1)
         .integer(3, 1);
-    let message = request(&[], [metric("count", "", SUM, data)]).into_bytes();
-    let (columns, faults) = decode(&message).unwrap();
-    assert_eq!((columns.counts(), faults.count()), ((0, 0), 2));
-    assert!(faults.text().contains("delta"));
+    let first = request(&[], [metric("count", "", SUM, data.clone())]).into_bytes();
+    let later = Message::new()
+        .message(1, number(2 * SECOND, 3 * SECOND, 4.0))
+        .integer(2, 1)
+        .integer(3, 1);
+    let later = request(&[], [metric("count", "", SUM, later)]).into_bytes();
+    let mut deltas = Deltas::new(100);
+    let (mut values, mut counts) = (Vec::new(), Vec::new());
+    for message in [&first, &later, &first] {
+        let translation = Translation::default();
+        let (columns, faults) = decode(message, translation, &mut deltas).unwrap();
+        let of = |value: &SampleValue<'_>| match value {
+            SampleValue::Float(value) => *value,
+            _ => f64::NAN,
+        };
+        let samples = columns.samples().iter();
+        values.push(samples.map(|sample| of(&sample.value)).collect::<Vec<_>>());
+        counts.push(faults.count());
+    }
+    assert_eq!(values, [vec![1.0, 3.5], vec![7.5], vec![]]);
+    assert_eq!(counts, [0, 0, 2]);
+}
+
+#[test]
+fn exponential_histograms_of_differences_are_not_taken() {
+    let data = Message::new()
+        .message(1, exponential(0, 0, &[1]))
+        .integer(2, 1);
+    let message = request(&[], [metric("size", "", EXPONENTIAL, data)]).into_bytes();
+    let (columns, faults) = taken(&message).unwrap();
+    assert_eq!((columns.counts(), faults.count()), ((0, 0), 1));
+    assert!(faults.text().contains("delta"), "{}", faults.text());
 }
 
 #[test]
@@ -229,7 +262,7 @@ fn exemplars_carry_their_trace() {
         .integer(2, 2)
         .integer(3, 1);
     let message = request(&[], [metric("count", "", SUM, data)]).into_bytes();
-    let (columns, _) = decode(&message).unwrap();
+    let (columns, _) = taken(&message).unwrap();
     let exemplar = &columns.exemplars()[0];
     assert_eq!(
         (exemplar.series, exemplar.time, exemplar.value),
@@ -256,6 +289,6 @@ fn a_request_cut_anywhere_does_no_harm() {
         .integer(2, 2);
     let message = request(&[("a", "b")], [metric("size", "", EXPONENTIAL, data)]).into_bytes();
     for cut in 1..message.len() {
-        assert!(decode(&message[..cut]).is_err(), "cut at {cut}");
+        assert!(taken(&message[..cut]).is_err(), "cut at {cut}");
     }
 }
