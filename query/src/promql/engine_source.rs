@@ -74,6 +74,11 @@ impl Source for EngineSource {
                 match run.values() {
                     SampleColumn::Floats(values) => {
                         hints = Some(ChunkHints::default());
+                        if run.starts().is_none() && columns.floats.starts.is_none() {
+                            columns.floats.times.extend_from_slice(run.times());
+                            columns.floats.values.extend_from_slice(values);
+                            continue;
+                        }
                         for (index, value) in values.iter().enumerate() {
                             columns
                                 .floats

@@ -96,8 +96,11 @@ impl Evaluator<'_> {
         grid: Grid,
         want: Want,
     ) -> Column {
-        let mut column = Column::absent(grid.count);
         let (floats, histograms) = (&series.floats, &series.histograms);
+        if histograms.is_empty() && want == Want::Value {
+            return self.newest_floats(floats, selection, grid);
+        }
+        let mut column = Column::absent(grid.count);
         let mut walk_floats = Walk {
             times: &floats.times,
             passed: 0,
@@ -137,6 +140,28 @@ impl Evaluator<'_> {
                     }
                 }
                 _ => {}
+            }
+        }
+        column
+    }
+
+    /// The same of a series without histograms, as most are.
+    fn newest_floats(&self, floats: &Points<f64>, selection: &Selection, grid: Grid) -> Column {
+        let lookback = self.options.lookback_ms;
+        let mut column = Column::absent(grid.count);
+        let mut walk = Walk {
+            times: &floats.times,
+            passed: 0,
+        };
+        for (step, time) in grid.times().enumerate() {
+            let time = selection.reference(time);
+            let Some(place) = walk.newest(time) else {
+                continue;
+            };
+            let value = floats.values[place];
+            let is_fresh = floats.times[place] > time.saturating_sub(lookback);
+            if is_fresh && value.to_bits() != STALE_NAN_BITS {
+                column.set_float(step, value);
             }
         }
         column
