@@ -11,6 +11,7 @@ use regex_syntax::hir::{Hir, Look};
 use super::parse::{Parsed, parse};
 use super::shape::{Facts, Shape, facts};
 use super::syntax::Fault;
+use super::table::Table;
 use crate::error::{Error, Result};
 
 /// Bytes that one automaton of a program may take unless the caller says otherwise.
@@ -29,8 +30,9 @@ pub(super) struct Program {
     /// Built at once when matching needs it, and when it might break a limit; else on first use,
     /// since most label matchers are decided by their shape.
     regex: OnceLock<Regex>,
-    /// What `regex` is yet to be built from.
-    hir: Hir,
+    /// What the automata are built from; empty where they are large, and built already.
+    pub(super) hir: Hir,
+    pub(super) table: Table,
     pub(super) names: Vec<Option<Box<str>>>,
     pub(super) facts: Facts,
     /// Finds the string of `Contains`, or the inner one of a `General` whose automata are anchored
@@ -92,16 +94,20 @@ fn build(parsed: Parsed, pattern: &str, bytes_max: usize) -> Result<Program> {
         _ => None,
     };
     let finder = sought.map(|text| Finder::new(text.as_bytes()).into_owned());
-    let (regex, hir) = if needed || !small {
-        let regex =
-            regex(&parsed.hir, Some(bytes_max)).ok_or_else(|| Fault::TooLarge.at(pattern))?;
-        (OnceLock::from(regex), Hir::empty())
+    let regex = if needed || !small {
+        let regex = regex(&parsed.hir, Some(bytes_max));
+        OnceLock::from(regex.ok_or_else(|| Fault::TooLarge.at(pattern))?)
     } else {
-        (OnceLock::new(), parsed.hir)
+        OnceLock::new()
+    };
+    let hir = match small {
+        true => parsed.hir,
+        false => Hir::empty(),
     };
     Ok(Program {
         regex,
         hir,
+        table: Table::default(),
         names: parsed.names,
         facts,
         finder,

@@ -33,6 +33,9 @@ pub(super) fn check(re: &Re2, text: &[u8]) {
         expected,
         "is_match of {re:?} on {text:?}"
     );
+    if let (Some(by_table), Ok(_)) = (re.is_match_by_table(text), std::str::from_utf8(text)) {
+        assert_eq!(by_table, expected, "the table of {re:?} on {text:?}");
+    }
     if let Ok(text) = std::str::from_utf8(text) {
         assert_eq!(
             re.is_match_str(text),

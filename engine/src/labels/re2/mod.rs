@@ -18,6 +18,7 @@ mod scan;
 mod shape;
 mod strings;
 mod syntax;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -108,10 +109,23 @@ impl Re2 {
         }
         // A match found in the bytes as they are is a match; only a pattern that can take a byte
         // that is not UTF-8 may match more than that.
-        self.program.regex().is_match(bytes)
+        self.is_match_as_it_is(bytes)
             || (self.program.reads_replacement
                 && std::str::from_utf8(bytes).is_err()
                 && self.is_match_by_automaton(&Haystack::new(bytes)))
+    }
+
+    /// Whether the pattern matches somewhere in these bytes, whatever they would become as text.
+    fn is_match_as_it_is(&self, bytes: &[u8]) -> bool {
+        let program = &self.program;
+        let by_table = program.table.is_match(&program.hir, bytes);
+        by_table.unwrap_or_else(|| program.regex().is_match(bytes))
+    }
+
+    /// The same by the table alone, if the pattern has one.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn is_match_by_table(&self, bytes: &[u8]) -> Option<bool> {
+        self.program.table.ask(&self.program.hir, bytes)
     }
 
     /// Whether the pattern matches somewhere in this text: [`Re2::is_match`] without the question

@@ -1,3 +1,5 @@
+//! Requests in JSON against the same in protobuf, and what is said of wrong ones.
+
 use super::*;
 
 fn metrics(text: &str) -> Result<Vec<u8>, String> {
