@@ -5,22 +5,36 @@
 //! one buffer that is reused from line to line, so a line costs no allocation once the buffer has
 //! grown. Knows no stage.
 
-use std::hash::BuildHasher;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
 
 use chronolith_engine::labels::Labels;
+use foldhash::quality::FixedState;
 
 /// What is appended to a name that is taken.
-pub(crate) const EXTRACTED: &str = "_extracted";
+pub(super) const EXTRACTED: &str = "_extracted";
 /// The label that says what went wrong with a line.
 pub const ERROR_LABEL: &str = "__error__";
 /// The label that says more about it.
 pub const ERROR_DETAILS_LABEL: &str = "__error_details__";
+/// From this many labels on, names are looked up in a table.
+const SCANNED_MAX: usize = 48;
 
-/// Where a label that is not of the stream comes from.
+/// Where a label comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Category {
+pub(super) enum Category {
+    Stream,
     Metadata,
     Parsed,
+}
+
+/// What becomes of a parsed label whose name an earlier one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// The first stays.
+    FirstWins,
+    /// The last replaces it.
+    LastWins,
 }
 
 /// A text in [`LabelBuffer::text`].
@@ -34,40 +48,43 @@ struct Slot {
     name: Place,
     value: Place,
     category: Category,
+    is_live: bool,
 }
 
 /// What a line's labels are kept in, from line to line.
 #[derive(Default)]
-pub(crate) struct LabelBuffer {
+pub(super) struct LabelBuffer {
     text: String,
     slots: Vec<Slot>,
+    /// Slots by the hash of their name, once there are more than [`SCANNED_MAX`]. Two names of one
+    /// hash are told apart by a scan.
+    table: HashMap<u64, usize, FixedState>,
     /// Which labels of the stream the line does not have any more; as long as the stream's labels,
     /// or empty if it has all.
     hidden: Vec<bool>,
     /// Whether the metadata has been copied into slots, because one of its labels was changed.
     is_metadata_moved: bool,
-    error: Option<(&'static str, Place)>,
+    error: Option<&'static str>,
+    details: Option<Place>,
+    /// Where a name is put together.
+    name: String,
 }
 
 /// The labels of one line, as long as it is the current one.
 pub struct LineLabels<'a> {
-    pub(crate) stream: &'a [(&'a str, &'a str)],
+    stream: &'a [(&'a str, &'a str)],
     metadata: Labels<'a>,
     buffer: &'a mut LabelBuffer,
 }
 
 impl<'a> LineLabels<'a> {
     /// The labels of a line before any stage has seen it.
-    pub(crate) fn new(
+    pub(super) fn new(
         stream: &'a [(&'a str, &'a str)],
         metadata: Labels<'a>,
         buffer: &'a mut LabelBuffer,
     ) -> LineLabels<'a> {
-        buffer.text.clear();
-        buffer.slots.clear();
-        buffer.hidden.clear();
-        buffer.error = None;
-        buffer.is_metadata_moved = false;
+        buffer.clear();
         let mut labels = LineLabels {
             stream,
             metadata,
@@ -79,13 +96,13 @@ impl<'a> LineLabels<'a> {
         labels
     }
 
-    /// The labels that are of the stream, sorted by name.
+    /// The labels that are of the stream.
     pub fn stream(&self) -> impl Iterator<Item = (&str, &str)> {
-        let hidden = &self.buffer.hidden;
-        let shown = move |at: &usize| !hidden.get(*at).copied().unwrap_or(false);
+        let shown = move |at: &usize| !self.is_hidden(*at);
         (0..self.stream.len())
             .filter(shown)
             .map(|at| self.stream[at])
+            .chain(self.slots(Category::Stream))
     }
 
     /// Structured metadata, in no order.
@@ -103,10 +120,8 @@ impl<'a> LineLabels<'a> {
         let details = self
             .error_details()
             .map(|details| (ERROR_DETAILS_LABEL, details));
-        error
-            .into_iter()
-            .chain(details)
-            .chain(self.slots(Category::Parsed))
+        let errors = error.into_iter().chain(details);
+        errors.chain(self.slots(Category::Parsed))
     }
 
     /// All labels, sorted by name.
@@ -123,136 +138,145 @@ impl<'a> LineLabels<'a> {
 
     /// The value of a label, if the line has it.
     pub fn value(&self, name: &str) -> Option<&str> {
-        if name.starts_with("__error") {
-            let found = match name {
-                ERROR_LABEL => self.error(),
-                ERROR_DETAILS_LABEL => self.error_details(),
-                _ => None,
-            };
-            if found.is_some() {
-                return found;
-            }
-        }
-        if let Some(at) = self.slot(name) {
-            return Some(self.text(self.buffer.slots[at].value));
-        }
-        if let Some(at) = self.stream_place(name) {
-            let is_hidden = self.buffer.hidden.get(at).copied().unwrap_or(false);
-            return (!is_hidden).then(|| self.stream[at].1);
-        }
-        match self.buffer.is_metadata_moved {
-            true => None,
-            false => self.metadata.value(name),
-        }
+        self.find(name).map(|(value, _)| value)
     }
 
     /// What went wrong with the line, such as `JSONParserErr`.
     pub fn error(&self) -> Option<&str> {
-        self.buffer.error.map(|(error, _)| error)
+        self.buffer.error
     }
 
     /// More about it.
     pub fn error_details(&self) -> Option<&str> {
-        let (_, details) = self.buffer.error?;
-        let details = self.text(details);
-        (!details.is_empty()).then_some(details)
+        self.buffer.details.map(|place| self.text(place))
     }
 
     /// A hash of all labels. Equal sets have equal hashes, in whatever category their labels are;
     /// the reverse must be checked.
     pub fn hash(&self) -> u64 {
-        self.hash_where(|_| true)
+        hash_of(self.iter())
     }
 
     /// A hash of the labels with these names, for `by`.
     pub fn hash_by(&self, names: &[String]) -> u64 {
-        self.hash_where(|name| names.iter().any(|wanted| wanted == name))
+        let found = names
+            .iter()
+            .filter_map(|name| Some((name.as_str(), self.value(name)?)));
+        hash_of(found)
     }
 
     /// A hash of the labels without these names, for `without`.
     pub fn hash_without(&self, names: &[String]) -> u64 {
-        self.hash_where(|name| !names.iter().any(|unwanted| unwanted == name))
-    }
-
-    fn hash_where(&self, is_meant: impl Fn(&str) -> bool) -> u64 {
-        let state = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
-        self.iter()
-            .filter(|(name, _)| is_meant(name))
-            .fold(0, |sum: u64, pair| sum.wrapping_add(state.hash_one(pair)))
+        let is_meant = |(name, _): &(&str, &str)| !names.iter().any(|unwanted| unwanted == name);
+        hash_of(self.iter().filter(is_meant))
     }
 
     /// Takes a label away, whatever its category.
     pub fn remove(&mut self, name: &str) {
         match name {
             ERROR_LABEL => self.buffer.error = None,
-            ERROR_DETAILS_LABEL => {
-                if let Some((_, details)) = &mut self.buffer.error {
-                    *details = Place::default();
-                }
-            }
+            ERROR_DETAILS_LABEL => self.buffer.details = None,
             _ => {}
         }
-        self.hide(name);
-        self.make_metadata_own(name);
+        self.make_own(name);
         if let Some(at) = self.slot(name) {
-            self.buffer.slots.swap_remove(at);
+            self.buffer.slots[at].is_live = false;
         }
     }
 
-    /// Sets a label; it becomes a parsed one, whatever it was.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.hide(name);
-        self.make_metadata_own(name);
-        self.put(name, value);
+    /// The value and the category of a label, if the line has it.
+    pub(super) fn find(&self, name: &str) -> Option<(&str, Category)> {
+        if name.starts_with(ERROR_LABEL.trim_end_matches('_')) {
+            let found = match name {
+                ERROR_LABEL => self.error(),
+                ERROR_DETAILS_LABEL => self.error_details(),
+                _ => None,
+            };
+            if let Some(found) = found {
+                return Some((found, Category::Parsed));
+            }
+        }
+        if let Some(slot) = self.slot(name).map(|at| &self.buffer.slots[at]) {
+            return slot.is_live.then(|| (self.text(slot.value), slot.category));
+        }
+        if let Some(at) = self.stream_place(name) {
+            return (!self.is_hidden(at)).then(|| (self.stream[at].1, Category::Stream));
+        }
+        if self.buffer.is_metadata_moved {
+            return None;
+        }
+        let value = self.metadata.value(name)?;
+        Some((value, Category::Metadata))
     }
 
-    /// Says what went wrong; the first error of a line stays.
-    pub(crate) fn fail(&mut self, error: &'static str, details: &str) {
-        if self.buffer.error.is_none() {
-            let details = self.keep(details);
-            self.buffer.error = Some((error, details));
+    /// Sets a label, whatever it was before.
+    pub(super) fn set(&mut self, name: &str, value: &str, category: Category) {
+        self.make_own(name);
+        self.put(name, value, category);
+    }
+
+    /// Says what went wrong. A later error replaces an earlier one.
+    pub(super) fn fail(&mut self, error: &'static str, details: &str) {
+        self.buffer.error = Some(error);
+        self.buffer.details = match details {
+            "" => None,
+            _ => Some(self.buffer.keep(details)),
+        };
+    }
+
+    /// Sets a label that a parser found, under `name_extracted` if the name is taken.
+    pub(super) fn extract(&mut self, name: &str, value: &str, repeated: Repeated) {
+        let mut full = std::mem::take(&mut self.buffer.name);
+        full.clear();
+        full.push_str(name);
+        if self.is_taken(name) {
+            full.push_str(EXTRACTED);
         }
+        if repeated == Repeated::LastWins || !self.is_parsed(&full) {
+            self.set(&full, value, Category::Parsed);
+        }
+        self.buffer.name = full;
     }
 
     /// Whether stream or metadata had this name when the line came in, so that a parsed label of
     /// that name must give way.
-    pub(crate) fn is_taken(&self, name: &str) -> bool {
+    pub(super) fn is_taken(&self, name: &str) -> bool {
         self.is_of_stream(name) || self.metadata.iter().any(|(other, _)| other == name)
     }
 
-    /// Whether a stage before has made this label.
-    pub(crate) fn is_parsed(&self, name: &str) -> bool {
-        self.slot(name)
-            .is_some_and(|at| self.buffer.slots[at].category == Category::Parsed)
-    }
-
-    /// Sets a parsed label whose name is not one of stream or unmoved metadata.
-    pub(crate) fn put(&mut self, name: &str, value: &str) {
-        let place = self.keep(value);
-        match self.slot(name) {
-            Some(at) => {
-                let slot = &mut self.buffer.slots[at];
-                (slot.value, slot.category) = (place, Category::Parsed);
+    /// Keeps those labels that `is_kept` says; errors stay.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
+        if !self.buffer.is_metadata_moved && !self.metadata.is_empty() {
+            self.move_metadata();
+        }
+        for (at, (name, value)) in self.stream.iter().enumerate() {
+            if !is_kept(name, value) {
+                self.buffer.hidden.resize(self.stream.len(), false);
+                self.buffer.hidden[at] = true;
             }
-            None => self.push(name, place, Category::Parsed),
+        }
+        let LabelBuffer { slots, text, .. } = &mut *self.buffer;
+        for slot in slots {
+            let (name, value) = (slot.name, slot.value);
+            slot.is_live &= is_kept(&text[name.start..name.end], &text[value.start..value.end]);
         }
     }
 
-    fn push(&mut self, name: &str, value: Place, category: Category) {
-        let name = self.keep(name);
-        self.buffer.slots.push(Slot {
-            name,
-            value,
-            category,
-        });
+    /// Whether a stage before has made this label.
+    fn is_parsed(&self, name: &str) -> bool {
+        let slot = self.slot(name).map(|at| &self.buffer.slots[at]);
+        slot.is_some_and(|slot| slot.is_live && slot.category == Category::Parsed)
     }
 
-    fn keep(&mut self, text: &str) -> Place {
-        let start = self.buffer.text.len();
-        self.buffer.text.push_str(text);
-        Place {
-            start,
-            end: self.buffer.text.len(),
+    /// Sets a label that is not one of the stream's or of the unmoved metadata.
+    fn put(&mut self, name: &str, value: &str, category: Category) {
+        let place = self.buffer.keep(value);
+        match self.slot(name) {
+            Some(at) => {
+                let slot = &mut self.buffer.slots[at];
+                (slot.value, slot.category, slot.is_live) = (place, category, true);
+            }
+            None => self.buffer.push(name, place, category),
         }
     }
 
@@ -263,18 +287,24 @@ impl<'a> LineLabels<'a> {
     fn slots(&self, category: Category) -> impl Iterator<Item = (&str, &str)> {
         let slots = self.buffer.slots.iter();
         slots
-            .filter(move |slot| slot.category == category)
+            .filter(move |slot| slot.is_live && slot.category == category)
             .map(|slot| (self.text(slot.name), self.text(slot.value)))
     }
 
+    /// The slot of a name, live or not.
     fn slot(&self, name: &str) -> Option<usize> {
-        let slots = self.buffer.slots.iter();
-        slots
-            .enumerate()
-            .find(|(_, slot)| {
-                slot.name.end - slot.name.start == name.len() && self.text(slot.name) == name
-            })
-            .map(|(at, _)| at)
+        let slots = &self.buffer.slots;
+        let is_it = |slot: &Slot| {
+            slot.name.end - slot.name.start == name.len() && self.text(slot.name) == name
+        };
+        if slots.len() <= SCANNED_MAX {
+            return slots.iter().position(is_it);
+        }
+        let at = *self.buffer.table.get(&name_hash(name))?;
+        match is_it(&slots[at]) {
+            true => Some(at),
+            false => slots.iter().position(is_it),
+        }
     }
 
     fn is_of_stream(&self, name: &str) -> bool {
@@ -285,33 +315,201 @@ impl<'a> LineLabels<'a> {
         self.stream.iter().position(|(other, _)| *other == name)
     }
 
-    fn hide(&mut self, name: &str) {
+    fn is_hidden(&self, at: usize) -> bool {
+        self.buffer.hidden.get(at).copied().unwrap_or(false)
+    }
+
+    /// Hides the stream's label of this name, and makes metadata changeable if it has one.
+    fn make_own(&mut self, name: &str) {
         if let Some(at) = self.stream_place(name) {
             self.buffer.hidden.resize(self.stream.len(), false);
             self.buffer.hidden[at] = true;
         }
-    }
-
-    /// Copies the metadata into slots if it has this label, so that it can be changed.
-    fn make_metadata_own(&mut self, name: &str) {
         let is_borrowed = !self.buffer.is_metadata_moved;
         if is_borrowed && self.metadata.iter().any(|(other, _)| other == name) {
             self.move_metadata();
         }
     }
 
+    /// Copies the metadata into slots, so that it can be changed.
     fn move_metadata(&mut self) {
         self.buffer.is_metadata_moved = true;
         for (name, value) in self.metadata.iter() {
-            let place = self.keep(value);
-            if self.is_of_stream(name) {
-                let extracted = format!("{name}{EXTRACTED}");
-                if self.slot(&extracted).is_none() {
-                    self.push(&extracted, place, Category::Metadata);
-                }
-            } else if self.slot(name).is_none() {
-                self.push(name, place, Category::Metadata);
+            let place = self.buffer.keep(value);
+            let extracted = match self.is_of_stream(name) {
+                true => Some(format!("{name}{EXTRACTED}")),
+                false => None,
+            };
+            let name = extracted.as_deref().unwrap_or(name);
+            if self.slot(name).is_none() {
+                self.buffer.push(name, place, Category::Metadata);
             }
+        }
+    }
+}
+
+impl LabelBuffer {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.slots.clear();
+        self.table.clear();
+        self.hidden.clear();
+        self.error = None;
+        self.details = None;
+        self.is_metadata_moved = false;
+    }
+
+    fn keep(&mut self, text: &str) -> Place {
+        let start = self.text.len();
+        self.text.push_str(text);
+        let end = self.text.len();
+        Place { start, end }
+    }
+
+    fn push(&mut self, name: &str, value: Place, category: Category) {
+        let name = self.keep(name);
+        let is_live = true;
+        self.slots.push(Slot {
+            name,
+            value,
+            category,
+            is_live,
+        });
+        let first = match self.slots.len() {
+            0..=SCANNED_MAX => return,
+            len if len == SCANNED_MAX + 1 => 0,
+            len => len - 1,
+        };
+        for (at, slot) in self.slots.iter().enumerate().skip(first) {
+            let hash = name_hash(&self.text[slot.name.start..slot.name.end]);
+            self.table.entry(hash).or_insert(at);
+        }
+    }
+}
+
+fn name_hash(name: &str) -> u64 {
+    FixedState::default().hash_one(name)
+}
+
+/// The sum of the labels' hashes, so that their order does not matter.
+fn hash_of<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> u64 {
+    labels.fold(0, |sum: u64, (name, value)| {
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write(name.as_bytes());
+        hasher.write_u8(0xff);
+        hasher.write(value.as_bytes());
+        sum.wrapping_add(hasher.finish())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chronolith_engine::labels::LabelSet;
+
+    use super::*;
+
+    const STREAM: &[(&str, &str)] = &[("app", "a"), ("pod", "p")];
+
+    fn set(pairs: &[(&str, &str)]) -> LabelSet {
+        LabelSet::from_pairs(pairs.iter().copied()).unwrap()
+    }
+
+    fn shown<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+        let mut all: Vec<_> = labels
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        all.sort();
+        all.join(" ")
+    }
+
+    #[test]
+    fn the_loser_of_a_name_is_called_extracted_and_a_parsed_one_beats_metadata_there() {
+        let metadata = set(&[("pod", "m"), ("user", "u")]);
+        let mut buffer = LabelBuffer::default();
+        let mut labels = LineLabels::new(STREAM, metadata.as_labels(), &mut buffer);
+        assert_eq!(shown(labels.metadata()), "pod_extracted=m user=u");
+        labels.extract("pod", "line", Repeated::FirstWins);
+        labels.extract("user", "line", Repeated::FirstWins);
+        labels.extract("new", "1", Repeated::FirstWins);
+        labels.extract("new", "2", Repeated::FirstWins);
+        assert_eq!(shown(labels.stream()), "app=a pod=p");
+        assert_eq!(shown(labels.metadata()), "user=u");
+        assert_eq!(
+            shown(labels.parsed()),
+            "new=1 pod_extracted=line user_extracted=line"
+        );
+        labels.extract("new", "3", Repeated::LastWins);
+        assert_eq!(labels.value("new"), Some("3"));
+    }
+
+    #[test]
+    fn what_is_set_is_parsed_and_hides_what_had_the_name() {
+        let metadata = set(&[("user", "u")]);
+        let mut buffer = LabelBuffer::default();
+        let mut labels = LineLabels::new(STREAM, metadata.as_labels(), &mut buffer);
+        labels.set("app", "x", Category::Parsed);
+        labels.set("user", "y", Category::Parsed);
+        assert_eq!(shown(labels.stream()), "pod=p");
+        assert_eq!(shown(labels.metadata()), "");
+        assert_eq!(shown(labels.parsed()), "app=x user=y");
+        labels.remove("app");
+        labels.remove("pod");
+        labels.remove("user");
+        assert_eq!(labels.all(), []);
+        assert_eq!(labels.value("app"), None);
+        // The name is still the stream's.
+        labels.extract("app", "z", Repeated::FirstWins);
+        assert_eq!(labels.all(), [("app_extracted", "z")]);
+    }
+
+    #[test]
+    fn a_hash_does_not_know_categories_or_order() {
+        let metadata = set(&[("user", "u")]);
+        let (mut one, mut two) = (LabelBuffer::default(), LabelBuffer::default());
+        let one = LineLabels::new(STREAM, metadata.as_labels(), &mut one);
+        let mut two = LineLabels::new(&[("user", "u")], Labels::EMPTY, &mut two);
+        two.extract("pod", "p", Repeated::FirstWins);
+        two.extract("app", "a", Repeated::FirstWins);
+        assert_eq!(one.hash(), two.hash());
+        assert_eq!(one.all(), two.all());
+        let app = ["app".to_owned()];
+        two.extract("more", "m", Repeated::FirstWins);
+        assert_ne!(one.hash(), two.hash());
+        assert_eq!(one.hash_by(&app), two.hash_by(&app));
+        assert_ne!(one.hash_without(&app), one.hash());
+        let both = ["more".to_owned(), "app".to_owned()];
+        assert_eq!(one.hash_without(&both), two.hash_without(&both));
+    }
+
+    #[test]
+    fn errors_are_labels_that_only_drop_takes_away() {
+        let mut buffer = LabelBuffer::default();
+        let mut labels = LineLabels::new(STREAM, Labels::EMPTY, &mut buffer);
+        assert_eq!(labels.value(ERROR_LABEL), None);
+        labels.fail("JSONParserErr", "because");
+        labels.retain(|_, _| false);
+        assert_eq!(
+            shown(labels.parsed()),
+            "__error__=JSONParserErr __error_details__=because"
+        );
+        labels.remove(ERROR_LABEL);
+        assert_eq!(labels.error(), None);
+        assert_eq!(labels.value(ERROR_DETAILS_LABEL), Some("because"));
+    }
+
+    #[test]
+    fn thousands_of_labels_are_found_too() {
+        let mut buffer = LabelBuffer::default();
+        for _ in 0..2 {
+            let mut labels = LineLabels::new(STREAM, Labels::EMPTY, &mut buffer);
+            for number in 0..3000 {
+                labels.extract(&format!("l{number}"), "x", Repeated::FirstWins);
+                labels.extract(&format!("l{number}"), "y", Repeated::FirstWins);
+            }
+            assert_eq!(labels.parsed().count(), 3000);
+            assert!(labels.parsed().all(|(_, value)| value == "x"));
+            assert_eq!(labels.value("l2999"), Some("x"));
+            assert_eq!(labels.value("l3000"), None);
         }
     }
 }

@@ -1,0 +1,11 @@
+//! `| json`: every value of a line of JSON, or those that are asked for by their place.
+
+pub(in crate::logql) mod flatten;
+mod path;
+pub(in crate::logql) mod scan;
+
+pub(super) use flatten::{Flattened, Sink, flatten};
+pub(super) use path::{JsonPaths, Path};
+
+/// What a line is that is no JSON.
+pub(super) const JSON_ERROR: &str = "JSONParserErr";

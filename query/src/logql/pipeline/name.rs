@@ -1,0 +1,70 @@
+//! Names and values that parsers make of bytes.
+
+use std::borrow::Cow;
+
+/// Appends what a key becomes as the name of a label, or as a part of it: letters that no name has
+/// turn into `_`, each of them.
+pub(super) fn push_name(out: &mut String, key: &str) {
+    let key = key.trim();
+    if out.is_empty() && key.starts_with(|letter: char| letter.is_ascii_digit()) {
+        out.push('_');
+    }
+    for letter in key.chars() {
+        let is_plain = letter.is_ascii_alphanumeric() || letter == '_';
+        out.push(if is_plain { letter } else { '_' });
+    }
+}
+
+/// Whether a label may have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(is_plain) && !name.is_empty() && !name.as_bytes()[0].is_ascii_digit()
+}
+
+/// Bytes as the value of a label: what is no UTF-8, and what stands for such, is a space.
+pub(super) fn value_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return match text.contains(char::REPLACEMENT_CHARACTER) {
+            true => Cow::Owned(text.replace(char::REPLACEMENT_CHARACTER, " ")),
+            false => Cow::Borrowed(text),
+        };
+    }
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| ' '));
+    }
+    Cow::Owned(out.replace(char::REPLACEMENT_CHARACTER, " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_that_no_name_has_becomes_an_underscore() {
+        let cases = [
+            ("plain", "plain"),
+            (" a.b-c ", "a_b_c"),
+            ("1digit", "_1digit"),
+            ("ключ", "____"),
+            ("", ""),
+        ];
+        for (key, name) in cases {
+            let mut out = String::new();
+            push_name(&mut out, key);
+            assert_eq!(out, name, "{key:?}");
+        }
+        let mut out = "a_".to_owned();
+        push_name(&mut out, "1b");
+        assert_eq!(out, "a_1b");
+        assert!(is_name("_a1") && !is_name("1a") && !is_name("a-b") && !is_name(""));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_become_spaces() {
+        assert_eq!(value_text(b"a\xff\xfeb"), "a  b");
+        assert_eq!(value_text("a\u{fffd}".as_bytes()), "a ");
+        assert_eq!(value_text("é".as_bytes()), "é");
+    }
+}
