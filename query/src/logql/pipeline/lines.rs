@@ -15,7 +15,7 @@ pub(super) struct LineTest {
 }
 
 enum Search {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Re2),
     Ip(IpRange),
     Wildcard(Wildcard),
@@ -35,7 +35,7 @@ impl LineTest {
                 (false, _) => searches.push(Search::new(filter.op, text)?),
                 // Nothing is in every line.
                 (true, false) => return Ok(None),
-                (true, true) => searches.push(Search::Text(Finder::new(b"").into_owned())),
+                (true, true) => searches.push(Search::text("")),
             }
         }
         Ok(Some(LineTest {
@@ -65,14 +65,16 @@ impl Search {
             LineText::Text(text) => text,
         };
         Ok(match op {
-            LineOp::Contains | LineOp::NotContains => {
-                Search::Text(Finder::new(text.as_bytes()).into_owned())
-            }
+            LineOp::Contains | LineOp::NotContains => Search::text(text),
             LineOp::Regex | LineOp::NotRegex => {
                 Search::Regex(Re2::compile(text).map_err(|error| error.to_string())?)
             }
             LineOp::Pattern | LineOp::NotPattern => Search::Wildcard(Wildcard::parse(text)?),
         })
+    }
+
+    fn text(text: &str) -> Search {
+        Search::Text(Box::new(Finder::new(text.as_bytes()).into_owned()))
     }
 
     fn is_in(&self, line: &[u8]) -> bool {
@@ -111,9 +113,11 @@ mod tests {
         LineTest::new(&LineFilter { op, texts }).unwrap()
     }
 
+    type Case<'c> = (LineOp, &'c [&'c str], &'c [&'c str], &'c [&'c str]);
+
     #[test]
     fn each_operator_lets_through_what_it_says() {
-        let cases: [(LineOp, &[&str], &[&str], &[&str]); 9] = [
+        let cases: [Case<'_>; 9] = [
             (LineOp::Contains, &["a.c"], &["xa.cx"], &["abc", ""]),
             (LineOp::Contains, &["a", "b"], &["xa", "b"], &["c"]),
             (LineOp::NotContains, &["a", "b"], &["c", ""], &["xa", "b"]),

@@ -102,20 +102,10 @@ impl<'e, 'c, 'l> Exec<'e, 'c, 'l> {
 
     fn action(&mut self, pipe: &Pipe, out: &mut Vec<u8>) -> Result<()> {
         // A label alone is by far the most common action.
-        if let (None, [command], []) = (&self.dot, &*pipe.commands, &*pipe.variables) {
-            if let [
-                Operand {
-                    base: Base::Dot,
-                    fields,
-                },
-            ] = &*command.operands
-            {
-                if let [name] = &**fields {
-                    let value = self.context.labels.value(name).unwrap_or("");
-                    out.extend_from_slice(value.as_bytes());
-                    return Ok(());
-                }
-            }
+        if let (None, Some(name)) = (&self.dot, pipe.only_field()) {
+            let value = self.context.labels.value(name).unwrap_or("");
+            out.extend_from_slice(value.as_bytes());
+            return Ok(());
         }
         let value = self.pipe(pipe)?;
         if pipe.variables.is_empty() {

@@ -92,8 +92,8 @@ pub(super) fn next(layout: &str) -> Option<(&str, Chunk, &str)> {
     for (at, _) in layout.char_indices() {
         let rest = &layout[at..];
         // The underscore stands for itself.
-        if rest.starts_with("_2006") {
-            return Some((&layout[..=at], Chunk::LongYear, &rest[5..]));
+        if let Some(behind) = rest.strip_prefix("_2006") {
+            return Some((&layout[..=at], Chunk::LongYear, behind));
         }
         if let Some((chunk, length)) = fraction(rest) {
             return Some((&layout[..at], chunk, &rest[length..]));

@@ -53,11 +53,10 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, usize)> {
             return Ok(pieces);
         };
         let mut start = at + open + 2;
-        if let Some(behind) = text[start..].strip_prefix('-') {
-            if behind.starts_with(is_space) {
-                plain = plain.trim_end_matches(is_space);
-                start += 1;
-            }
+        let trims = text[start..].strip_prefix('-');
+        if trims.is_some_and(|behind| behind.starts_with(is_space)) {
+            plain = plain.trim_end_matches(is_space);
+            start += 1;
         }
         push_text(&mut pieces, plain);
         let inside = &text[start..];
@@ -70,10 +69,9 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, usize)> {
         let length = action_length(inside).map_err(|what| (what, start))?;
         let mut action = &inside[..length];
         trims_next = false;
-        if let Some(before) = action.strip_suffix('-') {
-            if before.ends_with(is_space) {
-                (action, trims_next) = (before, true);
-            }
+        let before = action.strip_suffix('-');
+        if let Some(before) = before.filter(|before| before.ends_with(is_space)) {
+            (action, trims_next) = (before, true);
         }
         pieces.push(Piece::Action(action, start));
         at = start + length + 2;

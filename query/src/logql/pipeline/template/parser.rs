@@ -24,9 +24,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, String> {
     };
     let (nodes, end) = parser.list()?;
     match end {
-        End::Text => Ok(nodes),
-        End::Else(..) => Err(parser.error("unexpected {{else}}")),
-        End::End => Err(parser.error("unexpected {{end}}")),
+        Stop::Text => Ok(nodes),
+        Stop::Else(..) => Err(parser.error("unexpected {{else}}")),
+        Stop::Close => Err(parser.error("unexpected {{end}}")),
     }
 }
 
@@ -47,9 +47,9 @@ struct Parser<'t> {
 }
 
 /// What ended a list of nodes.
-enum End {
+enum Stop {
     Text,
-    End,
+    Close,
     /// `{{else …}}`, with what stands behind the word.
     Else(Vec<Placed>, usize),
 }
@@ -64,7 +64,7 @@ impl Parser<'_> {
     }
 
     /// Nodes up to an `end`, an `else` or the end of the text.
-    fn list(&mut self) -> Result<(Vec<Node>, End), String> {
+    fn list(&mut self) -> Result<(Vec<Node>, Stop), String> {
         let mut nodes = Vec::new();
         while let Some(piece) = self.pieces.next() {
             let (action, start) = match piece {
@@ -86,9 +86,9 @@ impl Parser<'_> {
                 match word.as_str() {
                     "end" => {
                         self.expect_nothing(&cursor, "end")?;
-                        return Ok((nodes, End::End));
+                        return Ok((nodes, Stop::Close));
                     }
-                    "else" => return Ok((nodes, End::Else(cursor.rest(), end))),
+                    "else" => return Ok((nodes, Stop::Else(cursor.rest(), end))),
                     _ => nodes.push(self.keyword(&word, cursor)?),
                 }
                 continue;
@@ -97,7 +97,7 @@ impl Parser<'_> {
             let pipe = self.pipe(&mut cursor, "command", Declares::One)?;
             nodes.push(Node::Action(pipe));
         }
-        Ok((nodes, End::Text))
+        Ok((nodes, Stop::Text))
     }
 
     fn expect_nothing(&self, cursor: &Cursor<'_>, context: &str) -> Result<(), String> {
@@ -153,9 +153,9 @@ impl Parser<'_> {
         let pipe = self.pipe(&mut cursor, word, declares)?;
         let (then, end) = self.list()?;
         let otherwise = match end {
-            End::Text => return Err(self.error("unexpected EOF")),
-            End::End => Vec::new(),
-            End::Else(tokens, end) => self.otherwise(word, Cursor::new(&tokens, end))?,
+            Stop::Text => return Err(self.error("unexpected EOF")),
+            Stop::Close => Vec::new(),
+            Stop::Else(tokens, end) => self.otherwise(word, Cursor::new(&tokens, end))?,
         };
         self.variables.truncate(known);
         self.depth -= 1;
@@ -178,9 +178,9 @@ impl Parser<'_> {
         }
         self.expect_nothing(&cursor, "else")?;
         match self.list()? {
-            (nodes, End::End) => Ok(nodes),
-            (_, End::Else(_, at)) => Err(self.error_at(at, "expected end; found {{else}}")),
-            (_, End::Text) => Err(self.error("unexpected EOF")),
+            (nodes, Stop::Close) => Ok(nodes),
+            (_, Stop::Else(_, at)) => Err(self.error_at(at, "expected end; found {{else}}")),
+            (_, Stop::Text) => Err(self.error("unexpected EOF")),
         }
     }
 
@@ -205,8 +205,8 @@ impl Parser<'_> {
         }
         for command in commands.iter().skip(1) {
             let is_callable = command.operands.first().is_some_and(|operand| {
-                !matches!(operand.base, Base::Constant(_) | Base::Nil)
-                    && !(matches!(operand.base, Base::Dot) && operand.fields.is_empty())
+                let is_dot = matches!(operand.base, Base::Dot) && operand.fields.is_empty();
+                !(is_dot || matches!(operand.base, Base::Constant(_) | Base::Nil))
             });
             if !is_callable {
                 let what = "non executable command in pipeline stage 2";

@@ -264,7 +264,7 @@ fn offset_text(offset: i32, parts: usize, has_colon: bool) -> String {
 }
 
 /// The number of a month or a weekday by its name or the first letters of it, and what is behind.
-pub(super) fn named<'t>(text: &'t str, is_month: bool, is_long: bool) -> Option<(usize, &'t str)> {
+pub(super) fn named(text: &str, is_month: bool, is_long: bool) -> Option<(usize, &str)> {
     let names: &[&str] = if is_month { &MONTHS } else { &WEEKDAYS };
     names.iter().enumerate().find_map(|(at, name)| {
         let name = if is_long { name } else { &name[..3] };

@@ -78,6 +78,22 @@ pub(super) enum Dot {
     IsOther,
 }
 
+impl Pipe {
+    /// The field of the dot that is all there is of it.
+    pub(super) fn only_field(&self) -> Option<&str> {
+        let ([command], []) = (&*self.commands, &*self.variables) else {
+            return None;
+        };
+        match &*command.operands {
+            [operand] if matches!(operand.base, Base::Dot) => match &*operand.fields {
+                [name] => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// Adds the labels that nodes look at; false if they may look at any.
 pub(super) fn collect_labels(nodes: &[Node], dot: Dot, names: &mut BTreeSet<String>) -> bool {
     nodes.iter().all(|node| match node {
