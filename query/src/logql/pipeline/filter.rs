@@ -1,12 +1,13 @@
 //! Label filters: conditions on the labels of a line.
 //!
-//! A value that cannot be compared is an error of the line, which stays. A line that has an error
-//! passes all filters but those on text, so that the error is seen at the end.
+//! A value that cannot be compared is an error of the line, which stays. Without the label a line
+//! goes; but filters on addresses keep one that has an error, unless what a parser found before it
+//! failed says otherwise.
 
 use std::collections::BTreeSet;
 
 use super::ip::IpRange;
-use super::labels::{ERROR_LABEL, LineLabels};
+use super::labels::{Category, LineLabels};
 use super::units;
 use crate::logql::syntax::ast::{CompareOp, IpFilter, LabelFilter};
 
@@ -73,7 +74,6 @@ impl LabelTest {
             LabelTest::Plain(LabelFilter::Text(matcher)) => {
                 matcher.matches(labels.value(matcher.name()).unwrap_or(""))
             }
-            _ if labels.value(ERROR_LABEL).is_some() => true,
             LabelTest::Plain(filter) => match compare(filter, labels) {
                 Ok(is_accepted) => is_accepted,
                 Err(error) => {
@@ -82,9 +82,14 @@ impl LabelTest {
                 }
             },
             LabelTest::Ip { filter, range } => match range {
-                Ok(range) => labels
-                    .value(&filter.name)
-                    .is_some_and(|value| range.is_in(value.as_bytes()) != filter.is_negative),
+                Ok(range) => match labels.find(&filter.name) {
+                    Some((value, category))
+                        if labels.error().is_none() || category == Category::Parsed =>
+                    {
+                        range.is_in(value.as_bytes()) != filter.is_negative
+                    }
+                    _ => labels.error().is_some(),
+                },
                 Err(error) => {
                     labels.fail(FILTER_ERROR, error);
                     true
