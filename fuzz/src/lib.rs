@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chronolith_engine::testing;
 use chronolith_server::testing as server;
 
+mod logql;
 mod mutation;
 mod promql;
 
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ints", testing::codec::fuzz_ints),
     ("labels", testing::fuzz_labels),
     ("lines_chunk", testing::fuzz_lines_chunk),
+    ("logql_stage", logql::fuzz_logql_stage),
     ("manifest", testing::fuzz_manifest),
     ("metadata", testing::fuzz_metadata),
     ("notes", testing::fuzz_notes),
@@ -65,6 +67,7 @@ pub const SEEDS: &[(&str, Seeds)] = &[
     ("ints", testing::seeds_ints),
     ("labels", testing::seeds_labels),
     ("lines_chunk", testing::seeds_lines_chunk),
+    ("logql_stage", logql::seeds_logql_stage),
     ("manifest", testing::seeds_manifest),
     ("metadata", testing::seeds_metadata),
     ("notes", testing::seeds_notes),

@@ -4,6 +4,7 @@
 //! run over lines. Knows no store, no time range and no other line than the current one.
 
 mod color;
+pub mod detect;
 mod filter;
 mod format;
 mod ip;
@@ -128,7 +129,9 @@ impl Pipeline {
     pub fn candidates<'r>(&'r self, run: &'r LineRun) -> Candidates<'r> {
         Candidates {
             finder: self.finder.as_ref(),
-            run,
+            lines: run.len(),
+            text: run.text(),
+            ends: run.text_ends(),
             next: 0,
         }
     }
@@ -183,7 +186,10 @@ impl StreamPipeline<'_> {
 /// Places of lines in a run, in order.
 pub struct Candidates<'r> {
     finder: Option<&'r Finder<'static>>,
-    run: &'r LineRun,
+    lines: usize,
+    /// The lines one behind the other, and where each ends.
+    text: &'r [u8],
+    ends: &'r [u32],
     next: usize,
 }
 
@@ -191,29 +197,27 @@ impl Iterator for Candidates<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let ends = self.run.text_ends();
         let Some(finder) = self.finder else {
             let index = self.next;
             self.next += 1;
-            return (index < self.run.len()).then_some(index);
+            return (index < self.lines).then_some(index);
         };
-        loop {
-            if self.next >= ends.len() {
-                return None;
-            }
-            let start = match self.next.checked_sub(1) {
-                Some(before) => ends[before] as usize,
-                None => 0,
-            };
-            let place = start + finder.find(&self.run.text()[start..])?;
-            let index = ends.partition_point(|end| *end as usize <= place);
+        while self.next < self.ends.len() {
+            let start = self.next.checked_sub(1).map_or(0, |last| self.ends[last]) as usize;
+            let place = start + finder.find(&self.text[start..])?;
+            let later = &self.ends[self.next..];
+            let index = self.next + later.partition_point(|end| *end as usize <= place);
             self.next = index + 1;
-            let end = ends.get(index).map_or(0, |end| *end as usize);
+            let end = self.ends.get(index).map_or(0, |end| *end as usize);
             if place + finder.needle().len() <= end {
                 return Some(index);
             }
-            // It was found across the border of two lines: the later one may still have it.
-            self.next = index + 1;
+            // It lies across the end of this line, which does not have it then: a line is
+            // searched from its beginning.
         }
+        None
     }
 }
+
+#[cfg(test)]
+mod tests;

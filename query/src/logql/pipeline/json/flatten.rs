@@ -6,7 +6,7 @@ use super::scan::{Fault, Quoted, Scanner, Value};
 use crate::logql::pipeline::name::{push_name, value_text};
 
 /// How deep objects may lie in one another.
-const DEPTH_MAX: usize = 256;
+pub(in crate::logql) const DEPTH_MAX: usize = 256;
 
 /// What flattening needs from line to line.
 #[derive(Default)]

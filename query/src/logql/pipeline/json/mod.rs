@@ -4,7 +4,7 @@ pub(in crate::logql) mod flatten;
 mod path;
 pub(in crate::logql) mod scan;
 
-pub(super) use flatten::{Flattened, Sink, flatten};
+pub(super) use flatten::{DEPTH_MAX, Flattened, Sink, flatten};
 pub(super) use path::{JsonPaths, Path};
 
 /// What a line is that is no JSON.
