@@ -7,7 +7,7 @@ use super::json::DEPTH_MAX;
 use super::json::scan::{Fault, Quoted, Scanner, Value};
 use super::labels::EXTRACTED;
 use super::logfmt::Pairs;
-use super::name::{push_name, value_text};
+use super::name::{name_text, push_name, value_text};
 use super::units;
 
 /// What reads the fields of a line.
@@ -115,8 +115,9 @@ fn logfmt_fields(line: &[u8]) -> Vec<Field> {
         let Some(pair) = pair.ok().filter(|pair| !pair.value.is_empty()) else {
             continue;
         };
-        let mut name = String::new();
-        push_name(&mut name, &value_text(pair.key));
+        let mut name = Vec::new();
+        push_name(&mut name, pair.key);
+        let name = name_text(&name).to_owned();
         let value = pair.text().into_owned();
         let path = Vec::new();
         push(&mut found, Field { name, value, path });
@@ -165,14 +166,14 @@ fn json_fields(line: &[u8]) -> Result<Vec<Field>, Fault> {
 }
 
 fn joined(path: &[String]) -> String {
-    let mut name = String::new();
+    let mut name = Vec::new();
     for key in path {
         if !name.is_empty() {
-            name.push('_');
+            name.push(b'_');
         }
-        push_name(&mut name, key);
+        push_name(&mut name, key.as_bytes());
     }
-    name
+    name_text(&name).to_owned()
 }
 
 fn text(quoted: Quoted<'_>) -> Cow<'_, str> {

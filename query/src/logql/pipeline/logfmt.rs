@@ -4,10 +4,23 @@
 //! strict: then the line is read as far as it is sound, and has an error.
 
 use super::labels::{LineLabels, Repeated};
-use super::name::{push_name, value_text};
+use super::name::{name_text, push_name, value_text};
 
 /// What a line is that is no logfmt.
 const LOGFMT_ERROR: &str = "LogfmtParserErr";
+
+/// Bytes that end a key, or a value without quotes.
+const ENDS: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        ends[byte] = true;
+        byte += 1;
+    }
+    ends[b'=' as usize] = true;
+    ends[b'"' as usize] = true;
+    ends
+};
 
 /// Pairs of a line, one by one.
 pub(super) struct Pairs<'l> {
@@ -50,7 +63,7 @@ impl<'l> Pairs<'l> {
 
     fn pair(&mut self) -> Result<Pair<'l>, Fault> {
         let start = self.at;
-        let is_end = |byte: &u8| *byte <= b' ' || matches!(byte, b'=' | b'"');
+        let is_end = |byte: &u8| ENDS[usize::from(*byte)];
         self.skip_until(is_end);
         let key = &self.line[start..self.at];
         let mut pair = Pair {
@@ -191,9 +204,9 @@ impl Logfmt {
     pub(super) fn parse(
         &self,
         line: &[u8],
-        name: &mut String,
+        name: &mut Vec<u8>,
         labels: &mut LineLabels<'_>,
-        wants: impl Fn(&str) -> bool,
+        wants: impl Fn(&[u8]) -> bool,
     ) {
         let mut pairs = Pairs::new(line);
         while let Some(pair) = pairs.next() {
@@ -206,19 +219,19 @@ impl Logfmt {
                 Err(_) => continue,
             };
             name.clear();
-            push_name(name, &String::from_utf8_lossy(pair.key));
+            push_name(name, pair.key);
             if name.is_empty() {
                 continue;
             }
             if !self.is_listed {
                 if (self.keeps_empty || !pair.value.is_empty()) && wants(name) {
-                    labels.extract(name, &pair.text(), Repeated::FirstWins);
+                    labels.extract(name_text(name), &pair.text(), Repeated::FirstWins);
                 }
                 continue;
             }
             let key = pair.key;
             for (label, wanted) in &self.extractions {
-                if wanted == name || wanted.as_bytes() == key {
+                if wanted.as_bytes() == name || wanted.as_bytes() == key {
                     labels.extract(label, &pair.text(), Repeated::LastWins);
                 }
             }

@@ -2,17 +2,43 @@
 
 use std::borrow::Cow;
 
+/// Which bytes a name may have, but for digits at its beginning.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let letter = byte as u8;
+        plain[byte] = letter.is_ascii_alphanumeric() || letter == b'_';
+        byte += 1;
+    }
+    plain
+};
+
 /// Appends what a key becomes as the name of a label, or as a part of it: letters that no name has
 /// turn into `_`, each of them.
-pub(super) fn push_name(out: &mut String, key: &str) {
+pub(super) fn push_name(out: &mut Vec<u8>, key: &[u8]) {
+    let is_plain = key.iter().all(|byte| PLAIN[usize::from(*byte)]);
+    let is_digit_first = key.first().is_some_and(u8::is_ascii_digit);
+    match is_plain && !(is_digit_first && out.is_empty()) {
+        true => out.extend_from_slice(key),
+        false => push_changed(out, &String::from_utf8_lossy(key)),
+    }
+}
+
+fn push_changed(out: &mut Vec<u8>, key: &str) {
     let key = key.trim();
     if out.is_empty() && key.starts_with(|letter: char| letter.is_ascii_digit()) {
-        out.push('_');
+        out.push(b'_');
     }
     for letter in key.chars() {
-        let is_plain = letter.is_ascii_alphanumeric() || letter == '_';
-        out.push(if is_plain { letter } else { '_' });
+        let byte = u8::try_from(letter).unwrap_or(b'_');
+        out.push(if PLAIN[usize::from(byte)] { byte } else { b'_' });
     }
+}
+
+/// A name that has been put together: all of it is ASCII.
+pub(super) fn name_text(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or_default()
 }
 
 /// Whether a label may have this name.
@@ -51,13 +77,14 @@ mod tests {
             ("", ""),
         ];
         for (key, name) in cases {
-            let mut out = String::new();
-            push_name(&mut out, key);
-            assert_eq!(out, name, "{key:?}");
+            let mut out = Vec::new();
+            push_name(&mut out, key.as_bytes());
+            assert_eq!(name_text(&out), name, "{key:?}");
         }
-        let mut out = "a_".to_owned();
-        push_name(&mut out, "1b");
-        assert_eq!(out, "a_1b");
+        let mut out = b"a_".to_vec();
+        push_name(&mut out, b"1b");
+        push_name(&mut out, b"\xffc\xc3");
+        assert_eq!(name_text(&out), "a_1b_c_");
         assert!(is_name("_a1") && !is_name("1a") && !is_name("a-b") && !is_name(""));
     }
 

@@ -35,7 +35,7 @@ pub(super) enum Verdict {
 pub(super) struct Scratch {
     /// The text that a stage has made.
     pub(super) text: Vec<u8>,
-    name: String,
+    name: Vec<u8>,
     flattened: Flattened,
     captures: Captures,
     pub(super) template: template::State,
@@ -93,7 +93,7 @@ impl Step {
                 })
             }
             Stage::Regexp(pattern) => {
-                let regexp = Regexp::new(pattern, |name| behind.wants(name));
+                let regexp = Regexp::new(pattern, |name| behind.wants(name.as_bytes()));
                 Kind::Regexp(regexp.map_err(|text| of_parser("regexp parser", text))?)
             }
             Stage::Pattern(pattern) => {
@@ -180,7 +180,8 @@ impl Step {
         labels: &mut LineLabels<'_>,
         scratch: &mut Scratch,
     ) -> Verdict {
-        let wants = |name: &str| self.needs.wants(name);
+        let wants = |name: &[u8]| self.needs.wants(name);
+        let wants_text = |name: &str| wants(name.as_bytes());
         let is_kept = match &self.kind {
             Kind::Line(test) => test.accepts(line),
             Kind::Label(test) => test.accepts(labels),
@@ -202,13 +203,13 @@ impl Step {
             }
             Kind::Pattern(holes) => {
                 holes.take(line, |name, value| {
-                    if wants(name) {
+                    if wants_text(name) {
                         labels.extract(name, &value_text(value), Repeated::LastWins);
                     }
                 });
                 true
             }
-            Kind::Unpack => return changed(unpack(line, &mut scratch.text, labels, wants)),
+            Kind::Unpack => return changed(unpack(line, &mut scratch.text, labels, wants_text)),
             Kind::Decolorize => return changed(decolorize(line, &mut scratch.text)),
             Kind::LineFormat(format) => {
                 return changed(format.run(time, line, labels, scratch));
@@ -252,7 +253,7 @@ fn wanted_of<'e>(
 ) -> impl Iterator<Item = &'e Extraction> {
     extractions
         .iter()
-        .filter(|extraction| needs.wants(&extraction.name))
+        .filter(|extraction| needs.wants(extraction.name.as_bytes()))
 }
 
 fn json_paths(extractions: &[Extraction], needs: &Needs) -> std::result::Result<JsonPaths, String> {
@@ -275,7 +276,7 @@ struct Labelled<'s, 'a> {
 }
 
 impl Sink for Labelled<'_, '_> {
-    fn wants(&self, name: &str) -> bool {
+    fn wants(&self, name: &[u8]) -> bool {
         self.needs.wants(name)
     }
 

@@ -4,7 +4,7 @@
 use super::json::JSON_ERROR;
 use super::json::scan::{Fault, Quoted, Scanner, Value};
 use super::labels::{LineLabels, Repeated};
-use super::name::{push_name, value_text};
+use super::name::{name_text, push_name, value_text};
 
 /// The key of the line in a packed line.
 const ENTRY: &[u8] = b"_entry";
@@ -24,10 +24,11 @@ pub(super) fn unpack(
     match read(line, &mut fields) {
         Ok(Some(entry)) => {
             for (key, value) in fields {
-                let mut name = String::new();
-                push_name(&mut name, &value_text(&text(key)));
-                if !name.is_empty() && wants(&name) {
-                    labels.extract(&name, &value_text(&text(value)), Repeated::LastWins);
+                let mut name = Vec::new();
+                push_name(&mut name, &text(key));
+                let name = name_text(&name);
+                if !name.is_empty() && wants(name) {
+                    labels.extract(name, &value_text(&text(value)), Repeated::LastWins);
                 }
             }
             out.clear();

@@ -3,7 +3,7 @@
 //! Keys are joined with `_`; arrays and nulls are left out.
 
 use super::scan::{Fault, Quoted, Scanner, Value};
-use crate::logql::pipeline::name::{push_name, value_text};
+use crate::logql::pipeline::name::{name_text, push_name, value_text};
 
 /// How deep objects may lie in one another.
 pub(in crate::logql) const DEPTH_MAX: usize = 256;
@@ -11,7 +11,7 @@ pub(in crate::logql) const DEPTH_MAX: usize = 256;
 /// What flattening needs from line to line.
 #[derive(Default)]
 pub(in crate::logql) struct Flattened {
-    name: String,
+    name: Vec<u8>,
     /// How long the name was before each object that is open.
     lengths: Vec<usize>,
     unescaped: Vec<u8>,
@@ -20,7 +20,7 @@ pub(in crate::logql) struct Flattened {
 /// What looks at flattened values.
 pub(in crate::logql) trait Sink {
     /// Whether a value of this name would be looked at.
-    fn wants(&self, name: &str) -> bool;
+    fn wants(&self, name: &[u8]) -> bool;
     /// A value.
     fn value(&mut self, name: &str, value: &str);
 }
@@ -84,12 +84,9 @@ fn push_key(state: &mut Flattened, key: Quoted<'_>) -> Result<(), Fault> {
         }
     };
     if !state.name.is_empty() {
-        state.name.push('_');
+        state.name.push(b'_');
     }
-    match std::str::from_utf8(raw) {
-        Ok(key) => push_name(&mut state.name, key),
-        Err(_) => push_name(&mut state.name, &String::from_utf8_lossy(raw)),
-    }
+    push_name(&mut state.name, raw);
     Ok(())
 }
 
@@ -105,7 +102,7 @@ fn emit(state: &mut Flattened, value: Value<'_>, sink: &mut impl Sink) {
         Value::Number(raw) | Value::Bool(raw) => raw,
         Value::Null | Value::Array(_) | Value::Object(_) => return,
     };
-    sink.value(&state.name, &value_text(raw));
+    sink.value(name_text(&state.name), &value_text(raw));
 }
 
 #[cfg(test)]
@@ -116,8 +113,8 @@ mod tests {
     struct Found(Vec<String>);
 
     impl Sink for Found {
-        fn wants(&self, name: &str) -> bool {
-            name != "unwanted"
+        fn wants(&self, name: &[u8]) -> bool {
+            name != b"unwanted"
         }
 
         fn value(&mut self, name: &str, value: &str) {
