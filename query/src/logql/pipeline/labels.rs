@@ -73,7 +73,7 @@ pub(super) struct LabelBuffer {
 /// The labels of one line, as long as it is the current one.
 pub struct LineLabels<'a> {
     stream: &'a [(&'a str, &'a str)],
-    metadata: Labels<'a>,
+    metadata: Vec<(&'a str, &'a str)>,
     buffer: &'a mut LabelBuffer,
 }
 
@@ -87,10 +87,11 @@ impl<'a> LineLabels<'a> {
         buffer.clear();
         let mut labels = LineLabels {
             stream,
-            metadata,
+            metadata: metadata.iter().collect(),
             buffer,
         };
-        if metadata.iter().any(|(name, _)| labels.is_of_stream(name)) {
+        let mut metadata = labels.metadata.iter();
+        if metadata.any(|(name, _)| labels.is_of_stream(name)) {
             labels.move_metadata();
         }
         labels
@@ -108,10 +109,13 @@ impl<'a> LineLabels<'a> {
     /// Structured metadata, in no order.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         let borrowed = match self.buffer.is_metadata_moved {
-            true => Labels::EMPTY,
-            false => self.metadata,
+            true => &[],
+            false => &*self.metadata,
         };
-        borrowed.iter().chain(self.slots(Category::Metadata))
+        borrowed
+            .iter()
+            .copied()
+            .chain(self.slots(Category::Metadata))
     }
 
     /// What stages made, an error included, in no order.
@@ -205,7 +209,8 @@ impl<'a> LineLabels<'a> {
         if self.buffer.is_metadata_moved {
             return None;
         }
-        let value = self.metadata.value(name)?;
+        let mut metadata = self.metadata.iter();
+        let (_, value) = metadata.find(|(other, _)| *other == name)?;
         Some((value, Category::Metadata))
     }
 
@@ -241,7 +246,7 @@ impl<'a> LineLabels<'a> {
     /// Whether stream or metadata had this name when the line came in, so that a parsed label of
     /// that name must give way.
     pub(super) fn is_taken(&self, name: &str) -> bool {
-        self.is_of_stream(name) || self.metadata.iter().any(|(other, _)| other == name)
+        self.is_of_stream(name) || self.metadata.iter().any(|(other, _)| *other == name)
     }
 
     /// Keeps those labels that `is_kept` says; errors stay.
@@ -326,7 +331,7 @@ impl<'a> LineLabels<'a> {
             self.buffer.hidden[at] = true;
         }
         let is_borrowed = !self.buffer.is_metadata_moved;
-        if is_borrowed && self.metadata.iter().any(|(other, _)| other == name) {
+        if is_borrowed && self.metadata.iter().any(|(other, _)| *other == name) {
             self.move_metadata();
         }
     }
@@ -334,7 +339,8 @@ impl<'a> LineLabels<'a> {
     /// Copies the metadata into slots, so that it can be changed.
     fn move_metadata(&mut self) {
         self.buffer.is_metadata_moved = true;
-        for (name, value) in self.metadata.iter() {
+        for at in 0..self.metadata.len() {
+            let (name, value) = self.metadata[at];
             let place = self.buffer.keep(value);
             let extracted = match self.is_of_stream(name) {
                 true => Some(format!("{name}{EXTRACTED}")),

@@ -5,6 +5,7 @@
 
 use super::labels::{LineLabels, Repeated};
 use super::name::{name_text, push_name, value_text};
+use super::needs::Needs;
 
 /// What a line is that is no logfmt.
 const LOGFMT_ERROR: &str = "LogfmtParserErr";
@@ -206,7 +207,7 @@ impl Logfmt {
         line: &[u8],
         name: &mut Vec<u8>,
         labels: &mut LineLabels<'_>,
-        wants: impl Fn(&[u8]) -> bool,
+        needs: &Needs,
     ) {
         let mut pairs = Pairs::new(line);
         while let Some(pair) = pairs.next() {
@@ -218,13 +219,16 @@ impl Logfmt {
                 }
                 Err(_) => continue,
             };
+            if !self.is_listed && is_unwanted(pair.key, needs) {
+                continue;
+            }
             name.clear();
             push_name(name, pair.key);
             if name.is_empty() {
                 continue;
             }
             if !self.is_listed {
-                if (self.keeps_empty || !pair.value.is_empty()) && wants(name) {
+                if (self.keeps_empty || !pair.value.is_empty()) && needs.wants(name) {
                     labels.extract(name_text(name), &pair.text(), Repeated::FirstWins);
                 }
                 continue;
@@ -242,6 +246,12 @@ impl Logfmt {
             }
         }
     }
+}
+
+/// Whether the first letter tells that a key is none that anybody looks at.
+fn is_unwanted(key: &[u8], needs: &Needs) -> bool {
+    let first = key.first().filter(|byte| byte.is_ascii_alphabetic());
+    first.is_some_and(|first| !needs.may_begin(*first))
 }
 
 #[cfg(test)]

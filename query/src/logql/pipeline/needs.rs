@@ -12,7 +12,7 @@ use crate::logql::syntax::ast::Named;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Needs {
     /// Their names; all if absent.
-    names: Option<BTreeSet<String>>,
+    names: Option<Vec<String>>,
     /// Whether a parser must notice errors though it is asked for no label.
     pub(super) errors: bool,
 }
@@ -27,7 +27,7 @@ impl Needs {
             },
             LabelsWanted::Names(names) => {
                 let mut needs = Needs {
-                    names: Some(BTreeSet::new()),
+                    names: Some(Vec::new()),
                     errors: false,
                 };
                 names.iter().for_each(|name| needs.add(name));
@@ -38,8 +38,11 @@ impl Needs {
 
     pub(super) fn add(&mut self, name: &str) {
         self.errors |= matches!(name, ERROR_LABEL | ERROR_DETAILS_LABEL);
-        if let Some(names) = &mut self.names {
-            names.insert(name.to_owned());
+        match &mut self.names {
+            Some(names) if !names.iter().any(|known| known == name) => {
+                names.push(name.to_owned());
+            }
+            _ => {}
         }
     }
 
@@ -66,7 +69,7 @@ impl Needs {
     /// In front of `keep`: nobody sees other labels behind it than those it names.
     pub(super) fn restrict(&mut self, named: &[Named]) {
         if self.names.is_none() {
-            self.names = Some(BTreeSet::new());
+            self.names = Some(Vec::new());
             for named in named {
                 match named {
                     Named::Name(name) => self.add(name),
@@ -91,6 +94,14 @@ impl Needs {
                 && wanted.starts_with(name)
                 && (rest == 0 || wanted.ends_with(EXTRACTED.as_bytes()))
         })
+    }
+
+    /// Whether a label that begins with this byte may be one that a parser should set.
+    pub(super) fn may_begin(&self, byte: u8) -> bool {
+        let begins = |name: &String| name.as_bytes().first() == Some(&byte);
+        self.names
+            .as_ref()
+            .is_none_or(|names| names.iter().any(begins))
     }
 
     /// Whether a parser has anything to do for lines of a stream with these labels, which keep

@@ -194,7 +194,7 @@ impl Step {
                 true
             }
             Kind::Logfmt(logfmt) => {
-                logfmt.parse(line, &mut scratch.name, labels, wants);
+                logfmt.parse(line, &mut scratch.name, labels, &self.needs);
                 true
             }
             Kind::Regexp(regexp) => {
@@ -278,6 +278,10 @@ struct Labelled<'s, 'a> {
 impl Sink for Labelled<'_, '_> {
     fn wants(&self, name: &[u8]) -> bool {
         self.needs.wants(name)
+    }
+
+    fn may_begin(&self, byte: u8) -> bool {
+        self.needs.may_begin(byte)
     }
 
     fn value(&mut self, name: &str, value: &str) {

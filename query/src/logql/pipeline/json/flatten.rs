@@ -8,6 +8,9 @@ use crate::logql::pipeline::name::{name_text, push_name, value_text};
 /// How deep objects may lie in one another.
 pub(in crate::logql) const DEPTH_MAX: usize = 256;
 
+/// Begins names that nobody looks at; no name has it.
+const UNWANTED: u8 = b'-';
+
 /// What flattening needs from line to line.
 #[derive(Default)]
 pub(in crate::logql) struct Flattened {
@@ -21,6 +24,8 @@ pub(in crate::logql) struct Flattened {
 pub(in crate::logql) trait Sink {
     /// Whether a value of this name would be looked at.
     fn wants(&self, name: &[u8]) -> bool;
+    /// Whether a name that begins with this byte may be wanted.
+    fn may_begin(&self, byte: u8) -> bool;
     /// A value.
     fn value(&mut self, name: &str, value: &str);
 }
@@ -42,7 +47,7 @@ pub(in crate::logql) fn flatten(
         match scanner.key()? {
             None => {}
             Some(key) => {
-                push_key(state, key)?;
+                push_key(state, key, sink)?;
                 if scanner.peek() == Some(b'{') {
                     scanner.take(b'{');
                     state.lengths.push(length);
@@ -74,7 +79,7 @@ pub(in crate::logql) fn flatten(
     }
 }
 
-fn push_key(state: &mut Flattened, key: Quoted<'_>) -> Result<(), Fault> {
+fn push_key(state: &mut Flattened, key: Quoted<'_>, sink: &impl Sink) -> Result<(), Fault> {
     let raw = match key.has_escapes {
         false => key.raw,
         true => {
@@ -83,8 +88,14 @@ fn push_key(state: &mut Flattened, key: Quoted<'_>) -> Result<(), Fault> {
             &state.unescaped
         }
     };
-    if !state.name.is_empty() {
-        state.name.push(b'_');
+    match (state.name.is_empty(), raw.first()) {
+        // A name that nobody looks at need not be put together, nor what lies below it.
+        (true, Some(first)) if first.is_ascii_alphabetic() && !sink.may_begin(*first) => {
+            state.name.push(UNWANTED);
+            return Ok(());
+        }
+        (true, _) => {}
+        (false, _) => state.name.push(b'_'),
     }
     push_name(&mut state.name, raw);
     Ok(())
@@ -115,6 +126,10 @@ mod tests {
     impl Sink for Found {
         fn wants(&self, name: &[u8]) -> bool {
             name != b"unwanted"
+        }
+
+        fn may_begin(&self, _: u8) -> bool {
+            true
         }
 
         fn value(&mut self, name: &str, value: &str) {

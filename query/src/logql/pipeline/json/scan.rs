@@ -35,6 +35,9 @@ impl Fault {
     }
 }
 
+/// Bytes of a string that are looked at one by one.
+const SHORT: usize = 12;
+
 /// A value of JSON, as it stands in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::logql) enum Value<'l> {
@@ -134,6 +137,21 @@ impl<'l> Scanner<'l> {
     fn string(&mut self) -> Result<Quoted<'l>, Fault> {
         self.at += 1;
         let start = self.at;
+        // Most keys and many values are too short to be worth a call.
+        let short = self.bytes.get(start..).unwrap_or(&[]).iter().take(SHORT);
+        for (length, byte) in short.enumerate() {
+            if *byte == b'"' {
+                self.at = start + length + 1;
+                let raw = &self.bytes[start..start + length];
+                return Ok(Quoted {
+                    raw,
+                    has_escapes: false,
+                });
+            }
+            if *byte == b'\\' {
+                break;
+            }
+        }
         let mut has_escapes = false;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or(&[]);
