@@ -70,10 +70,51 @@ pub(super) struct LabelBuffer {
     name: String,
 }
 
+/// How many labels of metadata a line may have before they take an allocation.
+const FEW: usize = 6;
+
+/// Structured metadata, taken apart once for a line.
+struct Pairs<'a> {
+    few: [(&'a str, &'a str); FEW],
+    count: usize,
+    /// All of them, if there are more.
+    many: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(labels: Labels<'a>) -> Pairs<'a> {
+        let mut pairs = Pairs {
+            few: [("", ""); FEW],
+            count: 0,
+            many: Vec::new(),
+        };
+        for pair in labels.iter() {
+            match pairs.few.get_mut(pairs.count) {
+                Some(place) => {
+                    *place = pair;
+                    pairs.count += 1;
+                }
+                None => {
+                    pairs.many = labels.iter().collect();
+                    break;
+                }
+            }
+        }
+        pairs
+    }
+
+    fn as_slice(&self) -> &[(&'a str, &'a str)] {
+        match self.many.is_empty() {
+            true => &self.few[..self.count],
+            false => &self.many,
+        }
+    }
+}
+
 /// The labels of one line, as long as it is the current one.
 pub struct LineLabels<'a> {
     stream: &'a [(&'a str, &'a str)],
-    metadata: Vec<(&'a str, &'a str)>,
+    metadata: Pairs<'a>,
     buffer: &'a mut LabelBuffer,
 }
 
@@ -87,10 +128,10 @@ impl<'a> LineLabels<'a> {
         buffer.clear();
         let mut labels = LineLabels {
             stream,
-            metadata: metadata.iter().collect(),
+            metadata: Pairs::new(metadata),
             buffer,
         };
-        let mut metadata = labels.metadata.iter();
+        let mut metadata = labels.metadata.as_slice().iter();
         if metadata.any(|(name, _)| labels.is_of_stream(name)) {
             labels.move_metadata();
         }
@@ -110,7 +151,7 @@ impl<'a> LineLabels<'a> {
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
         let borrowed = match self.buffer.is_metadata_moved {
             true => &[],
-            false => &*self.metadata,
+            false => self.metadata.as_slice(),
         };
         borrowed
             .iter()
@@ -209,7 +250,7 @@ impl<'a> LineLabels<'a> {
         if self.buffer.is_metadata_moved {
             return None;
         }
-        let mut metadata = self.metadata.iter();
+        let mut metadata = self.metadata.as_slice().iter();
         let (_, value) = metadata.find(|(other, _)| *other == name)?;
         Some((value, Category::Metadata))
     }
@@ -231,27 +272,48 @@ impl<'a> LineLabels<'a> {
 
     /// Sets a label that a parser found, under `name_extracted` if the name is taken.
     pub(super) fn extract(&mut self, name: &str, value: &str, repeated: Repeated) {
-        let mut full = std::mem::take(&mut self.buffer.name);
-        full.clear();
-        full.push_str(name);
         if self.is_taken(name) {
+            let mut full = std::mem::take(&mut self.buffer.name);
+            full.clear();
+            full.push_str(name);
             full.push_str(EXTRACTED);
+            if repeated == Repeated::LastWins || !self.is_parsed(&full) {
+                self.set(&full, value, Category::Parsed);
+            }
+            self.buffer.name = full;
+            return;
         }
-        if repeated == Repeated::LastWins || !self.is_parsed(&full) {
-            self.set(&full, value, Category::Parsed);
+        match self.slot(name) {
+            Some(at) => {
+                let is_parsed = {
+                    let slot = &self.buffer.slots[at];
+                    slot.is_live && slot.category == Category::Parsed
+                };
+                if repeated == Repeated::LastWins || !is_parsed {
+                    self.put(name, value, Category::Parsed);
+                }
+            }
+            None => {
+                let place = self.buffer.keep(value);
+                self.buffer.push(name, place, Category::Parsed);
+            }
         }
-        self.buffer.name = full;
     }
 
     /// Whether stream or metadata had this name when the line came in, so that a parsed label of
     /// that name must give way.
     pub(super) fn is_taken(&self, name: &str) -> bool {
-        self.is_of_stream(name) || self.metadata.iter().any(|(other, _)| *other == name)
+        self.is_of_stream(name)
+            || self
+                .metadata
+                .as_slice()
+                .iter()
+                .any(|(other, _)| *other == name)
     }
 
     /// Keeps those labels that `is_kept` says; errors stay.
     pub(super) fn retain(&mut self, is_kept: impl Fn(&str, &str) -> bool) {
-        if !self.buffer.is_metadata_moved && !self.metadata.is_empty() {
+        if !self.buffer.is_metadata_moved && !self.metadata.as_slice().is_empty() {
             self.move_metadata();
         }
         for (at, (name, value)) in self.stream.iter().enumerate() {
@@ -331,7 +393,13 @@ impl<'a> LineLabels<'a> {
             self.buffer.hidden[at] = true;
         }
         let is_borrowed = !self.buffer.is_metadata_moved;
-        if is_borrowed && self.metadata.iter().any(|(other, _)| *other == name) {
+        if is_borrowed
+            && self
+                .metadata
+                .as_slice()
+                .iter()
+                .any(|(other, _)| *other == name)
+        {
             self.move_metadata();
         }
     }
@@ -339,8 +407,8 @@ impl<'a> LineLabels<'a> {
     /// Copies the metadata into slots, so that it can be changed.
     fn move_metadata(&mut self) {
         self.buffer.is_metadata_moved = true;
-        for at in 0..self.metadata.len() {
-            let (name, value) = self.metadata[at];
+        for at in 0..self.metadata.as_slice().len() {
+            let (name, value) = self.metadata.as_slice()[at];
             let place = self.buffer.keep(value);
             let extracted = match self.is_of_stream(name) {
                 true => Some(format!("{name}{EXTRACTED}")),
@@ -501,6 +569,19 @@ mod tests {
         labels.remove(ERROR_LABEL);
         assert_eq!(labels.error(), None);
         assert_eq!(labels.value(ERROR_DETAILS_LABEL), Some("because"));
+    }
+
+    #[test]
+    fn any_number_of_labels_may_be_metadata() {
+        for count in [0, 1, FEW, FEW + 1, 50] {
+            let pairs = (0..count).map(|number| (format!("m{number}"), "x"));
+            let metadata = LabelSet::from_pairs(pairs).unwrap();
+            let mut buffer = LabelBuffer::default();
+            let mut labels = LineLabels::new(STREAM, metadata.as_labels(), &mut buffer);
+            assert_eq!(labels.metadata().count(), count);
+            labels.set("m0", "y", Category::Parsed);
+            assert_eq!(labels.metadata().count(), count.saturating_sub(1));
+        }
     }
 
     #[test]

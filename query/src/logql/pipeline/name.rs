@@ -50,7 +50,7 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Bytes as the value of a label: what is no UTF-8, and what stands for such, is a space.
 pub(super) fn value_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return match text.contains(char::REPLACEMENT_CHARACTER) {
+        return match !text.is_ascii() && text.contains(char::REPLACEMENT_CHARACTER) {
             true => Cow::Owned(text.replace(char::REPLACEMENT_CHARACTER, " ")),
             false => Cow::Borrowed(text),
         };

@@ -35,9 +35,6 @@ impl Fault {
     }
 }
 
-/// Bytes of a string that are looked at one by one.
-const SHORT: usize = 12;
-
 /// A value of JSON, as it stands in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::logql) enum Value<'l> {
@@ -137,20 +134,13 @@ impl<'l> Scanner<'l> {
     fn string(&mut self) -> Result<Quoted<'l>, Fault> {
         self.at += 1;
         let start = self.at;
-        // Most keys and many values are too short to be worth a call.
-        let short = self.bytes.get(start..).unwrap_or(&[]).iter().take(SHORT);
-        for (length, byte) in short.enumerate() {
-            if *byte == b'"' {
-                self.at = start + length + 1;
-                let raw = &self.bytes[start..start + length];
-                return Ok(Quoted {
-                    raw,
-                    has_escapes: false,
-                });
-            }
-            if *byte == b'\\' {
-                break;
-            }
+        if let Some(length) = short_length(self.bytes.get(start..).unwrap_or(&[])) {
+            self.at = start + length + 1;
+            let raw = &self.bytes[start..start + length];
+            return Ok(Quoted {
+                raw,
+                has_escapes: false,
+            });
         }
         let mut has_escapes = false;
         loop {
@@ -204,6 +194,32 @@ impl<'l> Scanner<'l> {
             _ => Err(Fault::Unknown),
         }
     }
+}
+
+/// Words of eight bytes of a string that are looked at without a call, which most keys and many
+/// values are too short to be worth.
+const SHORT_WORDS: usize = 4;
+
+/// How long the string is that a text begins with, if it is short and has no escapes.
+fn short_length(text: &[u8]) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The lowest byte that is marked is one that was searched for; higher ones may be marked
+    // without being.
+    let marks = |word: u64, byte: u8| {
+        let difference = word ^ (LOW * u64::from(byte));
+        difference.wrapping_sub(LOW) & !difference & HIGH
+    };
+    let (words, _) = text.as_chunks::<8>();
+    for (at, word) in words.iter().take(SHORT_WORDS).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = marks(word, b'"') | marks(word, b'\\');
+        if found != 0 {
+            let place = at * 8 + found.trailing_zeros() as usize / 8;
+            return (text[place] == b'"').then_some(place);
+        }
+    }
+    None
 }
 
 impl Quoted<'_> {
