@@ -92,17 +92,20 @@ pub fn seeds_logql_stage() -> Vec<Vec<u8>> {
         ),
         (
             0,
-            "{{$d := fromJson __line__}}{{range $k, $v := $d}}{{if eq $k \"a\"}}{{$v}}{{else}}{{continue}}{{end}}{{end}}{{- /* c */ -}}",
+            "{{$d := fromJson __line__}}{{range $k, $v := $d}}{{if eq $k \"a\"}}\
+             {{$v}}{{else}}{{continue}}{{end}}{{end}}{{- /* c */ -}}",
             json,
         ),
         (
             0,
-            "{{with .app}}{{.}}{{end}}{{add .num 1 | mul 2}}{{divf .num 3}}{{round 1.25 1}}{{regexReplaceAll \"(o+)\" .app \"<$1>\"}}",
+            "{{with .app}}{{.}}{{end}}{{add .num 1 | mul 2}}{{divf .num 3}}\
+             {{round 1.25 1}}{{regexReplaceAll \"(o+)\" .app \"<$1>\"}}",
             "x",
         ),
         (
             0,
-            "{{__timestamp__ | date \"Mon Jan _2 15:04:05.000 MST 2006\"}}{{toDateInZone \"2006-01-02\" \"Europe/Berlin\" \"2024-07-01\" | unixEpoch}}",
+            "{{__timestamp__ | date \"Mon Jan _2 15:04:05.000 MST 2006\"}}\
+             {{toDateInZone \"2006-01-02\" \"Europe/Berlin\" \"2024-07-01\" | unixEpoch}}",
             "x",
         ),
         (

@@ -189,11 +189,13 @@ fn unpack_needs_a_packed_line() {
         (r#"{"p":"x"}"#, "app=a | user=u | "),
         (
             "plain",
-            "app=a | user=u | __error__=JSONParserErr __error_details__=expecting json object(6), but it is not",
+            "app=a | user=u | __error__=JSONParserErr __error_details__=expecting \
+             json object(6), but it is not",
         ),
         (
             "{\"_entry\":\"cut",
-            "app=a | user=u | __error__=JSONParserErr __error_details__=Value is string, but can't find closing '\"' symbol",
+            "app=a | user=u | __error__=JSONParserErr __error_details__=Value is string, \
+             but can't find closing '\"' symbol",
         ),
         ("", "app=a | user=u | "),
     ];

@@ -259,7 +259,7 @@ fn unescape(mut raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The character of one `\uXXXX`, or of two that belong together.
+/// The character of the four digits behind `\u`, or of two such that belong together.
 fn code_point(raw: &mut &[u8]) -> Option<char> {
     let first = four_digits(raw)?;
     if !(0xd800..0xe000).contains(&first) {

@@ -133,9 +133,10 @@ fn functions_on_texts() {
         ),
         (r#"[{{trim "  x "}}][{{TrimSpace "\tx\n"}}]"#, "[x][x]"),
         (
-            r#"{{trunc -3 .word}}|{{substr 1 3 .word}}|{{substr -1 2 .word}}|{{substr 6 -1 .word}}"#,
-            "rld|el|he|World",
+            "{{trunc -3 .word}}|{{substr 1 3 .word}}|{{substr 6 -1 .word}}",
+            "rld|el|World",
         ),
+        ("{{substr -1 2 .word}}", "he"),
         (
             r#"{{contains "lo" .word}} {{hasPrefix "x" .word}} {{hasSuffix "ld" .word}}"#,
             "true false true",
@@ -144,10 +145,8 @@ fn functions_on_texts() {
             r#"{{repeat 2 "ab"}}{{indent 2 "a\nb"}}{{nindent 1 "c"}}"#,
             "abab  a\n  b\n c",
         ),
-        (
-            r#"{{alignLeft 4 "ab"}}|{{alignRight 4 "ab"}}|{{alignLeft 1 "äb"}}|{{alignRight 1 "äb"}}"#,
-            "ab  |  ab|ä|b",
-        ),
+        (r#"{{alignLeft 4 "ab"}}|{{alignRight 4 "ab"}}"#, "ab  |  ab"),
+        (r#"{{alignLeft 1 "äb"}}|{{alignRight 1 "äb"}}"#, "ä|b"),
         (
             r#"{{regexReplaceAll "(l+)" .word "<$1>"}} {{regexReplaceAllLiteral "l+" .word "$1"}}"#,
             "he<ll>o Wor<l>d he$1o Wor$1d",
@@ -209,7 +208,8 @@ fn functions_on_numbers() {
 fn functions_on_times() {
     check(&[
         (
-            "{{__timestamp__ | unixEpoch}} {{__timestamp__ | unixEpochMillis}} {{__timestamp__ | unixEpochNanos}}",
+            "{{__timestamp__ | unixEpoch}} {{__timestamp__ | unixEpochMillis}} \
+             {{__timestamp__ | unixEpochNanos}}",
             "1709211909 1709211909123 1709211909123450000",
         ),
         (
@@ -329,15 +329,18 @@ fn what_fails_while_rendering_says_where() {
     let cases = [
         (
             "{{sub 1 2 3}}",
-            "template: line:1:2: executing \"line\" at <sub>: wrong number of args for sub: want 2 got 3",
+            "template: line:1:2: executing \"line\" at <sub>: \
+             wrong number of args for sub: want 2 got 3",
         ),
         (
             "x{{div 1 .missing}}",
-            "template: line:1:3: executing \"line\" at <div 1 .missing>: error calling div: runtime error: integer divide by zero",
+            "template: line:1:3: executing \"line\" at <div 1 .missing>: \
+             error calling div: runtime error: integer divide by zero",
         ),
         (
             "{{.num.x}}",
-            "template: line:1:2: executing \"line\" at <.num.x>: can't evaluate field x in type string",
+            "template: line:1:2: executing \"line\" at <.num.x>: \
+             can't evaluate field x in type string",
         ),
     ];
     for (template, error) in cases {
