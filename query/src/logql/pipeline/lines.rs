@@ -30,7 +30,8 @@ impl LineTest {
         );
         let mut searches = Vec::with_capacity(filter.texts.len());
         for text in &filter.texts {
-            let is_empty = matches!(text, LineText::Text(text) if text.is_empty());
+            let is_pattern = matches!(filter.op, LineOp::Pattern | LineOp::NotPattern);
+            let is_empty = matches!(text, LineText::Text(text) if text.is_empty()) && !is_pattern;
             match (is_empty, is_negative) {
                 (false, _) => searches.push(Search::new(filter.op, text)?),
                 // Nothing is in every line.
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn each_operator_lets_through_what_it_says() {
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 10] = [
             (LineOp::Contains, &["a.c"], &["xa.cx"], &["abc", ""]),
             (LineOp::Contains, &["a", "b"], &["xa", "b"], &["c"]),
             (LineOp::NotContains, &["a", "b"], &["c", ""], &["xa", "b"]),
@@ -126,6 +127,7 @@ mod tests {
             (LineOp::Regex, &["(?i)ОШИБ"], &["Ошибка"], &["ok"]),
             (LineOp::NotRegex, &["^$"], &["x"], &[""]),
             (LineOp::Pattern, &["<_>b<_>"], &["abc"], &["b", "ab"]),
+            (LineOp::NotPattern, &[""], &["x"], &[""]),
             (
                 LineOp::NotContains,
                 &["ip:10.0.0.0/8"],

@@ -1,7 +1,7 @@
 //! `| json a="x.y[0]["k"]"`: values by their place.
 
 use super::JSON_ERROR;
-use super::scan::{Scanner, Value};
+use super::scan::{Fault, Scanner, Value};
 use crate::logql::pipeline::labels::{LineLabels, Repeated};
 use crate::logql::pipeline::name::value_text;
 
@@ -37,7 +37,11 @@ impl JsonPaths {
             return labels.fail(JSON_ERROR, "");
         }
         for (name, path) in &self.wanted {
-            match path.find(line) {
+            let found = path.find(line).unwrap_or_else(|fault| {
+                labels.fail(JSON_ERROR, fault.text());
+                None
+            });
+            match found {
                 Some(value) => {
                     let text = show(value);
                     labels.extract(name, &value_text(&text), Repeated::LastWins);
@@ -116,22 +120,30 @@ impl Path {
         Ok(Path { steps })
     }
 
-    fn find<'l>(&self, line: &'l [u8]) -> Option<Value<'l>> {
-        let (last, before) = self.steps.split_last()?;
+    /// The value, if it is there. Only a value at the end of the way can be unsound; what stands
+    /// before it is passed over as far as it is sound.
+    fn find<'l>(&self, line: &'l [u8]) -> Result<Option<Value<'l>>, Fault> {
         let mut inside = line;
-        for step in before {
-            inside = match step.find(inside)? {
-                Value::Object(raw) | Value::Array(raw) => raw,
-                _ => return None,
+        let mut found = None;
+        for (at, step) in self.steps.iter().enumerate() {
+            let value = match step.find(inside) {
+                Some(Ok(value)) => value,
+                Some(Err(fault)) if at + 1 == self.steps.len() => return Err(fault),
+                Some(Err(_)) | None => return Ok(None),
             };
+            inside = match value {
+                Value::Object(raw) | Value::Array(raw) => raw,
+                _ => &[],
+            };
+            found = Some(value);
         }
-        last.find(inside)
+        Ok(found)
     }
 }
 
 impl Step {
-    /// The value at this step below an object or an array.
-    fn find<'l>(&self, inside: &'l [u8]) -> Option<Value<'l>> {
+    /// The value at this step below an object or an array, or what is wrong with it.
+    fn find<'l>(&self, inside: &'l [u8]) -> Option<Result<Value<'l>, Fault>> {
         let mut scanner = Scanner::new(inside);
         match self {
             Step::Key(wanted) => {
@@ -139,10 +151,11 @@ impl Step {
                     return None;
                 }
                 while let Some(key) = scanner.key().ok()? {
-                    let value = scanner.value().ok()?;
+                    let value = scanner.value();
                     if is_key(key, wanted) {
                         return Some(value);
                     }
+                    value.ok()?;
                     if !scanner.more().ok()? {
                         break;
                     }
@@ -159,7 +172,7 @@ impl Step {
                         return None;
                     }
                 }
-                scanner.value().ok()
+                Some(scanner.value())
             }
         }
     }
@@ -229,7 +242,7 @@ mod tests {
     const LINE: &[u8] = br#"{"a":{"b":[1,"two",{"c d":true}]},"n":null,"q\"x":"\u00e9"}"#;
 
     fn found(path: &str) -> Option<String> {
-        let value = Path::parse(path).unwrap().find(LINE)?;
+        let value = Path::parse(path).unwrap().find(LINE).unwrap()?;
         Some(String::from_utf8(show(value).into_owned()).unwrap())
     }
 
@@ -251,6 +264,15 @@ mod tests {
         for (path, value) in cases {
             assert_eq!(found(path).as_deref(), value, "{path}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_cut_off_is_a_fault_and_one_behind_it_is_missing() {
+        let find = |path: &str| Path::parse(path).unwrap().find(b"{\"a\":1,\"b\":\"cut");
+        assert_eq!(find("a"), Ok(Some(Value::Number(b"1"))));
+        assert_eq!(find("b"), Err(Fault::String));
+        assert_eq!(find("b.c"), Ok(None));
+        assert_eq!(find("c"), Ok(None));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Exec<'e, 'c, 'l> {
     /// The dot; the labels if absent.
     dot: Option<Value>,
     variables: Vec<(String, Value)>,
+    /// All labels, once they have been asked for.
+    labels: Option<Arc<BTreeMap<String, Value>>>,
     steps: usize,
 }
 
@@ -42,6 +44,7 @@ impl<'e, 'c, 'l> Exec<'e, 'c, 'l> {
             regexes,
             dot: None,
             variables: Vec::new(),
+            labels: None,
             steps: 0,
         }
     }
@@ -337,7 +340,7 @@ impl<'e, 'c, 'l> Exec<'e, 'c, 'l> {
         };
         for field in fields {
             value = match &value {
-                Value::Map(map) => map.get(field).cloned().unwrap_or(Value::Nil),
+                Value::Map(map) => self.member(map, field),
                 Value::Time(_) => self.method(&value, field, &[], place)?,
                 other => return Err(self.no_field(other, field, place)),
             };
@@ -379,12 +382,28 @@ impl<'e, 'c, 'l> Exec<'e, 'c, 'l> {
         Value::text(value.as_bytes())
     }
 
-    fn labels(&self) -> Value {
-        let labels = self.context.labels.iter();
-        let map: BTreeMap<_, _> = labels
-            .map(|(name, value)| (name.to_owned(), Value::text(value.as_bytes())))
-            .collect();
-        Value::Map(Arc::new(map))
+    fn labels(&mut self) -> Value {
+        let context = self.context;
+        let labels = self.labels.get_or_insert_with(|| {
+            let labels = context.labels.iter();
+            let owned =
+                labels.map(|(name, value)| (name.to_owned(), Value::text(value.as_bytes())));
+            Arc::new(owned.collect())
+        });
+        Value::Map(labels.clone())
+    }
+
+    /// A member of a map. A label that is missing is an empty text, anything else is no value.
+    pub(super) fn member(&self, map: &Arc<BTreeMap<String, Value>>, key: &str) -> Value {
+        let is_labels = self
+            .labels
+            .as_ref()
+            .is_some_and(|labels| Arc::ptr_eq(labels, map));
+        match map.get(key) {
+            Some(value) => value.clone(),
+            None if is_labels => Value::text(Vec::new()),
+            None => Value::Nil,
+        }
     }
 }
 

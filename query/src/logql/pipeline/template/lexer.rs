@@ -1,11 +1,15 @@
 //! Texts and actions of a template, and the tokens of an action.
 
+use crate::text::quote::code_point;
+
 /// A piece of a template's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'t> {
     Text(&'t str),
     /// What is between the braces, and where it begins.
     Action(&'t str, usize),
+    /// An action without an end, and what is wrong with it.
+    Open(&'t str, usize, String),
 }
 
 /// A token of an action.
@@ -30,6 +34,9 @@ pub(super) enum Token {
     Comma,
     /// Operands must not touch one another.
     Space,
+    /// What is wrong here. It is told by whoever comes this far, so that the first mistake of a
+    /// template is the one that is told.
+    Wrong(String),
 }
 
 /// A token and where it stands.
@@ -66,7 +73,13 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (String, usize)> {
             (at, trims_next) = comment_end(text, begin)?;
             continue;
         }
-        let length = action_length(inside).map_err(|what| (what, start))?;
+        let length = match action_length(inside) {
+            Ok(length) => length,
+            Err(what) => {
+                pieces.push(Piece::Open(inside, start, what));
+                return Ok(pieces);
+            }
+        };
         let mut action = &inside[..length];
         trims_next = false;
         let before = action.strip_suffix('-');
@@ -141,19 +154,39 @@ fn action_length(text: &str) -> Result<usize, String> {
 }
 
 /// The tokens of an action that begins at `start`, and where the last one ends; no space at either
-/// end.
-pub(super) fn tokens(action: &str, start: usize) -> Result<(Vec<Placed>, usize), (String, usize)> {
+/// end. Behind what is wrong there are none.
+pub(super) fn tokens(action: &str, start: usize) -> (Vec<Placed>, usize) {
     let mut tokens = Vec::new();
     let mut rest = action.trim_end_matches(is_space);
     let end = start + rest.len();
     rest = rest.trim_start_matches(is_space);
     while let Some(letter) = rest.chars().next() {
         let at = end - rest.len();
-        let (token, length) = next(rest, letter).map_err(|what| (what, at))?;
-        tokens.push((token, at));
-        rest = &rest[length..];
+        let made = next(rest, letter).and_then(|(token, length)| {
+            let is_name = matches!(token, Token::Word(_) | Token::Field(_) | Token::Variable(_));
+            let behind = rest[length..].chars().next();
+            match behind.filter(|letter| is_name && !ends_name(*letter)) {
+                Some(letter) => Err(format!("bad character {}", code_point(letter))),
+                None => Ok((token, length)),
+            }
+        });
+        match made {
+            Ok((token, length)) => {
+                tokens.push((token, at));
+                rest = &rest[length..];
+            }
+            Err(what) => {
+                tokens.push((Token::Wrong(what), at));
+                break;
+            }
+        }
     }
-    Ok((tokens, end))
+    (tokens, end)
+}
+
+/// What may stand right behind a name.
+fn ends_name(letter: char) -> bool {
+    is_space(letter) || matches!(letter, '.' | ',' | '|' | ':' | ')' | '(' | '=')
 }
 
 fn next(rest: &str, letter: char) -> Result<(Token, usize), String> {
@@ -187,7 +220,7 @@ fn next(rest: &str, letter: char) -> Result<(Token, usize), String> {
             Ok((Token::Word(name.to_owned()), name.len()))
         }
         letter => {
-            let shown = crate::text::quote::code_point(letter);
+            let shown = code_point(letter);
             Err(format!("unrecognized character in action: {shown}"))
         }
     }

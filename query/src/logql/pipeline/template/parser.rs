@@ -72,10 +72,12 @@ impl Parser<'_> {
                     nodes.push(Node::Text(text.as_bytes().to_vec()));
                     continue;
                 }
-                Piece::Action(action, start) => (action, start),
+                Piece::Action(action, start) | Piece::Open(action, start, _) => (action, start),
             };
-            let tokens = tokens(action, start);
-            let (tokens, end) = tokens.map_err(|(what, at)| self.error_at(at, &what))?;
+            let (mut tokens, end) = tokens(action, start);
+            if let Piece::Open(_, _, what) = piece {
+                tokens.push((Token::Wrong(what), end));
+            }
             let word = match tokens.first() {
                 None => return Err(self.error_at(start, "missing value for command")),
                 Some((Token::Word(word), _)) => word.clone(),
@@ -103,9 +105,16 @@ impl Parser<'_> {
     fn expect_nothing(&self, cursor: &Cursor<'_>, context: &str) -> Result<(), String> {
         match cursor.peek() {
             None => Ok(()),
-            Some(token) => {
+            Some(token) => Err(self.unexpected(token, cursor.at(), context)),
+        }
+    }
+
+    fn unexpected(&self, token: &Token, at: usize, context: &str) -> String {
+        match token {
+            Token::Wrong(what) => self.error_at(at, what),
+            token => {
                 let what = format!("unexpected {} in {context}", shown(token));
-                Err(self.error_at(cursor.at(), &what))
+                self.error_at(at, &what)
             }
         }
     }
@@ -283,18 +292,14 @@ impl Parser<'_> {
             end = cursor.at();
             match cursor.peek() {
                 None | Some(Token::Space | Token::Bar | Token::Close) => {}
-                Some(token) => {
-                    let what = format!("unexpected {} in operand", shown(token));
-                    return Err(self.error_at(cursor.at(), &what));
-                }
+                Some(token) => return Err(self.unexpected(token, cursor.at(), "operand")),
             }
         }
         if operands.is_empty() {
-            let what = match cursor.peek() {
-                None => format!("missing value for {context}"),
-                Some(token) => format!("unexpected {} in {context}", shown(token)),
-            };
-            return Err(self.error_at(start, &what));
+            return Err(match cursor.peek() {
+                None => self.error_at(start, &format!("missing value for {context}")),
+                Some(token) => self.unexpected(token, start, context),
+            });
         }
         let before = &self.text[..start];
         let place = Place {
@@ -318,8 +323,10 @@ impl Parser<'_> {
                 }
                 let pipe = self.pipe(cursor, "parenthesized pipeline", Declares::One)?;
                 self.depth -= 1;
-                if cursor.peek() != Some(&Token::Close) {
-                    return Err(self.error_at(at, "unclosed left paren"));
+                match cursor.peek() {
+                    Some(Token::Close) => {}
+                    Some(Token::Wrong(what)) => return Err(self.error_at(at, what)),
+                    _ => return Err(self.error_at(at, "unclosed left paren")),
                 }
                 Base::Pipe(Box::new(pipe))
             }
@@ -352,10 +359,7 @@ impl Parser<'_> {
             Some(Token::Text(text)) => Base::Constant(Value::text(text)),
             Some(Token::Int(value)) => Base::Constant(Value::Int(value)),
             Some(Token::Float(value)) => Base::Constant(Value::Float(value)),
-            Some(token) => {
-                let what = format!("unexpected {} in operand", shown(&token));
-                return Err(self.error_at(at, &what));
-            }
+            Some(token) => return Err(self.unexpected(&token, at, "operand")),
             None => return Err(self.error_at(at, "unexpected end of action in operand")),
         };
         cursor.advance();
@@ -451,5 +455,6 @@ fn shown(token: &Token) -> String {
         Token::Assign => "\"=\"".to_owned(),
         Token::Comma => "\",\"".to_owned(),
         Token::Space => "\" \"".to_owned(),
+        Token::Wrong(what) => what.clone(),
     }
 }

@@ -109,6 +109,10 @@ fn pipelines_variables_and_branches_do_what_go_does() {
         ),
         ("{{(fromJson .json).a}}", "map[b:[1 2.5 x <nil> true]]"),
         ("{{ . | len }}", "7"),
+        (
+            "{{index . \"num\"}}{{index . \"none\"}}{{$x := .}}{{$x.word}}{{$x.none}}",
+            "42hello World",
+        ),
     ]);
 }
 
@@ -298,6 +302,16 @@ fn printf_prints_as_go_prints() {
 fn wrong_templates_are_refused_in_gos_words() {
     let cases = [
         ("{{.x", "template: line:1: unclosed action"),
+        ("{{.x}", "template: line:1: bad character U+007D '}'"),
+        (
+            "{{nosuch .x",
+            "template: line:1: function \"nosuch\" not defined",
+        ),
+        ("{{.x!}}", "template: line:1: bad character U+0021 '!'"),
+        (
+            "{{!}}",
+            "template: line:1: unrecognized character in action: U+0021 '!'",
+        ),
         (
             "a\n{{nosuch .x}}",
             "template: line:2: function \"nosuch\" not defined",

@@ -141,6 +141,9 @@ pub(super) fn wrong_count(name: &str, count: usize) -> Option<String> {
 
 /// Calls a function with as many arguments as it takes.
 pub(super) fn call(name: &'static str, arguments: &[Value], exec: &mut Exec<'_, '_, '_>) -> Made {
+    if let ("index", [Value::Map(map), Value::Text(key)]) = (name, arguments) {
+        return Ok(exec.member(map, &String::from_utf8_lossy(key)));
+    }
     let arguments = Arguments(arguments);
     match name {
         LINE => return Ok(Value::text(exec.context.line)),
