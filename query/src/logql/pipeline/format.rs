@@ -51,7 +51,10 @@ impl LineFormat {
         let context = Context { time, line, labels };
         let state = &mut scratch.template;
         match self.template.render(&context, state, &mut scratch.text) {
-            Ok(()) => true,
+            Ok(()) => {
+                repair(&mut scratch.text);
+                true
+            }
             Err(error) => {
                 labels.fail(FORMAT_ERROR, &error);
                 false
@@ -152,6 +155,20 @@ impl LabelFormats {
         });
         values.collect()
     }
+}
+
+/// Makes text of a line in which a template has cut a character: each byte that is left of it
+/// stands as one that is unknown, as Go shows it.
+fn repair(line: &mut Vec<u8>) {
+    if std::str::from_utf8(line).is_ok() {
+        return;
+    }
+    let mut repaired = String::with_capacity(line.len() + 8);
+    for chunk in line.utf8_chunks() {
+        repaired.push_str(chunk.valid());
+        repaired.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    *line = repaired.into_bytes();
 }
 
 fn add_labels(template: &Template, needs: &mut Needs) {

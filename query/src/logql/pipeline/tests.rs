@@ -291,6 +291,11 @@ fn formats_make_lines_and_labels() {
         through(&[logfmt(), line], "a=1"),
         "<1:a=1> app=a | user=u | a=1"
     );
+    let cut = Stage::LineFormat("{{trunc 5 __line__}}".to_owned());
+    assert_eq!(
+        through(&[cut], "走走"),
+        "<走\u{fffd}\u{fffd}> app=a | user=u | "
+    );
     let wrong = Stage::LineFormat("x{{div 1 .none}}".to_owned());
     let found = through(&[logfmt(), wrong], "a=1");
     assert!(
