@@ -56,9 +56,9 @@ pub(in crate::logql) fn flatten(
                     }
                     continue;
                 }
-                let value = scanner.value()?;
-                if !state.name.is_empty() && sink.wants(&state.name) {
-                    emit(state, value, sink);
+                match is_wanted(&state.name, sink) {
+                    true => emit(state, scanner.value()?, sink),
+                    false => scanner.skip()?,
                 }
                 state.name.truncate(length);
                 if scanner.more()? {
@@ -79,6 +79,13 @@ pub(in crate::logql) fn flatten(
     }
 }
 
+#[inline]
+fn is_wanted(name: &[u8], sink: &impl Sink) -> bool {
+    let is_known = name.first().is_some_and(|first| *first != UNWANTED);
+    is_known && sink.wants(name)
+}
+
+#[inline]
 fn push_key(state: &mut Flattened, key: Quoted<'_>, sink: &impl Sink) -> Result<(), Fault> {
     let raw = match key.has_escapes {
         false => key.raw,

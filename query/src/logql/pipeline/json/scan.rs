@@ -69,6 +69,7 @@ impl<'l> Scanner<'l> {
     }
 
     /// The next byte that is no space, which is not taken.
+    #[inline]
     pub(in crate::logql) fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -80,6 +81,7 @@ impl<'l> Scanner<'l> {
     }
 
     /// Takes this byte if it is the next one.
+    #[inline]
     pub(in crate::logql) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -105,6 +107,7 @@ impl<'l> Scanner<'l> {
     }
 
     /// What follows a member of an object: whether there may be another one.
+    #[inline]
     pub(in crate::logql) fn more(&mut self) -> Result<bool, Fault> {
         match self.peek() {
             Some(b',') => {
@@ -116,6 +119,15 @@ impl<'l> Scanner<'l> {
                 Ok(false)
             }
             _ => Err(Fault::Object),
+        }
+    }
+
+    /// Passes over the next value, as sound as [`Scanner::value`] would find it.
+    #[inline]
+    pub(in crate::logql) fn skip(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| ()),
+            _ => self.value().map(|_| ()),
         }
     }
 
@@ -131,6 +143,7 @@ impl<'l> Scanner<'l> {
     }
 
     /// A string; its opening quote is next.
+    #[inline]
     fn string(&mut self) -> Result<Quoted<'l>, Fault> {
         self.at += 1;
         let start = self.at;
