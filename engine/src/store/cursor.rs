@@ -49,7 +49,7 @@ enum Content<K: Kind> {
 }
 
 impl<K: Kind> Cursor<K> {
-    pub(crate) fn open(series: &Series<K>) -> Result<Self> {
+    pub(crate) fn open(series: &Series<K>, wanted: Wanted) -> Result<Self> {
         let view = Arc::clone(&series.view);
         let over = view.state.tombstones.over_series(series.labels());
         let mut pieces = Vec::new();
@@ -69,7 +69,7 @@ impl<K: Kind> Cursor<K> {
         Ok(Cursor {
             view,
             range: series.range,
-            wanted: series.wanted,
+            wanted,
             needles: Arc::clone(&series.needles),
             groups,
             front,

@@ -112,7 +112,13 @@ impl<K: Kind> Series<K> {
 
     /// Reads the entries in the selector's range.
     pub fn cursor(&self) -> Result<Cursor<K>> {
-        Cursor::open(self)
+        self.cursor_wanting(self.wanted)
+    }
+
+    /// Reads the entries in the selector's range, looking at no more than what is wanted of this
+    /// series: of one whose labels say enough, a reader may want less than of another.
+    pub fn cursor_wanting(&self, wanted: Wanted) -> Result<Cursor<K>> {
+        Cursor::open(self, wanted)
     }
 
     /// How many entries [`Series::cursor`] would give, without decoding those that the indexes of

@@ -119,7 +119,8 @@ impl LineRun {
         }
     }
 
-    pub(crate) fn push(&mut self, line: &Line<'_>) {
+    /// Appends a line; the caller keeps times ascending and a run below 4 GiB.
+    pub fn push(&mut self, line: &Line<'_>) {
         self.push_parts(line.time, line.text.as_bytes(), line.metadata.as_bytes());
     }
 
