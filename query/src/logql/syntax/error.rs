@@ -5,28 +5,32 @@ use std::fmt;
 /// What is wrong with a query, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// Where: line and column, columns in characters from 1. Loki tells no line (0) of tokens that
-    /// it had to look ahead for, and no place of what it finds wrong after it has read all.
-    pub place: Option<(usize, usize)>,
+    /// Where.
+    pub place: Place,
     /// What.
     pub message: String,
+}
+
+/// Where something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At a line and a column, which counts characters, both from 1. Loki tells no line (0) of
+    /// tokens that it had to look ahead for.
+    At(usize, usize),
+    /// In the query as a whole.
+    Query,
+    /// The query is right, but not what was asked for.
+    Nowhere,
 }
 
 /// The result of reading a query.
 pub type Result<T> = std::result::Result<T, SyntaxError>;
 
 impl SyntaxError {
-    /// An error without a place.
+    /// An error in the query as a whole.
     pub fn new(message: impl Into<String>) -> Self {
         SyntaxError {
-            place: None,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn at(place: (usize, usize), message: impl Into<String>) -> Self {
-        SyntaxError {
-            place: Some(place),
+            place: Place::Query,
             message: message.into(),
         }
     }
@@ -35,13 +39,11 @@ impl SyntaxError {
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
-            Some((line, column)) => write!(
-                f,
-                "parse error at line {line}, col {column}: {}",
-                self.message
-            ),
-            None => write!(f, "parse error : {}", self.message),
+            Place::At(line, column) => write!(f, "parse error at line {line}, col {column}: ")?,
+            Place::Query => f.write_str("parse error : ")?,
+            Place::Nowhere => {}
         }
+        f.write_str(&self.message)
     }
 }
 

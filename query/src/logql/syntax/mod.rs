@@ -1,30 +1,30 @@
-//! The syntax of LogQL: the tree, its parser and its printer.
+//! The syntax of LogQL: tokens, the tree, the parser and the printers.
+//!
+//! Accepts the language of Loki 3.7 and words its errors as Loki does. Knows no data, and of stages
+//! no more than how they are written: whether they compile is told by the pipeline.
 
+mod aggregations;
 pub mod ast;
+mod cursor;
 mod error;
-
-use chronolith_engine::labels::Matcher;
+mod fold;
+mod lexer;
+mod parser;
+mod pretty;
+mod printer;
+mod selector;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod token;
+mod units;
+mod walk;
 
 pub use ast::Query;
-pub use error::{Result, SyntaxError};
-
-/// Parses a query. Whether its stages compile is not looked at.
-pub fn parse(_text: &str) -> Result<Query> {
-    Err(SyntaxError::new("queries are not parsed yet"))
-}
-
-/// Parses a selector alone, as `match[]` parameters hold it.
-pub fn parse_selector(_text: &str) -> Result<Vec<Matcher>> {
-    Err(SyntaxError::new("selectors are not parsed yet"))
-}
-
-/// The query on one line. Parsing it again gives the same tree.
-pub fn print(_query: &Query) -> String {
-    String::new()
-}
-
-/// The query with lines broken and indented where they would be long, as Loki's `format_query`
-/// does.
-pub fn pretty(_query: &Query) -> String {
-    String::new()
-}
+pub use cursor::{NESTING_MAX, OPERATORS_MAX, QUERY_BYTES_MAX};
+pub use error::{Place, Result, SyntaxError};
+pub use parser::{parse, parse_selector};
+pub use pretty::pretty;
+pub use printer::{print, print_selector, print_stage};
+pub use selector::check_matchers;
+pub use walk::{range_aggregates, selectors};

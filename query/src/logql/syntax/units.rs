@@ -1,0 +1,185 @@
+//! Durations and amounts of bytes as LogQL's literals write them.
+//!
+//! A duration is read as Prometheus reads it, or else as Go does, with fractions and small units.
+
+use crate::text::duration;
+
+/// Units of durations as Go knows them, in nanoseconds.
+const GO_UNITS: [(&str, f64); 8] = [
+    ("ns", 1.0),
+    ("us", 1e3),
+    ("µs", 1e3),
+    ("μs", 1e3),
+    ("ms", 1e6),
+    ("s", 1e9),
+    ("m", 60e9),
+    ("h", 3600e9),
+];
+
+/// Units of bytes, in lower case.
+const BYTE_UNITS: [(&str, u64); 24] = [
+    ("b", 1),
+    ("kb", 1_000),
+    ("k", 1_000),
+    ("kib", 1 << 10),
+    ("ki", 1 << 10),
+    ("mb", 1_000_000),
+    ("m", 1_000_000),
+    ("mib", 1 << 20),
+    ("mi", 1 << 20),
+    ("gb", 1_000_000_000),
+    ("g", 1_000_000_000),
+    ("gib", 1 << 30),
+    ("gi", 1 << 30),
+    ("tb", 1_000_000_000_000),
+    ("t", 1_000_000_000_000),
+    ("tib", 1 << 40),
+    ("ti", 1 << 40),
+    ("pb", 1_000_000_000_000_000),
+    ("p", 1_000_000_000_000_000),
+    ("pib", 1 << 50),
+    ("pi", 1 << 50),
+    ("eb", 1_000_000_000_000_000_000),
+    ("eib", 1 << 60),
+    ("e", 1_000_000_000_000_000_000),
+];
+
+/// Reads a duration, with or without a sign, in nanoseconds.
+pub(super) fn duration_ns(text: &str) -> Option<i64> {
+    let (sign, plain) = match text.strip_prefix('-') {
+        Some(plain) => (-1, plain),
+        None => (1, text),
+    };
+    let ns = match duration::parse(plain) {
+        Ok(ms) if plain != "0" => ms.checked_mul(1_000_000)?,
+        _ => go_duration(plain)?,
+    };
+    Some(sign * ns)
+}
+
+fn go_duration(text: &str) -> Option<i64> {
+    let (mut rest, mut total) = (text, 0.0);
+    while !rest.is_empty() {
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+                .len();
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.find(|c: char| c.is_ascii_digit() || c == '.');
+        let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
+        let (_, length) = GO_UNITS.iter().find(|(name, _)| *name == unit)?;
+        total += number.parse::<f64>().ok()? * length;
+        rest = behind;
+    }
+    // Below the largest i64, with room for rounding.
+    let fits = !text.is_empty() && total < 9.2e18;
+    #[expect(clippy::cast_possible_truncation)] // It fits, and parts of nanoseconds are dropped.
+    fits.then_some(total.round() as i64)
+}
+
+/// Reads an amount of bytes.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let digits = text.len()
+        - text
+            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
+            .len();
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.to_ascii_lowercase();
+    let (_, size) = BYTE_UNITS.iter().find(|(name, _)| *name == unit)?;
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(*size);
+    }
+    #[expect(clippy::cast_precision_loss)] // A factor of a fraction.
+    let total = number.parse::<f64>().ok()? * *size as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Not negative; fits.
+    (total < 1.8e19).then_some(total as u64)
+}
+
+/// Writes a duration as Prometheus does where milliseconds say all, and else as Go does.
+pub(super) fn show_duration(ns: i64) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    let size = ns.unsigned_abs();
+    let ms = i64::try_from(size / 1_000_000).unwrap_or(i64::MAX);
+    if size.is_multiple_of(1_000_000) {
+        return format!("{sign}{}", duration::format(ms));
+    }
+    format!("{sign}{}", go(size))
+}
+
+/// Writes a duration as Go does: `1m30s`, `1.5ms`, `80µs`.
+pub(super) fn show_go_duration(ns: i64) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    format!("{sign}{}", go(ns.unsigned_abs()))
+}
+
+fn go(ns: u64) -> String {
+    let small = |unit: u64, name: &str| fraction(ns / unit, ns % unit, unit) + name;
+    match ns {
+        0 => return "0s".to_owned(),
+        1..1_000 => return small(1, "ns"),
+        1_000..1_000_000 => return small(1_000, "µs"),
+        1_000_000..1_000_000_000 => return small(1_000_000, "ms"),
+        _ => {}
+    }
+    const SECOND: u64 = 1_000_000_000;
+    let seconds = ns / SECOND;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let mut out = String::new();
+    if hours > 0 {
+        out += &format!("{hours}h");
+    }
+    if hours > 0 || minutes > 0 {
+        out += &format!("{minutes}m");
+    }
+    out + &fraction(seconds % 60, ns % SECOND, SECOND) + "s"
+}
+
+/// A whole number and what is left of a unit, as a decimal without zeros at its end.
+fn fraction(whole: u64, rest: u64, unit: u64) -> String {
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let digits = unit.ilog10() as usize;
+    let rest = format!("{rest:0digits$}");
+    format!("{whole}.{}", rest.trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_prometheus_or_go() {
+        assert_eq!(duration_ns("1d"), Some(86_400_000_000_000));
+        assert_eq!(duration_ns("1.5h"), Some(5_400_000_000_000));
+        assert_eq!(duration_ns("80µs"), Some(80_000));
+        assert_eq!(duration_ns("-5m"), Some(-300_000_000_000));
+        assert_eq!(duration_ns("1h1h"), Some(7_200_000_000_000));
+        assert_eq!(duration_ns("0.25s"), Some(250_000_000));
+        assert_eq!(duration_ns("5"), None);
+        assert_eq!(duration_ns("5x"), None);
+        assert_eq!(duration_ns(""), None);
+        assert_eq!(duration_ns("99999999999h"), None);
+    }
+
+    #[test]
+    fn bytes_have_decimal_and_binary_units() {
+        assert_eq!(bytes("9.5MB"), Some(9_500_000));
+        assert_eq!(bytes("128KiB"), Some(131_072));
+        assert_eq!(bytes("1kB"), Some(1_000));
+        assert_eq!(bytes("7B"), Some(7));
+        assert_eq!(bytes("7"), None);
+        assert_eq!(bytes("99999999999PB"), None);
+    }
+
+    #[test]
+    fn durations_are_written_as_both_write_them() {
+        assert_eq!(show_duration(5_400_000_000_000), "1h30m");
+        assert_eq!(show_duration(-300_000_000_000), "-5m");
+        assert_eq!(show_duration(1_500), "1.5µs");
+        assert_eq!(show_go_duration(90_000_000_000), "1m30s");
+        assert_eq!(show_go_duration(3_600_000_000_000), "1h0m0s");
+        assert_eq!(show_go_duration(1_500_000), "1.5ms");
+        assert_eq!(show_go_duration(0), "0s");
+    }
+}
