@@ -33,16 +33,64 @@ pub struct ResultEntry {
     /// The text as the pipeline left it.
     pub line: String,
     /// Labels that come from structured metadata.
-    pub metadata: Arc<LabelSet>,
+    pub metadata: Arc<LabelPairs>,
     /// Labels that the pipeline made.
-    pub parsed: Arc<LabelSet>,
+    pub parsed: Arc<LabelPairs>,
+}
+
+/// Labels of a line, sorted by name. Unlike those of a stream they may have empty values: that a
+/// parser looked for something and did not find it is told so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LabelPairs(Vec<(String, String)>);
+
+impl LabelPairs {
+    /// Labels with these names, which differ, and values.
+    pub(crate) fn of<'l>(pairs: impl Iterator<Item = (&'l str, &'l str)>) -> LabelPairs {
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_unstable();
+        LabelPairs(pairs)
+    }
+
+    /// Whether these are the pairs, which come in any order.
+    pub(crate) fn is<'l>(&self, pairs: impl Iterator<Item = (&'l str, &'l str)>) -> bool {
+        let mut count = 0;
+        let mut known = pairs.inspect(|_| count += 1);
+        let is_known = known.all(|(name, value)| self.value(name) == Some(value));
+        drop(known);
+        is_known && count == self.0.len()
+    }
+
+    /// The labels in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of a label, if it is one of these.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let found = self
+            .0
+            .binary_search_by(|(known, _)| known.as_str().cmp(name));
+        found.ok().map(|place| self.0[place].1.as_str())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Lines whose labels are the same, wherever those came from.
 #[derive(Clone, Debug)]
 pub struct MergedStream<'a> {
     /// All labels together.
-    pub labels: LabelSet,
+    pub labels: LabelPairs,
     /// The lines in the order that was asked for.
     pub entries: Vec<&'a ResultEntry>,
 }
@@ -55,19 +103,26 @@ impl LinesAnswer {
 
     /// The lines by all of their labels together, in label order: one stream for each distinct set.
     pub fn merged(&self) -> Vec<MergedStream<'_>> {
+        let mut places: HashMap<LabelPairs, usize> = HashMap::new();
         let mut found: Vec<MergedStream<'_>> = Vec::new();
         for stream in &self.streams {
-            // Within one stream of the answer, equal parts make equal sets.
-            let mut places: HashMap<(&LabelSet, &LabelSet), usize> = HashMap::new();
+            let mut last: Option<(&ResultEntry, usize)> = None;
             for entry in &stream.entries {
-                let parts = (entry.metadata.as_ref(), entry.parsed.as_ref());
-                let place = *places.entry(parts).or_insert(found.len());
-                if place == found.len() {
-                    found.push(MergedStream {
-                        labels: union([&stream.labels, parts.0, parts.1]),
-                        entries: Vec::new(),
-                    });
-                }
+                // Neighbours mostly have the same labels.
+                let same = last.filter(|(known, _)| {
+                    known.metadata == entry.metadata && known.parsed == entry.parsed
+                });
+                let place = same.map(|(_, place)| place).unwrap_or_else(|| {
+                    let labels = union(stream, entry);
+                    *places.entry(labels).or_insert_with_key(|labels| {
+                        found.push(MergedStream {
+                            labels: labels.clone(),
+                            entries: Vec::new(),
+                        });
+                        found.len() - 1
+                    })
+                });
+                last = Some((entry, place));
                 found[place].entries.push(entry);
             }
         }
@@ -76,16 +131,10 @@ impl LinesAnswer {
     }
 }
 
-/// All labels of some sets; where two have one name, the first set's counts.
-fn union(sets: [&LabelSet; 3]) -> LabelSet {
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for (name, value) in sets.into_iter().flat_map(|set| set.as_labels().iter()) {
-        if !pairs.iter().any(|(known, _)| *known == name) {
-            pairs.push((name, value));
-        }
-    }
-    // The names differ from each other and none is empty.
-    LabelSet::from_pairs(pairs).unwrap_or_default()
+/// All labels of a line; no two have one name.
+fn union(stream: &ResultStream, entry: &ResultEntry) -> LabelPairs {
+    let own = stream.labels.as_labels().iter();
+    LabelPairs::of(own.chain(entry.metadata.iter()).chain(entry.parsed.iter()))
 }
 
 /// What a metric query answers.

@@ -1,8 +1,12 @@
 //! How LogQL queries are evaluated, how much one may use, and how it is stopped.
 
-use std::time::Duration;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::logql::CancelFlag;
+use crate::logql::answer::Stats;
+use crate::logql::{CancelFlag, Error, ErrorKind, Result};
 
 /// How queries are evaluated.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +15,17 @@ pub struct Options {
     pub limits: Limits,
     /// Which times a range query is evaluated at.
     pub steps: Steps,
+    /// How many threads read streams at once. Default as many as there are processors.
+    pub workers: Option<NonZeroUsize>,
+}
+
+impl Options {
+    pub(crate) fn workers(&self) -> usize {
+        let workers = self
+            .workers
+            .or_else(|| thread::available_parallelism().ok());
+        workers.map_or(1, NonZeroUsize::get)
+    }
 }
 
 /// Which times a range query is evaluated at.
@@ -74,6 +89,123 @@ impl Default for Limits {
             bytes_max: u64::MAX,
             timeout: Duration::from_secs(60),
             cancel: None,
+        }
+    }
+}
+
+/// How often [`Guard::check`] looks at the clock.
+const CHECKS_PER_LOOK: u32 = 16;
+
+/// Watches over a running query.
+pub(crate) struct Guard {
+    limits: Limits,
+    deadline: Option<Instant>,
+    checks: AtomicU32,
+    held: AtomicUsize,
+    streams: AtomicU64,
+    lines: AtomicU64,
+    bytes: AtomicU64,
+    lines_kept: AtomicU64,
+}
+
+impl Guard {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Guard {
+            limits: limits.clone(),
+            deadline: Instant::now().checked_add(limits.timeout),
+            checks: AtomicU32::new(0),
+            held: AtomicUsize::new(0),
+            streams: AtomicU64::new(0),
+            lines: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            lines_kept: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the query may go on.
+    pub(crate) fn check(&self) -> Result<()> {
+        let cancel = self.limits.cancel.as_ref();
+        if cancel.is_some_and(CancelFlag::is_raised) {
+            let message = "the request was cancelled by the client";
+            return Err(Error::new(ErrorKind::Canceled, message));
+        }
+        let checks = self.checks.fetch_add(1, Ordering::Relaxed);
+        if checks.is_multiple_of(CHECKS_PER_LOOK) && self.time_left() == Some(Duration::ZERO) {
+            let message = "request timed out, decrease the duration of the request or add more \
+                           label matchers (prefer exact match over regex match) to reduce the \
+                           amount of data processed";
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        Ok(())
+    }
+
+    /// How long the query may still take, if that is limited.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        self.deadline.map(left)
+    }
+
+    /// Counts a stream that is read.
+    pub(crate) fn opened(&self) -> Result<()> {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        self.check()
+    }
+
+    /// Counts lines that are looked at, and the bytes of their texts.
+    pub(crate) fn read(&self, lines: usize, bytes: usize) -> Result<()> {
+        let add = |counter: &AtomicU64, added: usize| {
+            let added = added as u64;
+            counter.fetch_add(added, Ordering::Relaxed) + added
+        };
+        let (lines, bytes) = (add(&self.lines, lines), add(&self.bytes, bytes));
+        let Limits {
+            lines_max,
+            bytes_max,
+            ..
+        } = self.limits;
+        let message = if lines > lines_max {
+            format!("the query would read too many lines (limit: {lines_max})")
+        } else if bytes > bytes_max {
+            format!("the query would read too many bytes (limit: {bytes_max} bytes)")
+        } else {
+            return self.check();
+        };
+        let advice = "; consider adding more specific stream selectors or reduce the time range \
+                      of the query";
+        Err(Error::new(ErrorKind::Limit, message + advice))
+    }
+
+    /// Counts lines that passed the pipeline.
+    pub(crate) fn keep(&self, lines: u64) {
+        self.lines_kept.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    /// Counts samples, or cells of series, that are held from now on.
+    pub(crate) fn hold(&self, samples: usize) -> Result<()> {
+        let held = self.held.fetch_add(samples, Ordering::Relaxed);
+        let samples_max = self.limits.samples_max;
+        if held.saturating_add(samples) <= samples_max {
+            return Ok(());
+        }
+        let message = format!(
+            "the query needs more than {samples_max} samples at once; select less, reduce the \
+             time range or raise the step"
+        );
+        Err(Error::new(ErrorKind::Limit, message))
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What the query has cost so far.
+    pub(crate) fn stats(&self) -> Stats {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            streams: count(&self.streams),
+            lines: count(&self.lines),
+            bytes: count(&self.bytes),
+            lines_kept: count(&self.lines_kept),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod engine_source;
+mod eval;
 mod limits;
 mod memory;
 pub mod pipeline;
@@ -10,7 +11,9 @@ pub mod source;
 pub mod syntax;
 
 pub use crate::promql::{CancelFlag, Error, ErrorKind, Result};
-pub use answer::{LinesAnswer, MergedStream, MetricAnswer, ResultEntry, ResultStream, Stats};
+pub use answer::{
+    LabelPairs, LinesAnswer, MergedStream, MetricAnswer, ResultEntry, ResultStream, Stats,
+};
 pub use engine_source::EngineLines;
 pub use limits::{Limits, Options, SeriesBeyond, Steps};
 pub use memory::MemoryLines;

@@ -1,9 +1,14 @@
 //! [`LogQuery`]: the door of LogQL. Parse once; ask for lines, for numbers at a time, or over a
 //! range, of any source.
 
+use std::time::Duration;
+
 use crate::logql::answer::{LinesAnswer, MetricAnswer};
-use crate::logql::limits::Options;
+use crate::logql::eval::{self, TimeGrid};
+use crate::logql::limits::{Guard, Options, Steps};
+use crate::logql::pipeline::{LabelsWanted, Pipeline, Unwrapper};
 use crate::logql::source::{Direction, LineSource};
+use crate::logql::syntax::ast::MetricExpr;
 use crate::logql::syntax::{self, Query};
 use crate::logql::{Error, ErrorKind, Result};
 
@@ -34,6 +39,14 @@ impl LogQuery {
     pub fn parse(text: &str) -> Result<LogQuery> {
         let expr = syntax::parse(text)
             .map_err(|error| Error::new(ErrorKind::BadData, error.to_string()))?;
+        for lines in syntax::selectors(&expr) {
+            Pipeline::new(&lines.stages, &LabelsWanted::All)?;
+        }
+        if let Query::Metric(metric) = &expr {
+            for range in syntax::range_aggregates(metric) {
+                range.unwrap.as_ref().map(Unwrapper::new).transpose()?;
+            }
+        }
         Ok(LogQuery {
             text: text.to_owned(),
             expr,
@@ -63,31 +76,148 @@ impl LogQuery {
     /// The lines of a range of time.
     pub fn lines(
         &self,
-        _source: &dyn LineSource,
-        _request: &LinesRequest,
-        _options: &Options,
+        source: &dyn LineSource,
+        request: &LinesRequest,
+        options: &Options,
     ) -> Result<LinesAnswer> {
-        Err(Error::new(ErrorKind::Execution, "lines are not read yet"))
+        let Query::Lines(query) = &self.expr else {
+            return bad("the query gives numbers, not lines");
+        };
+        let limits = &options.limits;
+        if request.limit > limits.entries_max {
+            return bad(format!(
+                "max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > \
+                 {})",
+                request.limit, limits.entries_max
+            ));
+        }
+        if request.limit == 0 {
+            return bad("limit must be a positive value");
+        }
+        if request.interval < 0 {
+            return bad("interval must be >= 0");
+        }
+        check_length(request.start, request.end, options)?;
+        let guard = Guard::new(limits);
+        eval::lines(query, source, request, &guard, options.workers())
     }
 
     /// The numbers at one time, in nanoseconds.
     pub fn instant(
         &self,
-        _source: &dyn LineSource,
-        _time: i64,
-        _options: &Options,
+        source: &dyn LineSource,
+        time: i64,
+        options: &Options,
     ) -> Result<MetricAnswer> {
-        Err(Error::new(ErrorKind::Execution, "numbers are not made yet"))
+        let Query::Metric(expr) = &self.expr else {
+            return bad(
+                "log queries are not supported as an instant query type, please change your query \
+                 to a range query type",
+            );
+        };
+        check_ranges(expr, options)?;
+        let guard = Guard::new(&options.limits);
+        let (value, warnings) = eval::instant(expr, source, time, &guard, options.workers())?;
+        Ok(MetricAnswer {
+            value,
+            warnings,
+            stats: guard.stats(),
+        })
     }
 
     /// The numbers from `start` to `end`, every `step`, all in nanoseconds. The series come in
     /// label order.
     pub fn range(
         &self,
-        _source: &dyn LineSource,
-        (_start, _end, _step): (i64, i64, i64),
-        _options: &Options,
+        source: &dyn LineSource,
+        (start, end, step): (i64, i64, i64),
+        options: &Options,
     ) -> Result<MetricAnswer> {
-        Err(Error::new(ErrorKind::Execution, "numbers are not made yet"))
+        let Query::Metric(expr) = &self.expr else {
+            return bad("the query gives lines, not numbers");
+        };
+        if step <= 0 {
+            return bad(
+                "zero or negative query resolution step widths are not accepted. Try a positive \
+                 integer",
+            );
+        }
+        check_length(start, end, options)?;
+        check_ranges(expr, options)?;
+        let (start, end) = match options.steps {
+            Steps::AsAsked => (start, end),
+            Steps::Aligned => {
+                let beyond = end.rem_euclid(step);
+                let rest = if beyond == 0 { 0 } else { step - beyond };
+                (start - start.rem_euclid(step), end.saturating_add(rest))
+            }
+        };
+        let steps = usize::try_from(end.abs_diff(start) / step.unsigned_abs());
+        let steps_max = options.limits.steps_max;
+        let steps = match steps {
+            Ok(steps) if steps <= steps_max => steps,
+            _ => {
+                let most = match steps_max {
+                    11_000 => "11,000".to_owned(),
+                    other => other.to_string(),
+                };
+                return bad(format!(
+                    "exceeded maximum resolution of {most} points per time series. Try increasing \
+                     the value of the step parameter"
+                ));
+            }
+        };
+        let grid = TimeGrid {
+            start,
+            step,
+            count: steps + 1,
+        };
+        let guard = Guard::new(&options.limits);
+        let (value, warnings) = eval::range(expr, source, grid, &guard, options.workers())?;
+        Ok(MetricAnswer {
+            value,
+            warnings,
+            stats: guard.stats(),
+        })
     }
+}
+
+fn bad<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::new(ErrorKind::BadData, message))
+}
+
+/// Refuses a query whose end is before its start, or too far from it.
+fn check_length(start: i64, end: i64, options: &Options) -> Result<()> {
+    if end < start {
+        return bad("end timestamp must not be before or equal to start time");
+    }
+    let length_max = options.limits.length_max;
+    let length = Duration::from_nanos(end.abs_diff(start));
+    if length > length_max && !length_max.is_zero() {
+        return bad(format!(
+            "the query time range exceeds the limit (query length: {}, limit: {})",
+            syntax::show_go_duration(as_ns(length)),
+            syntax::show_duration(as_ns(length_max))
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses windows that are too long.
+fn check_ranges(expr: &MetricExpr, options: &Options) -> Result<()> {
+    let range_max = options.limits.range_max;
+    let ranges = syntax::range_aggregates(expr);
+    let mut lengths = ranges.iter().map(|range| range.range);
+    match lengths.find(|length| *length > range_max && !range_max.is_zero()) {
+        Some(length) => bad(format!(
+            "[interval] value exceeds limit: [{}] > [{}]",
+            syntax::show_duration(as_ns(length)),
+            syntax::show_duration(as_ns(range_max))
+        )),
+        None => Ok(()),
+    }
+}
+
+fn as_ns(length: Duration) -> i64 {
+    i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -75,6 +75,8 @@ pub(crate) enum NodeKind {
     Binary(Box<BinaryNode>),
     Aggregate(Box<AggregateNode>),
     Call(CallNode),
+    /// Series that were made beforehand, by their place in what the evaluator was given.
+    Given(usize),
 }
 
 /// Which series, and how times are moved.
@@ -274,6 +276,7 @@ impl Place {
 fn is_invariant(kind: &NodeKind) -> bool {
     match kind {
         NodeKind::Number(_) | NodeKind::Text(_) => true,
+        NodeKind::Given(_) => false,
         NodeKind::Selector(selection) | NodeKind::Range(selection, _) => selection.at.is_some(),
         NodeKind::Subquery(subquery) => subquery.at.is_some(),
         NodeKind::Unary(_, inside) => inside.is_invariant,

@@ -1,11 +1,13 @@
 //! [`Query`]: the door of PromQL. Parse once, run at a time or over a range, over any source.
 
+use std::cell::RefCell;
+
 use chronolith_engine::labels::LabelSet;
 
 use crate::promql::annotations::Annotations;
 use crate::promql::check::{Language, check};
 use crate::promql::error::{Error, ErrorKind, Result};
-use crate::promql::eval::{self, Column, Evaluator, Series};
+use crate::promql::eval::{self, Column, Dialect, Evaluator, Series};
 use crate::promql::limits::Guard;
 use crate::promql::options::{NameRemoval, Options};
 use crate::promql::plan::{Frame, Grid, NodeKind, plan};
@@ -167,16 +169,16 @@ impl Query {
             eval::Value::Vector(series) => evaluator.finish(series)?,
             eval::Value::Text(_) => Vec::new(),
         };
-        let series = series
-            .into_iter()
-            .map(|series| to_result(series, grid))
-            .collect();
+        let series = series.into_iter().map(|series| to_result(series, grid));
+        let series = series.collect();
         Ok(answer(Value::Matrix(sorted(series)), evaluator))
     }
 }
 
 fn evaluator<'a>(source: &'a dyn Source, options: &'a Options, frame: Frame) -> Evaluator<'a> {
     Evaluator {
+        dialect: Dialect::Prometheus,
+        given: RefCell::default(),
         source,
         options,
         frame,
@@ -199,7 +201,7 @@ fn sorted(mut series: Vec<ResultSeries>) -> Vec<ResultSeries> {
     series
 }
 
-fn to_result(series: Series, grid: Grid) -> ResultSeries {
+pub(crate) fn to_result(series: Series, grid: Grid) -> ResultSeries {
     let cells = grid.times().enumerate();
     let points = cells.filter_map(|(step, time)| {
         let sample = series.column.cell(step)?.to_sample();

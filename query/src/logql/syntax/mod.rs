@@ -27,4 +27,5 @@ pub use parser::{parse, parse_selector};
 pub use pretty::pretty;
 pub use printer::{print, print_selector, print_stage};
 pub use selector::check_matchers;
+pub(crate) use units::{show_duration, show_go_duration};
 pub use walk::{range_aggregates, selectors};

@@ -96,7 +96,7 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Writes a duration as Prometheus does where milliseconds say all, and else as Go does.
-pub(super) fn show_duration(ns: i64) -> String {
+pub(crate) fn show_duration(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     let size = ns.unsigned_abs();
     let ms = i64::try_from(size / 1_000_000).unwrap_or(i64::MAX);
@@ -107,7 +107,7 @@ pub(super) fn show_duration(ns: i64) -> String {
 }
 
 /// Writes a duration as Go does: `1m30s`, `1.5ms`, `80µs`.
-pub(super) fn show_go_duration(ns: i64) -> String {
+pub(crate) fn show_go_duration(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     format!("{sign}{}", go(ns.unsigned_abs()))
 }

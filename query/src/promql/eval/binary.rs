@@ -11,7 +11,7 @@ use crate::promql::error::{Error, Result};
 use crate::promql::eval::column::{Cell, Column, Sample, Series};
 use crate::promql::eval::elements::{numbers, samples};
 use crate::promql::eval::labels::{filtered, grouped, without_metadata};
-use crate::promql::eval::{Evaluator, Value};
+use crate::promql::eval::{Dialect, Evaluator, Value};
 use crate::promql::plan::{BinaryNode, Grid};
 use crate::promql::syntax::{BinaryOp, Card, Grouping, NAME};
 use crate::text::Span;
@@ -36,7 +36,7 @@ impl Evaluator<'_> {
         match (left, right) {
             (Value::Scalar(left), Value::Scalar(right)) => {
                 let pairs = left.into_iter().zip(right);
-                let values = pairs.map(|(left, right)| numbers(node.op, left, right));
+                let values = pairs.map(|(left, right)| numbers(node.op, left, right, self.dialect));
                 Ok(Value::Scalar(values.collect()))
             }
             (Value::Vector(left), Value::Scalar(right)) => {
@@ -77,7 +77,7 @@ impl Evaluator<'_> {
                     ScalarSide::Right => (cell, number),
                     ScalarSide::Left => (number, cell),
                 };
-                let kept = samples(op, left, right, span, &self.notes).and_then(|outcome| {
+                let kept = samples(op, left, right, span, self).and_then(|outcome| {
                     if node.returns_bool {
                         return Some(Sample::Float(f64::from(u8::from(outcome.holds))));
                     }
@@ -245,6 +245,12 @@ impl<'a> Matching<'a> {
             Card::OneToMany => "left",
             _ => "right",
         };
+        if self.evaluator.dialect == Dialect::Loki {
+            return Error::execution(format!(
+                "found duplicate series on the {side} hand-side;many-to-many matching not \
+                 allowed: matching labels must be unique on one side"
+            ));
+        }
         let mut labels = [&self.one[first].labels, &self.one[second].labels];
         labels.sort();
         let group = matched(&self.one[first].labels, &self.node.matching.labels);
@@ -308,14 +314,8 @@ impl<'a> Matching<'a> {
             Card::OneToMany => (&one_sample, &many_sample),
             _ => (&many_sample, &one_sample),
         };
-        let notes = &self.evaluator.notes;
-        let Some(outcome) = samples(
-            self.node.op,
-            Cell::of(left),
-            Cell::of(right),
-            self.span,
-            notes,
-        ) else {
+        let (left, right) = (Cell::of(left), Cell::of(right));
+        let Some(outcome) = samples(self.node.op, left, right, self.span, self.evaluator) else {
             return Ok(None);
         };
         let place = self.place(many, one);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::promql::annotations::{Notes, Operation};
 use crate::promql::eval::column::{Cell, Sample};
+use crate::promql::eval::{Dialect, Evaluator};
 use crate::promql::histogram::{Combined, Histogram, Incompatible, Trim, trim};
 use crate::promql::syntax::BinaryOp;
 use crate::text::Span;
@@ -15,16 +16,17 @@ pub(super) struct Outcome {
 }
 
 /// An operator between two numbers; comparisons give 0 and 1.
-pub(super) fn numbers(op: BinaryOp, left: f64, right: f64) -> f64 {
+pub(super) fn numbers(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> f64 {
     match compare(op, left, right) {
         Some(holds) => f64::from(u8::from(holds)),
-        None => arithmetic(op, left, right).unwrap_or(f64::NAN),
+        None => arithmetic(op, left, right, dialect).unwrap_or(f64::NAN),
     }
 }
 
 /// An operator between two numbers that is no comparison.
-pub(super) fn arithmetic(op: BinaryOp, left: f64, right: f64) -> Option<f64> {
+fn arithmetic(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> Option<f64> {
     Some(match op {
+        BinaryOp::Div if right == 0.0 && dialect == Dialect::Loki => f64::NAN,
         BinaryOp::Add => left + right,
         BinaryOp::Sub => left - right,
         BinaryOp::Mul => left * right,
@@ -56,10 +58,11 @@ pub(super) fn samples(
     left: Cell<'_>,
     right: Cell<'_>,
     span: Span,
-    notes: &Notes,
+    evaluator: &Evaluator<'_>,
 ) -> Option<Outcome> {
+    let notes = &evaluator.notes;
     let outcome = match (left, right) {
-        (Cell::Float(left), Cell::Float(right)) => floats(op, left, right),
+        (Cell::Float(left), Cell::Float(right)) => floats(op, left, right, evaluator.dialect),
         (Cell::Float(left), Cell::Histogram(right)) if op == BinaryOp::Mul => {
             Some(scaled(right, |histogram| histogram.scale(left)))
         }
@@ -86,12 +89,12 @@ pub(super) fn samples(
     outcome
 }
 
-fn floats(op: BinaryOp, left: f64, right: f64) -> Option<Outcome> {
+fn floats(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> Option<Outcome> {
     if let Some(holds) = compare(op, left, right) {
         let sample = Sample::Float(left);
         return Some(Outcome { sample, holds });
     }
-    let value = arithmetic(op, left, right)?;
+    let value = arithmetic(op, left, right, dialect)?;
     Some(Outcome {
         sample: Sample::Float(value),
         holds: true,

@@ -226,7 +226,7 @@ fn joined(base: &LabelSet, infos: &[&Series], wanted: &Wanted) -> Result<LabelSe
 /// The first selector inside of an expression, whose times the info series share.
 fn first_selection(node: &Node) -> Option<&Selection> {
     match &node.kind {
-        NodeKind::Number(_) | NodeKind::Text(_) => None,
+        NodeKind::Number(_) | NodeKind::Text(_) | NodeKind::Given(_) => None,
         NodeKind::Selector(selection) | NodeKind::Range(selection, _) => Some(selection),
         NodeKind::Subquery(subquery) => first_selection(&subquery.expr),
         NodeKind::Unary(_, inside) => first_selection(inside),

@@ -17,6 +17,7 @@ mod select;
 mod sets;
 mod windows;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use chronolith_engine::metrics::ResetHint;
@@ -70,8 +71,20 @@ impl Value {
     }
 }
 
+/// Whose rules hold where two languages differ over the same operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// PromQL.
+    Prometheus,
+    /// LogQL: what is divided by zero is no number, and errors are worded otherwise.
+    Loki,
+}
+
 /// A running query.
 pub(crate) struct Evaluator<'a> {
+    pub(crate) dialect: Dialect,
+    /// Series that were made beforehand; each is taken once.
+    pub(crate) given: RefCell<Vec<Vec<Series>>>,
     pub(crate) source: &'a dyn Source,
     pub(crate) options: &'a Options,
     pub(crate) frame: Frame,
@@ -113,6 +126,11 @@ impl Evaluator<'_> {
                 Ok(Value::Vector(self.aggregate(aggregate, node.span, grid)?))
             }
             NodeKind::Call(call) => self.call(call, node.span, grid),
+            NodeKind::Given(place) => {
+                let mut given = self.given.borrow_mut();
+                let series = given.get_mut(*place).map(std::mem::take);
+                Ok(Value::Vector(series.unwrap_or_default()))
+            }
         }
     }
 

@@ -1,0 +1,325 @@
+//! Aggregations over windows: from lines to series with a value at each step.
+//!
+//! Lines are looked at no more closely than somebody will look at the result: a count by labels of
+//! the stream reads times alone.
+
+use std::collections::BTreeSet;
+
+use chronolith_engine::Wanted;
+use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
+use chronolith_engine::logs::LineRun;
+
+use crate::logql::Result;
+use crate::logql::eval::counts::{Counted, Counts, Windows};
+use crate::logql::eval::failure::Fails;
+use crate::logql::eval::parallel::work;
+use crate::logql::eval::series::{Identity, SeriesTable};
+use crate::logql::eval::steps::TimeGrid;
+use crate::logql::eval::values::{Fold, Values, seconds};
+use crate::logql::limits::Guard;
+use crate::logql::pipeline::{LabelsWanted, Pipeline, StreamPipeline, Unwrapped, Unwrapper};
+use crate::logql::source::{Direction, LineRequest, LineSource, LineStream};
+use crate::logql::syntax::ast::{Grouping, RangeAggregate, RangeOp};
+use crate::promql::eval::{Column, Series};
+
+/// Lines between two looks at the clock.
+const LINES_PER_CHECK: usize = 1024;
+
+/// Where lines come from, and who watches.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) source: &'a dyn LineSource,
+    pub(super) guard: &'a Guard,
+    pub(super) workers: usize,
+}
+
+impl Reading<'_> {
+    /// The series of an aggregation over windows. Its grouping is `grouping`: its own, or that of
+    /// the sum around it, which then need not be worked out again.
+    pub(super) fn range(
+        &self,
+        range: &RangeAggregate,
+        grouping: Option<&Grouping>,
+        grid: TimeGrid,
+    ) -> Result<Vec<Series>> {
+        let windows = Windows {
+            grid: grid.earlier(range.offset),
+            range: i64::try_from(range.range.as_nanos()).unwrap_or(i64::MAX),
+        };
+        let unwrapper = range.unwrap.as_ref().map(Unwrapper::new).transpose()?;
+        let absent = Grouping {
+            is_without: false,
+            labels: Vec::new(),
+        };
+        let grouping = match range.op {
+            // Whose lines they are does not matter.
+            RangeOp::AbsentOverTime => Some(&absent),
+            _ => grouping,
+        };
+        let unwrapped = unwrapper.as_ref().map(Unwrapper::label);
+        let aggregation = Aggregation {
+            pipeline: Pipeline::new(&range.lines.stages, &wanted(grouping, unwrapper.as_ref()))?,
+            identity: Identity::of(grouping, unwrapped),
+            fails: Fails::of(range, grouping),
+            is_bare: range.lines.stages.is_empty() && range.unwrap.is_none(),
+            unwrapper,
+            counted: match range.op {
+                RangeOp::BytesOverTime | RangeOp::BytesRate => Counted::Bytes,
+                _ => Counted::Lines,
+            },
+            windows,
+            guard: self.guard,
+        };
+        let (start, end) = windows.span();
+        let streams = self.source.streams(&LineRequest {
+            matchers: &range.lines.matchers,
+            start,
+            end,
+            needles: aggregation.pipeline.needles(),
+        })?;
+        let tables = || Ok(aggregation.tables());
+        let read = |tables: &mut Tables, place: usize, stream: &dyn LineStream| {
+            aggregation.read(tables, place, stream)
+        };
+        let mut parts = work(&streams, self.workers, tables, read)?.into_iter();
+        let mut all = parts.next().unwrap_or_else(|| aggregation.tables());
+        for part in parts {
+            all.absorb(part)?;
+        }
+        if range.op == RangeOp::AbsentOverTime {
+            return Ok(absent_series(range, all, &windows));
+        }
+        all.finish(range, &windows)
+    }
+}
+
+/// Which labels anybody looks at behind the pipeline.
+fn wanted(grouping: Option<&Grouping>, unwrapper: Option<&Unwrapper>) -> LabelsWanted {
+    match grouping {
+        Some(grouping) if !grouping.is_without => {
+            let mut names: BTreeSet<String> = grouping.labels.iter().cloned().collect();
+            names.extend(unwrapper.map(Unwrapper::names).unwrap_or_default());
+            LabelsWanted::Names(names)
+        }
+        _ => LabelsWanted::All,
+    }
+}
+
+/// An aggregation, compiled.
+struct Aggregation<'a> {
+    pipeline: Pipeline,
+    identity: Identity,
+    fails: Fails,
+    /// Whether there are no stages at all.
+    is_bare: bool,
+    unwrapper: Option<Unwrapper>,
+    counted: Counted,
+    windows: Windows,
+    guard: &'a Guard,
+}
+
+/// The series of one worker.
+struct Tables {
+    counts: SeriesTable<Counts>,
+    values: SeriesTable<Values>,
+}
+
+impl Aggregation<'_> {
+    fn tables(&self) -> Tables {
+        Tables {
+            counts: SeriesTable::new(self.identity.clone()),
+            values: SeriesTable::new(self.identity.clone()),
+        }
+    }
+
+    fn new_counts(&self) -> Result<Counts> {
+        let steps = self.windows.grid.count;
+        self.guard.hold(steps)?;
+        Ok(Counts::new(self.counted, steps))
+    }
+
+    fn read(&self, tables: &mut Tables, at: usize, stream: &dyn LineStream) -> Result<()> {
+        self.guard.opened()?;
+        let wants_metadata = self.wants_metadata(stream.labels());
+        let wants_text = self.pipeline.wants_text() || self.counted == Counted::Bytes;
+        let wanted = match (wants_text, wants_metadata) {
+            (true, _) => Wanted::Everything,
+            (false, true) => Wanted::Metadata,
+            (false, false) => Wanted::Times,
+        };
+        let mut bound = self.pipeline.stream(stream.labels());
+        let mut before = 0;
+        for run in stream.runs(wanted, Direction::Forward)? {
+            let run = run?;
+            if self.is_bare && !wants_metadata {
+                self.count_run(tables, &run, stream.labels())?;
+            } else {
+                self.read_run(tables, (at, before), &run, &mut bound)?;
+            }
+            before += run.len();
+        }
+        Ok(())
+    }
+
+    /// Whether the metadata of this stream's lines matters. It does not where the series are told
+    /// by labels that the stream has itself.
+    fn wants_metadata(&self, labels: Labels<'_>) -> bool {
+        match &self.identity {
+            Identity::By(names) if self.is_bare => {
+                !names.iter().all(|name| labels.value(name).is_some())
+            }
+            _ => self.pipeline.wants_metadata(),
+        }
+    }
+
+    /// Counts lines that are all of one series and that nothing is done with.
+    fn count_run(&self, tables: &mut Tables, run: &LineRun, labels: Labels<'_>) -> Result<()> {
+        let kept = labels.iter().filter(|(name, _)| self.identity.keeps(name));
+        let set = LabelSet::from_pairs(kept)?;
+        let place = tables.counts.place_of(set, || self.new_counts())?;
+        let counts = tables.counts.state(place);
+        match self.counted {
+            Counted::Lines => counts.add_times(&self.windows, run.times()),
+            Counted::Bytes => {
+                for (index, time) in run.times().iter().enumerate() {
+                    counts.add(self.windows.steps(*time), run.line(index).len());
+                }
+            }
+        }
+        self.guard.keep(run.len() as u64);
+        self.guard.read(run.len(), run.text().len())
+    }
+
+    fn read_run(
+        &self,
+        tables: &mut Tables,
+        (stream, before): (usize, usize),
+        run: &LineRun,
+        bound: &mut StreamPipeline<'_>,
+    ) -> Result<()> {
+        let mut kept = 0;
+        for (index, &time) in run.times().iter().enumerate() {
+            if index % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
+                self.guard.check()?;
+            }
+            let Some(mut outcome) = bound.process(time, run.line(index), run.metadata(index))
+            else {
+                continue;
+            };
+            let bytes = outcome.line.len();
+            let labels = &mut outcome.labels;
+            let value = match &self.unwrapper {
+                None => None,
+                Some(unwrapper) => match unwrapper.sample(labels) {
+                    Unwrapped::Value(value) => Some(value),
+                    Unwrapped::Skip => continue,
+                    Unwrapped::Error => Some(f64::NAN),
+                },
+            };
+            if let Some(error) = self.fails.check(labels) {
+                return Err(error);
+            }
+            kept += 1;
+            if let Some(value) = value {
+                self.guard.hold(1)?;
+                let place = tables.values.place(labels, || Ok(Values::default()))?;
+                let origin = (time, stream, before + index);
+                tables.values.state(place).push(origin, value);
+            } else {
+                let place = tables.counts.place(labels, || self.new_counts())?;
+                let steps = self.windows.steps(time);
+                tables.counts.state(place).add(steps, bytes);
+            }
+        }
+        self.guard.keep(kept);
+        self.guard.read(run.len(), run.text().len())
+    }
+}
+
+impl Tables {
+    /// Takes over what another worker found.
+    fn absorb(&mut self, other: Tables) -> Result<()> {
+        for (labels, counts) in other.counts.into_series() {
+            let mut counts = Some(counts);
+            let place = self.counts.place_of(labels, || {
+                // It is new here: what the other worker has is taken as it is.
+                Ok(counts
+                    .take()
+                    .unwrap_or_else(|| Counts::new(Counted::Lines, 0)))
+            })?;
+            if let Some(counts) = counts {
+                self.counts.state(place).absorb(&counts);
+            }
+        }
+        for (labels, values) in other.values.into_series() {
+            let place = self.values.place_of(labels, || Ok(Values::default()))?;
+            self.values.state(place).absorb(values);
+        }
+        Ok(())
+    }
+
+    fn finish(self, range: &RangeAggregate, windows: &Windows) -> Result<Vec<Series>> {
+        let divisor = match range.op {
+            RangeOp::Rate | RangeOp::BytesRate => seconds(windows.range),
+            _ => 1.0,
+        };
+        let mut found = Vec::new();
+        for (labels, counts) in self.counts.into_series() {
+            found.push(series(labels, counts.column(divisor)));
+        }
+        let fold = Fold::new(range.op, range.parameter, windows.range);
+        for (labels, values) in self.values.into_series() {
+            found.push(series(labels, values.column(&fold, windows)?));
+        }
+        found.retain(|series| !series.column.is_absent());
+        // Whatever the threads did, the answer is the same.
+        found.sort_by(|one, two| one.labels.cmp(&two.labels));
+        Ok(found)
+    }
+}
+
+fn series(labels: LabelSet, column: Column) -> Series {
+    Series {
+        labels,
+        drops_name: false,
+        column,
+    }
+}
+
+/// One series with the labels that the selector asks for, where no line is.
+fn absent_series(range: &RangeAggregate, tables: Tables, windows: &Windows) -> Vec<Series> {
+    let steps = windows.grid.count;
+    let mut column = Column::of_floats(vec![1.0; steps]);
+    let mut fill = |there: &Column| {
+        for step in 0..steps {
+            if there.has(step) {
+                column.clear(step);
+            }
+        }
+    };
+    for (_, counts) in tables.counts.into_series() {
+        fill(&counts.column(1.0));
+    }
+    let fold = Fold::new(RangeOp::LastOverTime, None, windows.range);
+    for (_, values) in tables.values.into_series() {
+        if let Ok(there) = values.column(&fold, windows) {
+            fill(&there);
+        }
+    }
+    let equal = range
+        .lines
+        .matchers
+        .iter()
+        .filter(|matcher| matcher.op() == MatchOp::Equal);
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for matcher in equal {
+        if !pairs.iter().any(|(name, _)| *name == matcher.name()) {
+            pairs.push((matcher.name(), matcher.value()));
+        }
+    }
+    let labels = LabelSet::from_pairs(pairs).unwrap_or_default();
+    match column.is_absent() {
+        true => Vec::new(),
+        false => vec![series(labels, column)],
+    }
+}
