@@ -19,7 +19,7 @@ use crate::logql::eval::values::{Fold, Values, seconds};
 use crate::logql::limits::Guard;
 use crate::logql::pipeline::{LabelsWanted, Pipeline, StreamPipeline, Unwrapped, Unwrapper};
 use crate::logql::source::{Direction, LineRequest, LineSource, LineStream};
-use crate::logql::syntax::ast::{Grouping, RangeAggregate, RangeOp};
+use crate::logql::syntax::ast::{Grouping, RangeAggregate, RangeOp, Stage};
 use crate::promql::eval::{Column, Series};
 
 /// Lines between two looks at the clock.
@@ -62,6 +62,7 @@ impl Reading<'_> {
             identity: Identity::of(grouping, unwrapped),
             fails: Fails::of(range, grouping),
             is_bare: range.lines.stages.is_empty() && range.unwrap.is_none(),
+            keeps_labels: range.lines.stages.iter().all(keeps_labels),
             unwrapper,
             counted: match range.op {
                 RangeOp::BytesOverTime | RangeOp::BytesRate => Counted::Bytes,
@@ -105,6 +106,11 @@ fn wanted(grouping: Option<&Grouping>, unwrapper: Option<&Unwrapper>) -> LabelsW
     }
 }
 
+/// Whether a stage leaves labels as they are.
+fn keeps_labels(stage: &Stage) -> bool {
+    matches!(stage, Stage::Line(_) | Stage::Decolorize)
+}
+
 /// An aggregation, compiled.
 struct Aggregation<'a> {
     pipeline: Pipeline,
@@ -112,6 +118,8 @@ struct Aggregation<'a> {
     fails: Fails,
     /// Whether there are no stages at all.
     is_bare: bool,
+    /// Whether no stage changes labels: lines with the same metadata are of one series.
+    keeps_labels: bool,
     unwrapper: Option<Unwrapper>,
     counted: Counted,
     windows: Windows,
@@ -148,15 +156,13 @@ impl Aggregation<'_> {
             (false, false) => Wanted::Times,
         };
         let mut bound = self.pipeline.stream(stream.labels());
-        let mut before = 0;
         for run in stream.runs(wanted, Direction::Forward)? {
             let run = run?;
             if self.is_bare && !wants_metadata {
                 self.count_run(tables, &run, stream.labels())?;
             } else {
-                self.read_run(tables, (at, before), &run, &mut bound)?;
+                self.read_run(tables, at, &run, &mut bound)?;
             }
-            before += run.len();
         }
         Ok(())
     }
@@ -193,11 +199,13 @@ impl Aggregation<'_> {
     fn read_run(
         &self,
         tables: &mut Tables,
-        (stream, before): (usize, usize),
+        stream: usize,
         run: &LineRun,
         bound: &mut StreamPipeline<'_>,
     ) -> Result<()> {
         let mut kept = 0;
+        // The series of the last line, and the metadata by which it was told.
+        let mut last: Option<(usize, Labels<'_>)> = None;
         for (index, &time) in run.times().iter().enumerate() {
             if index % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
                 self.guard.check()?;
@@ -223,10 +231,15 @@ impl Aggregation<'_> {
             if let Some(value) = value {
                 self.guard.hold(1)?;
                 let place = tables.values.place(labels, || Ok(Values::default()))?;
-                let origin = (time, stream, before + index);
-                tables.values.state(place).push(origin, value);
+                tables.values.state(place).push(stream, time, value);
             } else {
-                let place = tables.counts.place(labels, || self.new_counts())?;
+                let metadata = run.metadata(index);
+                let known = last.filter(|(_, known)| self.keeps_labels && *known == metadata);
+                let place = match known {
+                    Some((place, _)) => place,
+                    None => tables.counts.place(labels, || self.new_counts())?,
+                };
+                last = Some((place, metadata));
                 let steps = self.windows.steps(time);
                 tables.counts.state(place).add(steps, bytes);
             }

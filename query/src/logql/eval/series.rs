@@ -89,10 +89,6 @@ impl<T> SeriesTable<T> {
         }
     }
 
-    pub(super) fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
     /// The place of the series of a line; `new` makes what is known of one that was not seen before.
     pub(super) fn place(
         &mut self,

@@ -10,43 +10,57 @@ use crate::promql::functions::range::{Part, RangeFunction, Scope, Window, range_
 use crate::promql::syntax::Edge;
 use crate::text::Span;
 
-/// Where a number came from: when, the place of its stream, and its place within that.
-type Origin = (i64, usize, usize);
-
 /// The numbers of one series.
 #[derive(Default)]
 pub(super) struct Values {
-    origins: Vec<Origin>,
+    times: Vec<i64>,
     values: Vec<f64>,
+    /// Of which streams they are, one after the other: the place of the stream, and how many.
+    parts: Vec<(usize, usize)>,
 }
 
 impl Values {
-    pub(super) fn push(&mut self, origin: Origin, value: f64) {
-        self.origins.push(origin);
+    /// Takes a number of a line; those of one stream come in order.
+    pub(super) fn push(&mut self, stream: usize, time: i64, value: f64) {
+        self.times.push(time);
         self.values.push(value);
+        match self.parts.last_mut() {
+            Some((last, count)) if *last == stream => *count += 1,
+            _ => self.parts.push((stream, 1)),
+        }
     }
 
     /// Takes over the numbers of the same series that another one has.
     pub(super) fn absorb(&mut self, other: Values) {
-        self.origins.extend(other.origins);
+        self.times.extend(other.times);
         self.values.extend(other.values);
+        self.parts.extend(other.parts);
     }
 
-    /// Puts the numbers in order of time, whichever streams and threads they came from.
+    /// Puts the numbers in order of time, and those of one time in the order of their streams,
+    /// whichever threads they came from.
     fn sort(&mut self) {
-        if self.origins.is_sorted() {
+        if self.parts.len() < 2 {
             return;
         }
-        let mut order: Vec<usize> = (0..self.origins.len()).collect();
-        order.sort_unstable_by_key(|place| self.origins[*place]);
-        self.values = order.iter().map(|place| self.values[*place]).collect();
-        self.origins = order.iter().map(|place| self.origins[*place]).collect();
+        let streams = self.parts.iter();
+        let streams = streams.flat_map(|(stream, count)| std::iter::repeat_n(*stream, *count));
+        let mut order: Vec<(i64, usize, usize)> = (self.times.iter().zip(streams))
+            .enumerate()
+            .map(|(place, (time, stream))| (*time, stream, place))
+            .collect();
+        order.sort_unstable();
+        self.times = order.iter().map(|(time, ..)| *time).collect();
+        self.values = order
+            .iter()
+            .map(|(.., place)| self.values[*place])
+            .collect();
     }
 
     /// What the windows make of the numbers; nothing where a window has none.
     pub(super) fn column(mut self, op: &Fold, windows: &Windows) -> Result<Column> {
         self.sort();
-        let times: Vec<i64> = self.origins.iter().map(|(time, ..)| *time).collect();
+        let times = &self.times;
         let mut column = Column::absent(windows.grid.count);
         let (mut from, mut to) = (0, 0);
         for step in 0..windows.grid.count {

@@ -193,11 +193,9 @@ impl<'a> Lexer<'a> {
                     (self.at, self.line, self.column) = from;
                     return Err("literal not terminated".to_owned());
                 }
-                '\\' => {
-                    if !self.escape(quote) {
-                        (self.at, self.line, self.column) = from;
-                        return Err("invalid char escape".to_owned());
-                    }
+                '\\' if !self.escape(quote) => {
+                    (self.at, self.line, self.column) = from;
+                    return Err("invalid char escape".to_owned());
                 }
                 _ => {}
             }
