@@ -9,13 +9,14 @@ use std::hash::RandomState;
 
 use chronolith_engine::Wanted;
 use chronolith_engine::labels::LabelSet;
+use chronolith_engine::logs::LineRun;
 
 use crate::logql::Result;
 use crate::logql::answer::{LinesAnswer, ResultEntry, ResultStream};
 use crate::logql::eval::best::{Best, Found, Place};
 use crate::logql::eval::parallel::{Streams, work};
 use crate::logql::limits::Guard;
-use crate::logql::pipeline::{LabelsWanted, Pipeline};
+use crate::logql::pipeline::{LabelsWanted, Pipeline, StreamPipeline};
 use crate::logql::query::LinesRequest;
 use crate::logql::source::{Direction, LineRequest, LineSource, LineStream};
 use crate::logql::syntax::ast::LogQuery;
@@ -100,42 +101,72 @@ impl Reader<'_> {
         };
         for run in stream.runs(Wanted::Everything, self.direction)? {
             let run = run?;
-            let count = run.len();
-            self.guard.read(0, 0)?;
             if self.direction == Direction::Backward {
-                before -= count;
+                before -= run.len();
             }
-            let mut read_bytes = 0;
-            for step in 0..count {
-                let index = match self.direction {
-                    Direction::Forward => step,
-                    Direction::Backward => count - 1 - step,
-                };
-                let place = Place {
-                    time: run.times()[index],
-                    stream: at,
-                    line: before + index,
-                };
-                if !best.wants(place) {
-                    // All that follows stands behind it.
-                    return self.guard.read(step, read_bytes);
-                }
-                let line = run.line(index);
-                read_bytes += line.len();
-                if step % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
-                    self.guard.check()?;
-                }
-                if let Some(outcome) = bound.process(place.time, line, run.metadata(index)) {
-                    best.offer(place, &outcome);
-                }
+            if self.read_run(best, (at, before), &run, &mut bound)? == Rest::OfNoUse {
+                return Ok(());
             }
-            self.guard.read(count, read_bytes)?;
             if self.direction == Direction::Forward {
-                before += count;
+                before += run.len();
             }
         }
         Ok(())
     }
+
+    /// Reads a run of the stream at a place, before which so many lines stand.
+    fn read_run(
+        &self,
+        best: &mut Best,
+        (stream, before): (usize, usize),
+        run: &LineRun,
+        bound: &mut StreamPipeline<'_>,
+    ) -> Result<Rest> {
+        let count = run.len();
+        // Where a text is looked for, all places that have it are found beforehand.
+        let candidates: Option<Vec<usize>> = match self.pipeline.needles().is_empty() {
+            true => None,
+            false => Some(self.pipeline.candidates(run).collect()),
+        };
+        let steps = candidates.as_ref().map_or(count, Vec::len);
+        let mut read_bytes = 0;
+        for step in 0..steps {
+            let from_start = match self.direction {
+                Direction::Forward => step,
+                Direction::Backward => steps - 1 - step,
+            };
+            let index = candidates
+                .as_ref()
+                .map_or(from_start, |places| places[from_start]);
+            let place = Place {
+                time: run.times()[index],
+                stream,
+                line: before + index,
+            };
+            if !best.wants(place) {
+                // All that follows stands behind it.
+                self.guard.read(step, read_bytes)?;
+                return Ok(Rest::OfNoUse);
+            }
+            if step % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
+                self.guard.check()?;
+            }
+            let line = run.line(index);
+            read_bytes += line.len();
+            if let Some(outcome) = bound.process(place.time, line, run.metadata(index)) {
+                best.offer(place, &outcome);
+            }
+        }
+        self.guard.read(count, run.text().len())?;
+        Ok(Rest::MayCount)
+    }
+}
+
+/// Whether what follows in a stream may still be of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    MayCount,
+    OfNoUse,
 }
 
 /// The slices of a range, from the end that comes first.

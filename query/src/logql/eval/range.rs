@@ -148,7 +148,7 @@ impl Aggregation<'_> {
 
     fn read(&self, tables: &mut Tables, at: usize, stream: &dyn LineStream) -> Result<()> {
         self.guard.opened()?;
-        let wants_metadata = self.wants_metadata(stream.labels());
+        let wants_metadata = self.pipeline.wants_metadata_of(stream.labels());
         let wants_text = self.pipeline.wants_text() || self.counted == Counted::Bytes;
         let wanted = match (wants_text, wants_metadata) {
             (true, _) => Wanted::Everything,
@@ -165,17 +165,6 @@ impl Aggregation<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the metadata of this stream's lines matters. It does not where the series are told
-    /// by labels that the stream has itself.
-    fn wants_metadata(&self, labels: Labels<'_>) -> bool {
-        match &self.identity {
-            Identity::By(names) if self.is_bare => {
-                !names.iter().all(|name| labels.value(name).is_some())
-            }
-            _ => self.pipeline.wants_metadata(),
-        }
     }
 
     /// Counts lines that are all of one series and that nothing is done with.
@@ -206,10 +195,11 @@ impl Aggregation<'_> {
         let mut kept = 0;
         // The series of the last line, and the metadata by which it was told.
         let mut last: Option<(usize, Labels<'_>)> = None;
-        for (index, &time) in run.times().iter().enumerate() {
-            if index % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
+        for (seen, index) in self.pipeline.candidates(run).enumerate() {
+            if seen % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
                 self.guard.check()?;
             }
+            let time = run.times()[index];
             let Some(mut outcome) = bound.process(time, run.line(index), run.metadata(index))
             else {
                 continue;
