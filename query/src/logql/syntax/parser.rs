@@ -48,7 +48,7 @@ fn parse_unchecked(text: &str) -> Result<Query> {
 }
 
 /// How tightly an operator binds.
-fn precedence(op: BinaryOp) -> u8 {
+pub(super) fn precedence(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => 1,
         BinaryOp::And | BinaryOp::Unless => 2,

@@ -1,21 +1,27 @@
 //! Queries broken into lines where one line would be too long, as `format_query` gives them.
 
-use crate::logql::syntax::ast::{LogQuery, MetricExpr, MetricKind, Query, RangeAggregate, Stage};
-use crate::logql::syntax::printer::{
-    aggregate_head, label_replace_texts, operator, print_lines, print_metric, print_selector,
-    print_stage, print_unwrap, range_ends, window,
+use crate::logql::syntax::ast::{
+    Aggregate, Binary, BinaryOp, LabelReplace, LogQuery, MetricExpr, MetricKind, Query,
+    RangeAggregate, Stage,
 };
+use crate::logql::syntax::parser::precedence;
+use crate::logql::syntax::printer::{
+    aggregate_head, operator, print_lines, print_metric, print_selector, print_stage, print_unwrap,
+    range_ends, window,
+};
+use crate::text::{number, quote};
 
-/// Where lines are broken.
+/// What is longer stands on lines of its own.
 const LINE_BYTES_MAX: usize = 100;
 
 /// How much further in the parts of a broken expression stand.
 const INDENT: &str = "  ";
 
-/// The query with lines broken and indented where they would be longer than 100 bytes.
+/// The query with lines broken and indented where they would be longer than 100 bytes. Parsing it
+/// again gives the same tree.
 pub fn pretty(query: &Query) -> String {
     match query {
-        Query::Lines(lines) => pretty_lines(lines, 0, ""),
+        Query::Lines(lines) => pretty_lines(lines, 0),
         Query::Metric(expr) => pretty_metric(expr, 0),
     }
 }
@@ -24,14 +30,10 @@ fn indent(level: usize) -> String {
     INDENT.repeat(level)
 }
 
-fn fits(text: &str, level: usize) -> bool {
-    level * INDENT.len() + text.len() <= LINE_BYTES_MAX
-}
-
-/// A selector with a line for each stage, line filters together; `tail` follows the last one.
-fn pretty_lines(lines: &LogQuery, level: usize, tail: &str) -> String {
-    let short = print_lines(lines) + tail;
-    if fits(&short, level) {
+/// A selector with a line for each stage, line filters together.
+fn pretty_lines(lines: &LogQuery, level: usize) -> String {
+    let short = print_lines(lines);
+    if short.len() <= LINE_BYTES_MAX {
         return indent(level) + &short;
     }
     let mut out = indent(level) + &print_selector(&lines.matchers);
@@ -45,58 +47,91 @@ fn pretty_lines(lines: &LogQuery, level: usize, tail: &str) -> String {
         out += &print_stage(stage);
         follows_filter = is_filter;
     }
-    out + tail
+    out
 }
 
 fn pretty_metric(expr: &MetricExpr, level: usize) -> String {
     let short = print_metric(expr);
-    if fits(&short, level) {
+    if short.len() <= LINE_BYTES_MAX {
         return indent(level) + &short;
     }
-    let margin = indent(level);
     match &expr.kind {
-        MetricKind::Number(_) | MetricKind::Vector(_) => margin + &short,
+        MetricKind::Number(_) | MetricKind::Vector(_) => indent(level) + &short,
         MetricKind::Range(range) => pretty_range(range, level),
-        MetricKind::Aggregate(aggregate) => {
-            let inside = pretty_metric(&aggregate.expr, level + 1);
-            let head = aggregate_head(aggregate);
-            format!("{margin}{head}\n{inside}\n{margin})")
-        }
-        MetricKind::Binary(binary) => {
-            let left = pretty_side(&binary.left, level + 1);
-            let right = pretty_side(&binary.right, level + 1);
-            format!("{left}\n{margin}{}\n{right}", operator(binary))
-        }
-        MetricKind::LabelReplace(replace) => {
-            let inside = pretty_metric(&replace.expr, level + 1);
-            let texts = label_replace_texts(replace);
-            let deeper = indent(level + 1);
-            format!("{margin}label_replace(\n{inside},\n{deeper}{texts}\n{margin})")
-        }
+        MetricKind::Aggregate(aggregate) => pretty_aggregate(aggregate, level),
+        MetricKind::Binary(binary) => pretty_binary(binary, level),
+        MetricKind::LabelReplace(replace) => pretty_label_replace(replace, level),
     }
 }
 
-/// A side of an operator; an operator inside of it keeps its parentheses.
-fn pretty_side(expr: &MetricExpr, level: usize) -> String {
-    let is_broken = !fits(&print_metric(expr), level);
-    match &expr.kind {
-        MetricKind::Binary(_) if is_broken => {
-            let inside = pretty_metric(expr, level + 1);
-            let margin = indent(level);
-            format!("{margin}(\n{inside}\n{margin})")
-        }
-        _ => pretty_metric(expr, level),
-    }
+/// A call with an argument on each line; `head` ends with the parenthesis.
+fn call(head: &str, args: &[String], tail: &str, level: usize) -> String {
+    let margin = indent(level);
+    format!("{margin}{head}\n{}\n{margin}{tail}", args.join(",\n"))
 }
 
 fn pretty_range(range: &RangeAggregate, level: usize) -> String {
     let (head, tail) = range_ends(range);
-    let unwrap = range.unwrap.as_ref().map(print_unwrap);
-    let behind = match unwrap {
-        Some(unwrap) => format!("\n{}{unwrap} {}", indent(level + 2), window(range)),
-        None => format!(" {}", window(range)),
+    let mut args: Vec<String> = Vec::new();
+    let mut name = head.as_str();
+    if let Some(parameter) = range.parameter {
+        args.push(indent(level + 1) + &number::plain(parameter));
+        name = head.split_inclusive('(').next().unwrap_or(name);
+    }
+    let mut lines = pretty_lines(&range.lines, level + 1);
+    if let Some(unwrap) = &range.unwrap {
+        lines += &format!("\n{}{}", indent(level + 2), print_unwrap(unwrap));
+    }
+    args.push(format!("{lines} {}", window(range)));
+    call(name, &args, &tail, level)
+}
+
+fn pretty_aggregate(aggregate: &Aggregate, level: usize) -> String {
+    let mut args: Vec<String> = Vec::new();
+    if let Some(count) = aggregate.parameter {
+        args.push(format!("{}{count}", indent(level + 1)));
+    }
+    args.push(pretty_metric(&aggregate.expr, level + 1));
+    call(&aggregate_head(aggregate), &args, ")", level)
+}
+
+fn pretty_label_replace(replace: &LabelReplace, level: usize) -> String {
+    let mut args = vec![pretty_metric(&replace.expr, level + 1)];
+    let texts = [
+        &replace.destination,
+        &replace.replacement,
+        &replace.source,
+        &replace.regex,
+    ];
+    args.extend(texts.map(|text| indent(level + 1) + &quote::quote(text)));
+    call("label_replace(", &args, ")", level)
+}
+
+fn pretty_binary(binary: &Binary, level: usize) -> String {
+    let least = precedence(binary.op);
+    // What stands on the side on which operators do not go on must bind tighter.
+    let (left, right) = match binary.op {
+        BinaryOp::Pow => (least + 1, least),
+        _ => (least, least + 1),
     };
-    let inside = pretty_lines(&range.lines, level + 1, &behind);
-    let margin = indent(level);
-    format!("{margin}{head}\n{inside}\n{margin}{tail}")
+    format!(
+        "{}\n{}{}\n{}",
+        pretty_side(&binary.left, left, level + 1),
+        indent(level),
+        operator(binary),
+        pretty_side(&binary.right, right, level + 1)
+    )
+}
+
+/// A side of an operator. Another operator inside of it has parentheses on one line, and where it
+/// is broken if it does not bind as tightly as `least`.
+fn pretty_side(expr: &MetricExpr, least: u8, level: usize) -> String {
+    let is_broken = print_metric(expr).len() > LINE_BYTES_MAX;
+    match &expr.kind {
+        MetricKind::Binary(binary) if is_broken && precedence(binary.op) < least => {
+            let inside = pretty_metric(expr, level + 1);
+            call("(", &[inside], ")", level)
+        }
+        _ => pretty_metric(expr, level),
+    }
 }

@@ -69,11 +69,10 @@ pub(super) fn print_metric(expr: &MetricExpr) -> String {
             format!("{head}{}{tail}", range_lines(range))
         }
         MetricKind::Aggregate(aggregate) => {
-            format!(
-                "{}{})",
-                aggregate_head(aggregate),
-                print_metric(&aggregate.expr)
-            )
+            let parameter = aggregate.parameter.map(|count| format!("{count},"));
+            let parameter = parameter.unwrap_or_default();
+            let expr = print_metric(&aggregate.expr);
+            format!("{}{parameter}{expr})", aggregate_head(aggregate))
         }
         MetricKind::Binary(binary) => {
             let (left, right) = (print_metric(&binary.left), print_metric(&binary.right));
@@ -137,13 +136,11 @@ pub(super) fn print_unwrap(unwrap: &Unwrap) -> String {
     out
 }
 
-/// `sum by (a)(`, with the parameter if there is one.
+/// `sum by (a)(`.
 pub(super) fn aggregate_head(aggregate: &Aggregate) -> String {
     let grouping = aggregate.grouping.as_ref().map(print_grouping);
     let grouping = grouping.map_or_else(String::new, |grouping| format!(" {grouping}"));
-    let parameter = aggregate.parameter.map(|count| format!("{count},"));
-    let parameter = parameter.unwrap_or_default();
-    format!("{}{grouping}({parameter}", aggregate.op.name())
+    format!("{}{grouping}(", aggregate.op.name())
 }
 
 fn print_grouping(grouping: &Grouping) -> String {
@@ -181,7 +178,7 @@ fn print_matching(matching: &Matching) -> String {
     out
 }
 
-pub(super) fn label_replace_texts(replace: &LabelReplace) -> String {
+fn label_replace_texts(replace: &LabelReplace) -> String {
     let texts = [
         &replace.destination,
         &replace.replacement,
