@@ -24,9 +24,49 @@ impl Windows {
     }
 
     /// The step at which a time enters, and the one at which it leaves.
-    pub(super) fn steps(&self, time: i64) -> (usize, usize) {
+    fn steps(&self, time: i64) -> (usize, usize) {
         let leaves = time.saturating_add(self.range);
         (self.grid.first_from(time), self.grid.first_from(leaves))
+    }
+}
+
+/// Tells at which steps times enter and leave, quickest where they come in order.
+pub(super) struct Stepper {
+    windows: Windows,
+    /// What holds for the times from `from` to `until`.
+    steps: (usize, usize),
+    from: i64,
+    until: i64,
+}
+
+impl Stepper {
+    pub(super) fn new(windows: Windows) -> Stepper {
+        Stepper {
+            windows,
+            steps: (0, 0),
+            from: i64::MAX,
+            until: i64::MIN,
+        }
+    }
+
+    /// The step at which a time enters, and the one at which it leaves.
+    pub(super) fn steps(&mut self, time: i64) -> (usize, usize) {
+        if time < self.from || time > self.until {
+            let Windows { grid, range } = self.windows;
+            let (enters, leaves) = self.windows.steps(time);
+            let last = |step: usize| match step < grid.count {
+                true => grid.time(step),
+                false => i64::MAX,
+            };
+            let leaving = last(leaves);
+            let leaving = match leaving {
+                i64::MAX => leaving,
+                time => time.saturating_sub(range),
+            };
+            self.steps = (enters, leaves);
+            (self.from, self.until) = (time, last(enters).min(leaving));
+        }
+        self.steps
     }
 }
 
@@ -65,12 +105,11 @@ impl Counts {
     }
 
     /// Counts lines of which only the times are known, and these are in order.
-    pub(super) fn add_times(&mut self, windows: &Windows, times: &[i64]) {
+    pub(super) fn add_times(&mut self, stepper: &mut Stepper, times: &[i64]) {
         let mut rest = times;
         while let Some(first) = rest.first() {
-            let (enters, leaves) = windows.steps(*first);
-            // As long as both stay the same: up to the times at which they change.
-            let same = run_length(rest, |time| windows.steps(time) == (enters, leaves));
+            let (enters, leaves) = stepper.steps(*first);
+            let same = run_length(rest, stepper.until);
             let count = i64::try_from(same).unwrap_or(i64::MAX);
             change(&mut self.lines, enters, leaves, count);
             rest = &rest[same..];
@@ -114,16 +153,16 @@ fn change(changes: &mut [i64], enters: usize, leaves: usize, count: i64) {
     }
 }
 
-/// How many of the times, from the first one on, are alike; the first is.
-fn run_length(times: &[i64], is_alike: impl Fn(i64) -> bool) -> usize {
+/// How many of the times, which are in order, are not behind `until`; the first is not.
+fn run_length(times: &[i64], until: i64) -> usize {
     // Doubling steps, so that long runs are found quickly and short ones cost little.
     let (mut known, mut step) = (1, 1);
-    while known + step <= times.len() && is_alike(times[known + step - 1]) {
+    while known + step <= times.len() && times[known + step - 1] <= until {
         known += step;
         step *= 2;
     }
     let end = (known + step).min(times.len());
-    known + times[known..end].partition_point(|time| is_alike(*time))
+    known + times[known..end].partition_point(|time| *time <= until)
 }
 
 #[cfg(test)]
@@ -150,10 +189,12 @@ mod tests {
                 let times: Vec<i64> = (start..=end).filter(|time| time * 13 % gap == 0).collect();
                 let mut singly = Counts::new(Counted::Bytes, 6);
                 let mut together = Counts::new(Counted::Lines, 6);
-                times
-                    .iter()
-                    .for_each(|time| singly.add(windows.steps(*time), 3));
-                together.add_times(&windows, &times);
+                let mut stepper = Stepper::new(windows);
+                for time in &times {
+                    assert_eq!(stepper.steps(*time), windows.steps(*time));
+                    singly.add(windows.steps(*time), 3);
+                }
+                together.add_times(&mut Stepper::new(windows), &times);
                 for step in 0..6 {
                     let last = windows.grid.time(step);
                     let is_in = |time: &&i64| **time > last - range && **time <= last;

@@ -3,21 +3,24 @@
 //! Lines are looked at no more closely than somebody will look at the result: a count by labels of
 //! the stream reads times alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chronolith_engine::Wanted;
 use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
 use chronolith_engine::logs::LineRun;
+use foldhash::fast::RandomState;
 
 use crate::logql::Result;
-use crate::logql::eval::counts::{Counted, Counts, Windows};
+use crate::logql::eval::counts::{Counted, Counts, Stepper, Windows};
 use crate::logql::eval::failure::Fails;
 use crate::logql::eval::parallel::work;
 use crate::logql::eval::series::{Identity, SeriesTable};
 use crate::logql::eval::steps::TimeGrid;
 use crate::logql::eval::values::{Fold, Values, seconds};
 use crate::logql::limits::Guard;
-use crate::logql::pipeline::{LabelsWanted, Pipeline, StreamPipeline, Unwrapped, Unwrapper};
+use crate::logql::pipeline::{
+    LabelsWanted, LineLabels, Pipeline, StreamPipeline, Unwrapped, Unwrapper,
+};
 use crate::logql::source::{Direction, LineRequest, LineSource, LineStream};
 use crate::logql::syntax::ast::{Grouping, RangeAggregate, RangeOp, Stage};
 use crate::promql::eval::{Column, Series};
@@ -62,6 +65,7 @@ impl Reading<'_> {
             identity: Identity::of(grouping, unwrapped),
             fails: Fails::of(range, grouping),
             is_bare: range.lines.stages.is_empty() && range.unwrap.is_none(),
+            is_of_metadata: range.unwrap.is_none() && range.lines.stages.iter().all(is_of_metadata),
             keeps_labels: range.lines.stages.iter().all(keeps_labels),
             unwrapper,
             counted: match range.op {
@@ -111,6 +115,11 @@ fn keeps_labels(stage: &Stage) -> bool {
     matches!(stage, Stage::Line(_) | Stage::Decolorize)
 }
 
+/// Whether a stage sees labels alone. Templates may see the time.
+fn is_of_metadata(stage: &Stage) -> bool {
+    matches!(stage, Stage::Label(_) | Stage::Drop(_) | Stage::Keep(_))
+}
+
 /// An aggregation, compiled.
 struct Aggregation<'a> {
     pipeline: Pipeline,
@@ -118,6 +127,8 @@ struct Aggregation<'a> {
     fails: Fails,
     /// Whether there are no stages at all.
     is_bare: bool,
+    /// Whether no stage can see more of a line than its labels.
+    is_of_metadata: bool,
     /// Whether no stage changes labels: lines with the same metadata are of one series.
     keeps_labels: bool,
     unwrapper: Option<Unwrapper>,
@@ -156,88 +167,151 @@ impl Aggregation<'_> {
             (false, false) => Wanted::Times,
         };
         let mut bound = self.pipeline.stream(stream.labels());
+        let mut known = ByMetadata::default();
+        let mut stepper = Stepper::new(self.windows);
         for run in stream.runs(wanted, Direction::Forward)? {
             let run = run?;
-            if self.is_bare && !wants_metadata {
-                self.count_run(tables, &run, stream.labels())?;
+            let kept = if self.is_bare && !wants_metadata {
+                self.count_run(tables, &run, stream.labels(), &mut stepper)?
+            } else if self.is_of_metadata && !wants_text {
+                self.count_by_metadata(tables, &run, &mut bound, &mut known, &mut stepper)?
             } else {
-                self.read_run(tables, at, &run, &mut bound)?;
-            }
+                self.read_run(tables, at, &run, &mut bound, &mut stepper)?
+            };
+            self.guard.keep(kept as u64);
+            self.guard.read(run.len(), run.text().len())?;
         }
         Ok(())
     }
 
-    /// Counts lines that are all of one series and that nothing is done with.
-    fn count_run(&self, tables: &mut Tables, run: &LineRun, labels: Labels<'_>) -> Result<()> {
+    /// Counts lines that are all of one series and that nothing is done with; how many.
+    fn count_run(
+        &self,
+        tables: &mut Tables,
+        run: &LineRun,
+        labels: Labels<'_>,
+        stepper: &mut Stepper,
+    ) -> Result<usize> {
         let kept = labels.iter().filter(|(name, _)| self.identity.keeps(name));
         let set = LabelSet::from_pairs(kept)?;
         let place = tables.counts.place_of(set, || self.new_counts())?;
         let counts = tables.counts.state(place);
         match self.counted {
-            Counted::Lines => counts.add_times(&self.windows, run.times()),
+            Counted::Lines => counts.add_times(stepper, run.times()),
             Counted::Bytes => {
                 for (index, time) in run.times().iter().enumerate() {
-                    counts.add(self.windows.steps(*time), run.line(index).len());
+                    counts.add(stepper.steps(*time), run.line(index).len());
                 }
             }
         }
-        self.guard.keep(run.len() as u64);
-        self.guard.read(run.len(), run.text().len())
+        Ok(run.len())
     }
 
+    /// Counts lines of which nothing but the metadata matters: those with the same go the same way,
+    /// so the pipeline is asked once for each. How many passed.
+    fn count_by_metadata(
+        &self,
+        tables: &mut Tables,
+        run: &LineRun,
+        bound: &mut StreamPipeline<'_>,
+        known: &mut ByMetadata,
+        stepper: &mut Stepper,
+    ) -> Result<usize> {
+        let (mut kept, mut last) = (0, None);
+        for (index, &time) in run.times().iter().enumerate() {
+            let metadata = run.metadata(index);
+            let found = match last.filter(|(before, _)| *before == metadata) {
+                Some((_, found)) => found,
+                None => match known.get(metadata.as_bytes()) {
+                    Some(found) => *found,
+                    None => {
+                        self.guard.check()?;
+                        let found = match bound.process(time, b"", metadata) {
+                            Some(outcome) => Some(self.place(tables, &outcome.labels)?),
+                            None => None,
+                        };
+                        if known.len() >= METADATA_KNOWN_MAX {
+                            known.clear();
+                        }
+                        known.insert(metadata.as_bytes().into(), found);
+                        found
+                    }
+                },
+            };
+            last = Some((metadata, found));
+            if let Some(place) = found {
+                kept += 1;
+                tables.counts.state(place).add(stepper.steps(time), 0);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The place of the series of a line that is counted; an error where the line has one that
+    /// fails the query.
+    fn place(&self, tables: &mut Tables, labels: &LineLabels<'_>) -> Result<usize> {
+        match self.fails.check(labels) {
+            Some(error) => Err(error),
+            None => tables.counts.place(labels, || self.new_counts()),
+        }
+    }
+
+    /// Sends lines through the pipeline one by one; how many passed.
     fn read_run(
         &self,
         tables: &mut Tables,
         stream: usize,
         run: &LineRun,
         bound: &mut StreamPipeline<'_>,
-    ) -> Result<()> {
-        let mut kept = 0;
+        stepper: &mut Stepper,
+    ) -> Result<usize> {
+        let (mut kept, mut held) = (0, 0);
         // The series of the last line, and the metadata by which it was told.
         let mut last: Option<(usize, Labels<'_>)> = None;
         for (seen, index) in self.pipeline.candidates(run).enumerate() {
             if seen % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
                 self.guard.check()?;
             }
-            let time = run.times()[index];
-            let Some(mut outcome) = bound.process(time, run.line(index), run.metadata(index))
-            else {
+            let (time, metadata) = (run.times()[index], run.metadata(index));
+            let Some(mut outcome) = bound.process(time, run.line(index), metadata) else {
                 continue;
             };
-            let bytes = outcome.line.len();
             let labels = &mut outcome.labels;
-            let value = match &self.unwrapper {
-                None => None,
-                Some(unwrapper) => match unwrapper.sample(labels) {
-                    Unwrapped::Value(value) => Some(value),
-                    Unwrapped::Skip => continue,
-                    Unwrapped::Error => Some(f64::NAN),
-                },
-            };
-            if let Some(error) = self.fails.check(labels) {
-                return Err(error);
-            }
-            kept += 1;
-            if let Some(value) = value {
-                self.guard.hold(1)?;
-                let place = tables.values.place(labels, || Ok(Values::default()))?;
-                tables.values.state(place).push(stream, time, value);
+            if let Some(unwrapper) = &self.unwrapper {
+                let sample = unwrapper.sample(labels);
+                if sample == Unwrapped::Skip {
+                    continue;
+                }
+                if let Some(error) = self.fails.check(labels) {
+                    return Err(error);
+                }
+                if let Unwrapped::Value(value) = sample {
+                    let place = tables.values.place(labels, || Ok(Values::default()))?;
+                    tables.values.state(place).push(stream, time, value);
+                    held += 1;
+                }
             } else {
-                let metadata = run.metadata(index);
-                let known = last.filter(|(_, known)| self.keeps_labels && *known == metadata);
-                let place = match known {
+                let same = last.filter(|(_, known)| self.keeps_labels && *known == metadata);
+                let place = match same {
                     Some((place, _)) => place,
-                    None => tables.counts.place(labels, || self.new_counts())?,
+                    None => self.place(tables, labels)?,
                 };
                 last = Some((place, metadata));
-                let steps = self.windows.steps(time);
-                tables.counts.state(place).add(steps, bytes);
+                let bytes = outcome.line.len();
+                tables.counts.state(place).add(stepper.steps(time), bytes);
             }
+            kept += 1;
         }
-        self.guard.keep(kept);
-        self.guard.read(run.len(), run.text().len())
+        self.guard.hold(held)?;
+        Ok(kept)
     }
 }
+
+/// Series of one stream by the metadata of lines; none where the pipeline drops them.
+type ByMetadata = HashMap<Box<[u8]>, Option<usize>, RandomState>;
+
+/// How many sets of metadata are remembered. Where each line has its own, remembering is in vain.
+const METADATA_KNOWN_MAX: usize = 1024;
 
 impl Tables {
     /// Takes over what another worker found.

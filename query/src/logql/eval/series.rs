@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chronolith_engine::labels::LabelSet;
+use foldhash::fast::RandomState;
 
+use crate::logql::answer::LabelPairs;
 use crate::logql::pipeline::LineLabels;
 use crate::logql::syntax::ast::Grouping;
 
@@ -72,9 +74,9 @@ impl Identity {
 /// The series found so far, each with what is known of it.
 pub(super) struct SeriesTable<T> {
     identity: Identity,
-    by_hash: HashMap<u64, Vec<usize>>,
+    by_hash: HashMap<u64, Vec<usize>, RandomState>,
     by_labels: HashMap<LabelSet, usize>,
-    labels: Vec<LabelSet>,
+    labels: Vec<LabelPairs>,
     states: Vec<T>,
 }
 
@@ -82,7 +84,7 @@ impl<T> SeriesTable<T> {
     pub(super) fn new(identity: Identity) -> Self {
         SeriesTable {
             identity,
-            by_hash: HashMap::new(),
+            by_hash: HashMap::default(),
             by_labels: HashMap::new(),
             labels: Vec::new(),
             states: Vec::new(),
@@ -97,7 +99,7 @@ impl<T> SeriesTable<T> {
     ) -> crate::logql::Result<usize> {
         let hash = self.identity.hash(line);
         let places = self.by_hash.get(&hash);
-        let same = |place: &&usize| is_same(&self.labels[**place], self.identity.pairs(line));
+        let same = |place: &&usize| self.labels[**place].is(self.identity.pairs(line));
         if let Some(place) = places.and_then(|places| places.iter().find(same)) {
             return Ok(*place);
         }
@@ -118,7 +120,7 @@ impl<T> SeriesTable<T> {
         }
         let place = self.states.len();
         self.states.push(new()?);
-        self.labels.push(labels.clone());
+        self.labels.push(LabelPairs::of(labels.as_labels().iter()));
         self.by_labels.insert(labels, place);
         Ok(place)
     }
@@ -127,21 +129,10 @@ impl<T> SeriesTable<T> {
         &mut self.states[place]
     }
 
-    /// The series with what is known of them.
+    /// The series with what is known of them, in no order.
     pub(super) fn into_series(self) -> impl Iterator<Item = (LabelSet, T)> {
-        self.labels.into_iter().zip(self.states)
+        let mut states: Vec<Option<T>> = self.states.into_iter().map(Some).collect();
+        let places = self.by_labels.into_iter();
+        places.filter_map(move |(labels, place)| Some((labels, states[place].take()?)))
     }
-}
-
-/// Whether these are the labels, which come in any order and have different names.
-fn is_same<'l>(labels: &LabelSet, pairs: impl Iterator<Item = (&'l str, &'l str)>) -> bool {
-    let labels = labels.as_labels();
-    let mut count = 0;
-    for (name, value) in pairs {
-        if labels.value(name) != Some(value) {
-            return false;
-        }
-        count += 1;
-    }
-    labels.iter().count() == count
 }
