@@ -2,10 +2,48 @@
 //! what one finds that is asked for all.
 
 use chronolith_engine::labels::{LabelSet, Labels};
+use chronolith_query::logql::LogQuery;
 use chronolith_query::logql::pipeline::{LabelsWanted, Pipeline, detect};
-use chronolith_query::logql::syntax::ast::{
-    Extraction, FormatSource, LabelFormat, LineFilter, LineOp, LineText, Logfmt, Stage,
+use chronolith_query::logql::syntax::{
+    self,
+    ast::{Extraction, FormatSource, LabelFormat, LineFilter, LineOp, LineText, Logfmt, Stage},
 };
+
+/// A query: what parses is printed, on one line and broken, as a query that is the same.
+pub(crate) fn fuzz_logql(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Err(error) = LogQuery::parse(text) {
+        assert!(!error.to_string().is_empty(), "an error says nothing");
+    }
+    let _ = syntax::parse_selector(text);
+    let Ok(query) = syntax::parse(text) else {
+        return;
+    };
+    let printed = syntax::print(&query);
+    for again in [&printed, &syntax::pretty(&query)] {
+        let again = syntax::parse(again).map(|query| syntax::print(&query));
+        assert_eq!(again.as_ref(), Ok(&printed), "printed from {text:?}");
+    }
+}
+
+/// Queries with every sort of syntax.
+pub(crate) fn seeds_logql() -> Vec<Vec<u8>> {
+    let queries = [
+        "{a=\"b\", c!~`d.*`} |= \"x\" or ip(\"10.0.0.0/8\") !> \"<_>y\" # said in passing",
+        "{a=\"b\"} | json | json c, d=\"e[0].f\" | logfmt --strict --keep-empty g",
+        "{a=\"b\"} | regexp \"(?P<c>.)\" | pattern \"<d> <_>\" | unpack | decolorize | drop e, f=\"g\"",
+        "{a=\"b\"} | c=\"d\" or e>=1.5 and (f<1h30m, g!=20KiB h=ip(\"::1\")) | keep i",
+        "{a=\"b\"} | line_format \"{{.c}}\\t\" | label_format d=e, f=`{{.g}}`",
+        "sum by (c) (rate({a=\"b\"} |~ \"x\" [5m] offset -1m)) > bool 0.5 % 7 ^ 2",
+        "topk(3, quantile_over_time(0.9, {a=\"b\"} | unwrap duration(c) | d!=\"\" [1h]) by (e))",
+        "vector(1.5) / on (a) group_left (b) count_over_time(({c=\"d\"})[1d] | json) unless vector(0)",
+        "label_replace(absent_over_time({a=\"b\"}[90s]), \"c\", \"$1\", \"d\", \"(.*)\") or -2e3",
+        "((((((({a=\"b\"})))))))",
+    ];
+    queries.map(|query| query.as_bytes().to_vec()).to_vec()
+}
 
 /// Labels that the second run asks for.
 const WANTED: [&str; 3] = ["a", "b_c", "app_extracted"];

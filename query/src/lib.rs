@@ -1,7 +1,8 @@
 //! Languages of queries over any source of series.
 //!
 //! [`promql`] parses, checks and evaluates PromQL, [`logql`] LogQL. This crate sees the engine's
-//! public names only, runs no async code and starts no thread of its own.
+//! public names only and runs no async code. Threads are started while a LogQL query reads, no more
+//! than its options say, and joined before it answers.
 #![forbid(unsafe_code)]
 
 pub mod logql;

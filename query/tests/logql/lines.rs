@@ -175,3 +175,26 @@ fn a_limit_that_is_soon_reached_reads_little() {
     assert!(telling.oldest.into_inner() > OPENS);
     assert!(answer.stats.lines < 100, "{:?}", answer.stats);
 }
+
+#[test]
+fn an_interval_over_more_lines_than_are_held_at_once_skips_none() {
+    let lines: Vec<Line> = (0..200_000)
+        .map(|place| Line {
+            time: OPENS + place * SECOND / 1_000,
+            ..line(EAST, 0, "x")
+        })
+        .collect();
+    let source = memory(&lines);
+    for direction in [Direction::Forward, Direction::Backward] {
+        let apart = LinesRequest {
+            interval: 2 * SECOND,
+            ..hour(1_000, direction)
+        };
+        let answer = ask(r#"{shop="east"}"#, &source, &apart);
+        assert_eq!(answer.entries(), 100, "{direction:?}");
+        let times = answer.streams[0].entries.windows(2);
+        for pair in times.map(|pair| pair[0].time.abs_diff(pair[1].time)) {
+            assert_eq!(pair, 2 * SECOND.unsigned_abs(), "{direction:?}");
+        }
+    }
+}

@@ -160,9 +160,25 @@ impl Best {
         }
     }
 
-    /// How many lines there are.
-    pub(super) fn len(&self) -> usize {
-        self.lines.len()
+    /// Whether there is no room left, so that lines may have been left out.
+    pub(super) fn is_full(&self) -> bool {
+        self.lines.len() >= self.room
+    }
+
+    /// Forgets the lines of the last time, some of which may be missing; that time. Nothing is
+    /// forgotten if all lines are of one time.
+    pub(super) fn forget_last_time(&mut self) -> Option<i64> {
+        let first = self.lines.first_key_value()?.0.time;
+        let last = self.lines.last_key_value()?.0.time;
+        if first == last {
+            return None;
+        }
+        let gone = match self.direction {
+            Direction::Forward => last,
+            Direction::Backward => first,
+        };
+        self.lines.retain(|place, _| place.time != gone);
+        Some(gone)
     }
 
     /// The lines in the order that was asked for.

@@ -28,6 +28,9 @@ const FIRST_SLICE_MIN_NS: i64 = 1_000_000_000;
 /// How much longer than the slices so far the next one is.
 const SLICE_GROWTH: i64 = 16;
 
+/// How many lines of a slice are held where only some of them are kept.
+const SPACED_LINES_MAX: usize = 1 << 16;
+
 /// Lines between two looks at the clock.
 const LINES_PER_CHECK: usize = 4096;
 
@@ -56,10 +59,12 @@ pub(crate) fn lines(
             guard,
             hasher: RandomState::new(),
         };
-        let found = reader.read(&streams, workers)?;
-        if request.interval > 0 && found.len() > request.limit.saturating_mul(4) {
-            // Many lines are read for each that is kept: slices must not grow beyond memory.
-            slices.stop_growing();
+        let mut found = reader.read(&streams, workers)?;
+        if request.interval > 0 && found.is_full() {
+            // What stands behind the last one was not held, so the next slice begins there.
+            if let Some(time) = found.forget_last_time() {
+                slices.go_back_to(time);
+            }
         }
         if answer.take(found) {
             break;
@@ -176,7 +181,6 @@ struct Slices {
     start: i64,
     end: i64,
     length: i64,
-    grows: bool,
 }
 
 impl Slices {
@@ -187,12 +191,16 @@ impl Slices {
             start: request.start,
             end: request.end.saturating_sub(1),
             length: (whole / FIRST_SLICE).max(FIRST_SLICE_MIN_NS),
-            grows: true,
         }
     }
 
-    fn stop_growing(&mut self) {
-        self.grows = false;
+    /// Lets the next slice begin at a time of the last one.
+    fn go_back_to(&mut self, time: i64) {
+        match self.direction {
+            Direction::Forward => self.start = time,
+            Direction::Backward => self.end = time,
+        }
+        self.length = FIRST_SLICE_MIN_NS;
     }
 
     /// The first time and the last one of the next slice.
@@ -212,9 +220,7 @@ impl Slices {
                 (start, end)
             }
         };
-        if self.grows {
-            self.length = self.length.saturating_mul(SLICE_GROWTH);
-        }
+        self.length = self.length.saturating_mul(SLICE_GROWTH);
         Some(slice)
     }
 }
@@ -239,7 +245,7 @@ impl Answer {
     fn room(&self) -> usize {
         match self.interval {
             // Which lines are far enough from each other is told by all of them.
-            1.. => usize::MAX,
+            1.. => SPACED_LINES_MAX,
             _ => self.limit - self.found.len(),
         }
     }

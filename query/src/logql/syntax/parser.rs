@@ -212,14 +212,11 @@ impl Parser<'_> {
 
     /// An expression that gives numbers.
     pub(super) fn metric_expr(&mut self) -> Result<MetricExpr> {
-        let start = self.token();
         match self.expr(0)? {
             Query::Metric(expr) => Ok(expr),
-            // Loki's grammar stumbles over what follows the selector; the place tells as much.
-            Query::Lines(_) => Err(SyntaxError {
-                place: Place::At(start.place.0, start.place.1),
-                message: format!("syntax error: unexpected {}", start.describe()),
-            }),
+            // Lines may be the side of an operator for Loki's grammar, which stumbles over what
+            // comes next.
+            Query::Lines(_) => Err(self.unexpected(&[])),
         }
     }
 

@@ -149,6 +149,10 @@ fn errors_name_the_place_and_what_might_stand_there() {
             "parse error at line 1, col 1: syntax error: unexpected IDENTIFIER",
         ),
         (
+            "sum({a=\"b\"})",
+            "parse error at line 1, col 12: syntax error: unexpected )",
+        ),
+        (
             "vector(rate({a=\"b\"}[1m]))",
             "parse error at line 1, col 8: syntax error: unexpected rate, expecting NUMBER",
         ),
@@ -241,4 +245,90 @@ fn no_text_overflows_the_stack_or_takes_long() {
     let stages = format!("{{a=\"b\"}}{}", " | json".repeat(10_000));
     assert!(parse(&stages).is_ok());
     assert!(error(&"x".repeat(200_000)).contains("input size too long"));
+}
+
+#[test]
+fn random_words_are_read_or_refused_and_what_is_read_is_printed_as_the_same() {
+    let words = [
+        "{",
+        "}",
+        "a=\"b\"",
+        "{c=\"d\"}",
+        "(",
+        ")",
+        "[5m]",
+        "|",
+        "|=",
+        "!~",
+        "\"x\"",
+        "`y`",
+        "or",
+        "and",
+        ",",
+        "json",
+        "logfmt",
+        "--strict",
+        "unwrap",
+        "duration(e)",
+        "f>1",
+        "g<=2m",
+        "h=3kB",
+        "ip(\"::1\")",
+        "drop",
+        "keep",
+        "i",
+        "sum",
+        "by (j)",
+        "rate",
+        "count_over_time",
+        "topk(2,",
+        "vector(1)",
+        "offset 1m",
+        "+",
+        "-",
+        "^",
+        "==",
+        "bool",
+        "on (k)",
+        "group_left",
+        "ignoring ()",
+        "4",
+        "1.5e3",
+        "line_format",
+        "label_format",
+        "l=m",
+        "quantile_over_time(0.5,",
+        "without (n)",
+        "unless",
+        "=",
+        ">",
+        "!=",
+        "\u{e4}",
+    ];
+    let mut state: u64 = 0x2545_f491_4f6c_dd1d;
+    let mut below = |end: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % end
+    };
+    let mut read = 0;
+    for _ in 0..30_000 {
+        // Half of them begin as a query does.
+        let mut text = ["", "rate({c=\"d\"} ", "{c=\"d\"} "][below(3)].to_owned();
+        for _ in 0..below(9) {
+            text += words[below(words.len())];
+            text += " ";
+        }
+        match parse(&text) {
+            Err(error) => assert!(!error.to_string().is_empty()),
+            Ok(query) => {
+                read += 1;
+                let printed = print(&query);
+                assert_eq!(parse(&printed), Ok(query.clone()), "{text}: {printed}");
+                assert_eq!(parse(&pretty(&query)), Ok(query), "{text}");
+            }
+        }
+    }
+    assert!(read > 500, "{read}");
 }
