@@ -282,3 +282,23 @@ fn no_more_of_a_line_is_read_than_somebody_looks_at() {
         assert_eq!(*noting.wanted.lock().unwrap(), [expected], "{text}");
     }
 }
+
+#[test]
+fn the_longest_chains_and_the_deepest_nests_are_evaluated() {
+    let chain = format!("vector(0){}", " + vector(1)".repeat(400));
+    assert_eq!(at(&chain, 10), ["{} 400"]);
+    let nest = format!("{}vector(1){}", "sum(".repeat(90), ")".repeat(90));
+    assert_eq!(at(&nest, 10), ["{} 1"]);
+    let count = |filter: &str| {
+        let text = format!(r#"sum(count_over_time({{shop="east"}} | logfmt | {filter} [4m]))"#);
+        at(&text, 10)
+    };
+    assert_eq!(
+        count(&format!("price=9{}", " or price=8".repeat(400))),
+        ["{} 2"]
+    );
+    assert_eq!(
+        count(&format!("{}price=9{}", "(".repeat(90), ")".repeat(90))),
+        ["{} 1"]
+    );
+}
