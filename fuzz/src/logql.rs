@@ -33,12 +33,14 @@ pub(crate) fn seeds_logql() -> Vec<Vec<u8>> {
     let queries = [
         "{a=\"b\", c!~`d.*`} |= \"x\" or ip(\"10.0.0.0/8\") !> \"<_>y\" # said in passing",
         "{a=\"b\"} | json | json c, d=\"e[0].f\" | logfmt --strict --keep-empty g",
-        "{a=\"b\"} | regexp \"(?P<c>.)\" | pattern \"<d> <_>\" | unpack | decolorize | drop e, f=\"g\"",
+        "{a=\"b\"} | regexp \"(?P<c>.)\" | pattern \"<d> <_>\" | unpack | decolorize \
+         | drop e, f=\"g\"",
         "{a=\"b\"} | c=\"d\" or e>=1.5 and (f<1h30m, g!=20KiB h=ip(\"::1\")) | keep i",
         "{a=\"b\"} | line_format \"{{.c}}\\t\" | label_format d=e, f=`{{.g}}`",
         "sum by (c) (rate({a=\"b\"} |~ \"x\" [5m] offset -1m)) > bool 0.5 % 7 ^ 2",
         "topk(3, quantile_over_time(0.9, {a=\"b\"} | unwrap duration(c) | d!=\"\" [1h]) by (e))",
-        "vector(1.5) / on (a) group_left (b) count_over_time(({c=\"d\"})[1d] | json) unless vector(0)",
+        "vector(1.5) / on (a) group_left (b) count_over_time(({c=\"d\"})[1d] | json) \
+         unless vector(0)",
         "label_replace(absent_over_time({a=\"b\"}[90s]), \"c\", \"$1\", \"d\", \"(.*)\") or -2e3",
         "((((((({a=\"b\"})))))))",
     ];

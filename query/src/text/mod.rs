@@ -3,6 +3,7 @@
 //!
 //! Knows no language and no data.
 
+pub(crate) mod amounts;
 pub mod duration;
 pub(crate) mod number;
 pub(crate) mod quote;

@@ -1,5 +1,6 @@
 //! LogQL through its public door: lines, numbers, limits, and a slow twin of the whole evaluation.
-#![allow(clippy::unwrap_used, clippy::panic)] // All of it is test code, functions between the tests too.
+// All of it is test code, functions between the tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod limits;
 mod lines;

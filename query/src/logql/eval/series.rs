@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chronolith_engine::labels::LabelSet;
 use foldhash::fast::RandomState;
 
+use crate::logql::Result;
 use crate::logql::answer::LabelPairs;
 use crate::logql::pipeline::LineLabels;
 use crate::logql::syntax::ast::Grouping;
@@ -91,12 +92,12 @@ impl<T> SeriesTable<T> {
         }
     }
 
-    /// The place of the series of a line; `new` makes what is known of one that was not seen before.
+    /// The place of the series of a line; `new` makes what is known of one that is new.
     pub(super) fn place(
         &mut self,
         line: &LineLabels<'_>,
-        new: impl FnOnce() -> crate::logql::Result<T>,
-    ) -> crate::logql::Result<usize> {
+        new: impl FnOnce() -> Result<T>,
+    ) -> Result<usize> {
         let hash = self.identity.hash(line);
         let places = self.by_hash.get(&hash);
         let same = |place: &&usize| self.labels[**place].is(self.identity.pairs(line));
@@ -113,8 +114,8 @@ impl<T> SeriesTable<T> {
     pub(super) fn place_of(
         &mut self,
         labels: LabelSet,
-        new: impl FnOnce() -> crate::logql::Result<T>,
-    ) -> crate::logql::Result<usize> {
+        new: impl FnOnce() -> Result<T>,
+    ) -> Result<usize> {
         if let Some(place) = self.by_labels.get(&labels) {
             return Ok(*place);
         }

@@ -8,7 +8,7 @@ use super::json::scan::{Fault, Quoted, Scanner, Value};
 use super::labels::EXTRACTED;
 use super::logfmt::Pairs;
 use super::name::{name_text, push_name, value_text};
-use super::units;
+use crate::text::amounts;
 
 /// What reads the fields of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,13 +60,13 @@ impl FieldType {
         ];
         if value.parse::<i64>().is_ok() {
             FieldType::Int
-        } else if units::float(value).is_ok() {
+        } else if amounts::float(value).is_ok() {
             FieldType::Float
         } else if BOOLEANS.contains(&value) {
             FieldType::Boolean
-        } else if units::duration(value).is_ok() {
+        } else if amounts::duration(value).is_ok() {
             FieldType::Duration
-        } else if units::bytes(value).is_ok() {
+        } else if amounts::bytes(value).is_ok() {
             FieldType::Bytes
         } else {
             FieldType::String

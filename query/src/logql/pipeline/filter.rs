@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use super::ip::IpRange;
 use super::labels::{Category, LineLabels};
-use super::units;
 use crate::logql::syntax::ast::{CompareOp, IpFilter, LabelFilter};
+use crate::text::amounts;
 
 /// What a line is whose label could not be compared.
 const FILTER_ERROR: &str = "LabelFilterErr";
@@ -103,15 +103,15 @@ fn compare(filter: &LabelFilter, labels: &LineLabels<'_>) -> Result<bool, String
     let value = |name: &str| labels.value(name);
     Ok(match filter {
         LabelFilter::Number(name, op, wanted) => match value(name) {
-            Some(text) => is(*op, &units::float(text)?, wanted),
+            Some(text) => is(*op, &amounts::float(text)?, wanted),
             None => false,
         },
         LabelFilter::Duration(name, op, wanted) => match value(name) {
-            Some(text) => is(*op, &units::duration(text)?, wanted),
+            Some(text) => is(*op, &amounts::duration(text)?, wanted),
             None => false,
         },
         LabelFilter::Bytes(name, op, wanted) => match value(name) {
-            Some(text) => is(*op, &units::bytes(text)?, wanted),
+            Some(text) => is(*op, &amounts::bytes(text)?, wanted),
             None => false,
         },
         LabelFilter::Text(_) | LabelFilter::Ip(_) | LabelFilter::And(..) | LabelFilter::Or(..) => {

@@ -12,11 +12,11 @@ use super::logfmt::Logfmt;
 use super::name::value_text;
 use super::needs::Needs;
 use super::regexp::Regexp;
-use super::show::show;
 use super::template;
 use super::unpack::unpack;
 use super::wild::Holes;
 use crate::logql::syntax::ast::{Extraction, Named, Stage};
+use crate::logql::syntax::print_stage;
 use crate::logql::{Error, ErrorKind, Result};
 
 /// What becomes of a line at a stage.
@@ -69,7 +69,7 @@ impl Step {
     /// as it is.
     pub(super) fn new(stage: &Stage, needs: &mut Needs) -> Result<Option<Step>> {
         let behind = needs.clone();
-        let of_stage = |text: String| refuse(&format!("stage '{}' : {text}", show(stage)));
+        let of_stage = |text: String| refuse(&format!("stage '{}' : {text}", print_stage(stage)));
         let of_parser = |parser: &str, text: String| refuse(&format!("invalid {parser}: {text}"));
         let kind = match stage {
             Stage::Line(filter) => match LineTest::new(filter).map_err(of_stage)? {

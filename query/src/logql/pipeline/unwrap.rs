@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::filter::LabelTest;
 use super::labels::LineLabels;
-use super::units;
 use crate::logql::Result;
 use crate::logql::syntax::ast::{Conversion, Unwrap};
+use crate::text::amounts;
 
 /// What a line is whose label is no number.
 const SAMPLE_ERROR: &str = "SampleExtractionErr";
@@ -78,10 +78,10 @@ impl Unwrapper {
 #[expect(clippy::cast_precision_loss)] // Numbers of LogQL are floats.
 fn convert(conversion: Conversion, text: &str) -> std::result::Result<f64, String> {
     match conversion {
-        Conversion::Number => units::float(text),
+        Conversion::Number => amounts::float(text),
         Conversion::Duration | Conversion::DurationSeconds => {
-            units::duration(text).map(|ns| ns as f64 / 1e9)
+            amounts::duration(text).map(|ns| ns as f64 / 1e9)
         }
-        Conversion::Bytes => units::bytes(text).map(|bytes| bytes as f64),
+        Conversion::Bytes => amounts::bytes(text).map(|bytes| bytes as f64),
     }
 }

@@ -43,7 +43,7 @@ impl Parser<'_> {
                     let filter = self.label_filter()?;
                     unwrap.filters.push(filter);
                 } else if unwraps == Unwraps::Allowed && self.take("unwrap") {
-                    pipeline.unwrap = Some(self.unwrap()?);
+                    pipeline.unwrap = Some(self.unwrapping()?);
                 } else {
                     let stage = self.stage()?;
                     pipeline.stages.push(stage);
@@ -182,7 +182,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unwrap(&mut self) -> Result<Unwrap> {
+    fn unwrapping(&mut self) -> Result<Unwrap> {
         let conversion = match self.kind() {
             Kind::Fixed("bytes") => Some(Conversion::Bytes),
             Kind::Fixed("duration") => Some(Conversion::Duration),

@@ -104,7 +104,8 @@ fn errors_name_the_place_and_what_might_stand_there() {
         ("", "parse error : syntax error: unexpected $end"),
         (
             "{",
-            "parse error at line 1, col 2: syntax error: unexpected $end, expecting IDENTIFIER or }",
+            "parse error at line 1, col 2: syntax error: unexpected $end, expecting IDENTIFIER or \
+             }",
         ),
         (
             "{a",
@@ -117,12 +118,13 @@ fn errors_name_the_place_and_what_might_stand_there() {
         ),
         (
             "{a=\"b\"}\n|= x",
-            "parse error at line 2, col 4: syntax error: unexpected IDENTIFIER, expecting STRING or \
-             ip",
+            "parse error at line 2, col 4: syntax error: unexpected IDENTIFIER, expecting STRING \
+             or ip",
         ),
         (
             "rate(sum({a=\"b\"}))",
-            "parse error at line 1, col 6: syntax error: unexpected sum, expecting NUMBER or { or (",
+            "parse error at line 1, col 6: syntax error: unexpected sum, expecting NUMBER or { \
+             or (",
         ),
         (
             "rate({a=\"b\"}[1m] offset 3)",

@@ -2,47 +2,7 @@
 //!
 //! A duration is read as Prometheus reads it, or else as Go does, with fractions and small units.
 
-use crate::text::duration;
-
-/// Units of durations as Go knows them, in nanoseconds.
-const GO_UNITS: [(&str, f64); 8] = [
-    ("ns", 1.0),
-    ("us", 1e3),
-    ("µs", 1e3),
-    ("μs", 1e3),
-    ("ms", 1e6),
-    ("s", 1e9),
-    ("m", 60e9),
-    ("h", 3600e9),
-];
-
-/// Units of bytes, in lower case.
-const BYTE_UNITS: [(&str, u64); 24] = [
-    ("b", 1),
-    ("kb", 1_000),
-    ("k", 1_000),
-    ("kib", 1 << 10),
-    ("ki", 1 << 10),
-    ("mb", 1_000_000),
-    ("m", 1_000_000),
-    ("mib", 1 << 20),
-    ("mi", 1 << 20),
-    ("gb", 1_000_000_000),
-    ("g", 1_000_000_000),
-    ("gib", 1 << 30),
-    ("gi", 1 << 30),
-    ("tb", 1_000_000_000_000),
-    ("t", 1_000_000_000_000),
-    ("tib", 1 << 40),
-    ("ti", 1 << 40),
-    ("pb", 1_000_000_000_000_000),
-    ("p", 1_000_000_000_000_000),
-    ("pib", 1 << 50),
-    ("pi", 1 << 50),
-    ("eb", 1_000_000_000_000_000_000),
-    ("eib", 1 << 60),
-    ("e", 1_000_000_000_000_000_000),
-];
+use crate::text::{amounts, duration};
 
 /// Reads a duration, with or without a sign, in nanoseconds.
 pub(super) fn duration_ns(text: &str) -> Option<i64> {
@@ -51,48 +11,18 @@ pub(super) fn duration_ns(text: &str) -> Option<i64> {
         None => (1, text),
     };
     let ns = match duration::parse(plain) {
-        Ok(ms) if plain != "0" => ms.checked_mul(1_000_000)?,
-        _ => go_duration(plain)?,
+        Ok(ms) => ms.checked_mul(1_000_000)?,
+        Err(_) => amounts::duration(plain).ok()?,
     };
-    Some(sign * ns)
-}
-
-fn go_duration(text: &str) -> Option<i64> {
-    let (mut rest, mut total) = (text, 0.0);
-    while !rest.is_empty() {
-        let digits = rest.len()
-            - rest
-                .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-                .len();
-        let (number, behind) = rest.split_at(digits);
-        let letters = behind.find(|c: char| c.is_ascii_digit() || c == '.');
-        let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
-        let (_, length) = GO_UNITS.iter().find(|(name, _)| *name == unit)?;
-        total += number.parse::<f64>().ok()? * length;
-        rest = behind;
-    }
-    // Below the largest i64, with room for rounding.
-    let fits = !text.is_empty() && total < 9.2e18;
-    #[expect(clippy::cast_possible_truncation)] // It fits, and parts of nanoseconds are dropped.
-    fits.then_some(total.round() as i64)
+    // A number without a unit is a number.
+    let has_unit = plain.ends_with(char::is_alphabetic);
+    has_unit.then_some(sign * ns)
 }
 
 /// Reads an amount of bytes.
 pub(super) fn bytes(text: &str) -> Option<u64> {
-    let digits = text.len()
-        - text
-            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-            .len();
-    let (number, unit) = text.split_at(digits);
-    let unit = unit.to_ascii_lowercase();
-    let (_, size) = BYTE_UNITS.iter().find(|(name, _)| *name == unit)?;
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(*size);
-    }
-    #[expect(clippy::cast_precision_loss)] // A factor of a fraction.
-    let total = number.parse::<f64>().ok()? * *size as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Not negative; fits.
-    (total < 1.8e19).then_some(total as u64)
+    let has_unit = text.ends_with(char::is_alphabetic);
+    amounts::bytes(text).ok().filter(|_| has_unit)
 }
 
 /// Writes a duration as Prometheus does where milliseconds say all, and else as Go does.

@@ -3,7 +3,7 @@
 use super::{Arguments, Made};
 use crate::logql::pipeline::template::decimal::{self, Operation};
 use crate::logql::pipeline::template::value::Value;
-use crate::logql::pipeline::units;
+use crate::text::amounts;
 
 pub(super) fn call(name: &str, arguments: &Arguments<'_>) -> Option<Made> {
     let ints = || arguments.0.iter().map(to_int);
@@ -31,12 +31,12 @@ pub(super) fn call(name: &str, arguments: &Arguments<'_>) -> Option<Made> {
         "float64" => float(first()),
         "bytes" => arguments.text(0).and_then(|text| {
             #[expect(clippy::cast_precision_loss)] // Sizes are floats here.
-            let size = units::bytes(&text)? as f64;
+            let size = amounts::bytes(&text)? as f64;
             float(size)
         }),
         "duration" | "duration_seconds" => arguments.text(0).and_then(|text| {
             #[expect(clippy::cast_precision_loss)] // Seconds are floats here.
-            let seconds = units::duration(&text)? as f64 / 1e9;
+            let seconds = amounts::duration(&text)? as f64 / 1e9;
             float(seconds)
         }),
         _ => return None,
@@ -81,7 +81,7 @@ fn parse_int(text: &str) -> Option<i64> {
 fn to_float(value: &Value) -> f64 {
     match value {
         Value::Float(value) => *value,
-        Value::Text(text) => units::float(&String::from_utf8_lossy(text)).unwrap_or(0.0),
+        Value::Text(text) => amounts::float(&String::from_utf8_lossy(text)).unwrap_or(0.0),
         other => to_int(other) as f64,
     }
 }
