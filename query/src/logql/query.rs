@@ -13,6 +13,35 @@ use crate::logql::syntax::{self, Query};
 use crate::logql::{Error, ErrorKind, Result};
 
 /// A parsed and checked query.
+///
+/// ```
+/// use chronolith_engine::labels::LabelSet;
+/// use chronolith_query::logql::{Direction, LinesRequest, LogQuery, MemoryLines, Options};
+/// use chronolith_query::promql::Value;
+///
+/// let mut source = MemoryLines::new();
+/// let app = LabelSet::from_pairs([("app", "till")])?;
+/// for (second, line) in [(1, "price=3"), (2, "price=5"), (3, "closed")] {
+///     source.push(&app, second * 1_000_000_000, line, &LabelSet::default());
+/// }
+///
+/// let query = LogQuery::parse(r#"{app="till"} |= "price""#)?;
+/// let request = LinesRequest {
+///     start: 0,
+///     end: 60_000_000_000,
+///     limit: 1,
+///     direction: Direction::Backward,
+///     interval: 0,
+/// };
+/// let answer = query.lines(&source, &request, &Options::default())?;
+/// assert_eq!(answer.streams[0].entries[0].line, "price=5");
+///
+/// let sum = r#"sum(sum_over_time({app="till"} | logfmt | unwrap price [1m]))"#;
+/// let answer = LogQuery::parse(sum)?.instant(&source, 60_000_000_000, &Options::default())?;
+/// let Value::Vector(series) = answer.value else { panic!("a sum gives series") };
+/// assert_eq!(series[0].points[0].sample.as_float(), Some(8.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogQuery {
     text: String,
