@@ -165,42 +165,8 @@ impl LogQuery {
         let Query::Metric(expr) = &self.expr else {
             return bad("the query gives lines, not numbers");
         };
-        if step <= 0 {
-            return bad(
-                "zero or negative query resolution step widths are not accepted. Try a positive \
-                 integer",
-            );
-        }
-        check_length(start, end, options)?;
+        let grid = grid(start, end, step, options)?;
         check_ranges(expr, options)?;
-        let (start, end) = match options.steps {
-            Steps::AsAsked => (start, end),
-            Steps::Aligned => {
-                let beyond = end.rem_euclid(step);
-                let rest = if beyond == 0 { 0 } else { step - beyond };
-                (start - start.rem_euclid(step), end.saturating_add(rest))
-            }
-        };
-        let steps = usize::try_from(end.abs_diff(start) / step.unsigned_abs());
-        let steps_max = options.limits.steps_max;
-        let steps = match steps {
-            Ok(steps) if steps <= steps_max => steps,
-            _ => {
-                let most = match steps_max {
-                    11_000 => "11,000".to_owned(),
-                    other => other.to_string(),
-                };
-                return bad(format!(
-                    "exceeded maximum resolution of {most} points per time series. Try increasing \
-                     the value of the step parameter"
-                ));
-            }
-        };
-        let grid = TimeGrid {
-            start,
-            step,
-            count: steps + 1,
-        };
         let guard = Guard::new(&options.limits);
         let (value, warnings) = eval::range(expr, source, grid, &guard, options.workers())?;
         Ok(MetricAnswer {
@@ -213,6 +179,41 @@ impl LogQuery {
 
 fn bad<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::new(ErrorKind::BadData, message))
+}
+
+/// The times of a range query, if its range and its step may be asked for.
+fn grid(start: i64, end: i64, step: i64, options: &Options) -> Result<TimeGrid> {
+    if step <= 0 {
+        return bad(
+            "zero or negative query resolution step widths are not accepted. Try a positive \
+             integer",
+        );
+    }
+    check_length(start, end, options)?;
+    let steps = |start: i64, end: i64| end.abs_diff(start) / step.unsigned_abs();
+    // As they were asked for: moving start and end may add one.
+    let steps_max = options.limits.steps_max;
+    if steps(start, end) > steps_max as u64 {
+        let most = match steps_max {
+            11_000 => "11,000".to_owned(),
+            other => other.to_string(),
+        };
+        return bad(format!(
+            "exceeded maximum resolution of {most} points per time series. Try increasing the \
+             value of the step parameter"
+        ));
+    }
+    let (start, end) = match options.steps {
+        Steps::AsAsked => (start, end),
+        Steps::Aligned => {
+            let beyond = end.rem_euclid(step);
+            let rest = if beyond == 0 { 0 } else { step - beyond };
+            let before = start.rem_euclid(step);
+            (start.saturating_sub(before), end.saturating_add(rest))
+        }
+    };
+    let count = usize::try_from(steps(start, end)).map_or(usize::MAX, |steps| steps + 1);
+    Ok(TimeGrid { start, step, count })
 }
 
 /// Refuses a query whose end is before its start, or too far from it.

@@ -121,6 +121,14 @@ fn a_range_may_not_be_too_long_nor_have_too_many_steps() {
     assert!(numbers(steps_max(10)).is_ok());
     let error = told(numbers(steps_max(9)), ErrorKind::BadData);
     assert!(error.starts_with("exceeded maximum resolution of 9 points per time series."));
+    // Moving both ends to multiples of the step may add one, which is let through.
+    let options = Options {
+        limits: steps_max(2),
+        ..Options::default()
+    };
+    let query = LogQuery::parse("vector(1)").unwrap();
+    let range = (OPENS + SECOND, OPENS + 21 * SECOND, 10 * SECOND);
+    assert!(query.range(&source(), range, &options).is_ok());
     let range_max = |seconds| Limits {
         range_max: Duration::from_secs(seconds),
         ..Limits::default()
