@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Instant, SystemTime};
 
+use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{Engine, EngineStats, Store, StoreStats};
 
@@ -123,6 +124,11 @@ impl App {
         Ok(self.engine()?.metrics()?)
     }
 
+    /// The logs of the one tenant.
+    pub(crate) fn logs(&self) -> Result<Store<Lines>, Problem> {
+        Ok(self.engine()?.logs()?)
+    }
+
     /// The server's own metrics in text format.
     pub(crate) fn own_metrics(&self) -> String {
         let mut out = Text::default();
@@ -159,7 +165,10 @@ impl App {
         if let Ok(engine) = self.engine() {
             write_engine(&mut out, &engine.stats());
             if let Ok(store) = engine.metrics() {
-                write_store(&mut out, &store.stats(), store.damage().len());
+                write_store(&mut out, "metrics", &store.stats(), store.damage().len());
+            }
+            if let Ok(store) = engine.logs() {
+                write_store(&mut out, "logs", &store.stats(), store.damage().len());
             }
         }
         out.into_string()
@@ -192,17 +201,17 @@ fn write_engine(out: &mut Text, stats: &EngineStats) {
     );
 }
 
-fn write_store(out: &mut Text, stats: &StoreStats, damage: usize) {
+fn write_store(out: &mut Text, kind: &str, stats: &StoreStats, damage: usize) {
     let gauges = [
         (
             "head_series",
             "Series known to the head.",
             stats.head_series,
         ),
-        ("head_entries", "Samples in memory.", stats.head_entries),
+        ("head_entries", "Entries in memory.", stats.head_entries),
         ("blocks", "Sealed blocks.", stats.blocks),
         ("block_bytes", "Their size on disk.", stats.block_bytes),
-        ("block_entries", "Their samples.", stats.block_entries),
+        ("block_entries", "Their entries.", stats.block_entries),
         (
             "expired_blocks",
             "Blocks of which nothing is kept any more.",
@@ -215,7 +224,7 @@ fn write_store(out: &mut Text, stats: &StoreStats, damage: usize) {
         ),
     ];
     for (name, help, value) in gauges {
-        out.gauge(&format!("chronolith_metrics_{name}"), help, value as f64);
+        out.gauge(&format!("chronolith_{kind}_{name}"), help, value as f64);
     }
     let counters = [
         (
@@ -237,7 +246,7 @@ fn write_store(out: &mut Text, stats: &StoreStats, damage: usize) {
     ];
     for (name, help, value) in counters {
         out.counter(
-            &format!("chronolith_metrics_{name}_total"),
+            &format!("chronolith_{kind}_{name}_total"),
             help,
             value as f64,
         );

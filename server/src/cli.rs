@@ -12,7 +12,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::duration;
 use crate::server::Server;
-use crate::settings::{Settings, Translation};
+use crate::settings::{LogLimits, Settings, Translation};
 
 /// What the process ends with if it could not do what it was asked to.
 const FAILED: u8 = 1;
@@ -77,11 +77,7 @@ fn serve_command() -> Command {
             "the Prometheus API",
             defaults.listen_prometheus,
         ))
-        .arg(address(
-            "listen-loki",
-            "the Loki API (nothing yet)",
-            defaults.listen_loki,
-        ))
+        .arg(address("listen-loki", "the Loki API", defaults.listen_loki))
         .arg(address(
             "listen-otlp-grpc",
             "OTLP over gRPC (nothing yet)",
@@ -111,6 +107,7 @@ fn serve_command() -> Command {
             .value_parser(any_duration()),
         )
         .args(otlp_arguments(&defaults))
+        .args(log_arguments())
 }
 
 /// How metrics of OpenTelemetry are taken.
@@ -144,6 +141,53 @@ fn translation(flags: &ArgMatches) -> Translation {
     };
     let known = Translation::NAMES.into_iter().find_map(named);
     known.unwrap_or_default()
+}
+
+/// The limits of those who send and read logs.
+fn log_arguments() -> Vec<Arg> {
+    let defaults = LogLimits::default();
+    let count = |name: &'static str, what: &str, default: usize| {
+        Arg::new(name)
+            .long(name)
+            .value_name("COUNT")
+            .help(format!("{what} [default: {default}]"))
+            .value_parser(value_parser!(usize))
+    };
+    let range = duration::format(defaults.range_max);
+    vec![
+        count(
+            "log-labels-max",
+            "Labels that a stream may have",
+            defaults.labels_max,
+        ),
+        count(
+            "log-line-bytes-max",
+            "Bytes that a line may have",
+            defaults.line_bytes_max,
+        ),
+        count(
+            "log-entries-max",
+            "Lines that a query may answer",
+            defaults.entries_max,
+        ),
+        count(
+            "log-series-max",
+            "Series that a query of logs may answer",
+            defaults.series_max,
+        ),
+        count(
+            "log-tails-max",
+            "Live tails that may be open at once",
+            defaults.tails_max,
+        ),
+        Arg::new("log-range-max")
+            .long("log-range-max")
+            .value_name(DURATION)
+            .help(format!(
+                "The longest range of a query of logs [default: {range}]"
+            ))
+            .value_parser(any_duration()),
+    ]
 }
 
 fn any_duration() -> ValueParser {
@@ -188,6 +232,22 @@ fn settings(flags: &ArgMatches) -> Settings {
             .get_one("otlp-delta-series-max")
             .copied()
             .unwrap_or(defaults.otlp_delta_series_max),
+        logs: log_limits(flags),
+    }
+}
+
+fn log_limits(flags: &ArgMatches) -> LogLimits {
+    let defaults = LogLimits::default();
+    let count = |name, default| flags.get_one::<usize>(name).copied().unwrap_or(default);
+    let range = flags.get_one::<Duration>("log-range-max").copied();
+    LogLimits {
+        labels_max: count("log-labels-max", defaults.labels_max),
+        line_bytes_max: count("log-line-bytes-max", defaults.line_bytes_max),
+        entries_max: count("log-entries-max", defaults.entries_max),
+        series_max: count("log-series-max", defaults.series_max),
+        range_max: range.unwrap_or(defaults.range_max),
+        tails_max: count("log-tails-max", defaults.tails_max),
+        ..defaults
     }
 }
 
@@ -197,8 +257,9 @@ fn serve(settings: Settings) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     say(&format!(
-        "chronolith: Prometheus API on http://{}, OTLP on http://{}\n",
+        "chronolith: Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}\n",
         server.prometheus_address(),
+        server.loki_address(),
         server.otlp_http_address()
     ));
     match server.run_until_signal(|recovered| say(&format!("chronolith: {recovered}\n"))) {
@@ -258,6 +319,18 @@ mod tests {
             "NoTranslation",
             "--otlp-delta-series-max",
             "7",
+            "--log-labels-max",
+            "20",
+            "--log-line-bytes-max",
+            "1000",
+            "--log-entries-max",
+            "100",
+            "--log-series-max",
+            "50",
+            "--log-tails-max",
+            "2",
+            "--log-range-max",
+            "1d",
         ];
         let address = |text: &str| text.parse().unwrap();
         let expected = Settings {
@@ -270,6 +343,15 @@ mod tests {
             out_of_order_window: Some(Duration::ZERO),
             otlp_translation: Translation::Nothing,
             otlp_delta_series_max: 7,
+            logs: LogLimits {
+                labels_max: 20,
+                line_bytes_max: 1000,
+                entries_max: 100,
+                series_max: 50,
+                tails_max: 2,
+                range_max: Duration::from_secs(24 * 3600),
+                ..LogLimits::default()
+            },
         };
         assert_eq!(parsed(&flags).unwrap(), expected);
     }

@@ -1,6 +1,6 @@
 //! The server: HTTP, the wire formats of metrics and logs, configuration and background jobs.
 //!
-//! A [`Server`] opens a data directory and answers the HTTP API of Prometheus for it. This crate
+//! A [`Server`] opens a data directory and answers the HTTP APIs of Prometheus and Loki for it. This crate
 //! holds the only async code of the project, and uses the engine and the query crate through the
 //! same public names that any program which embeds them uses.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ mod doors;
 mod duration;
 mod http;
 mod ingest;
+mod loki;
 mod meters;
 mod prometheus;
 mod server;
@@ -21,4 +22,4 @@ mod wire;
 
 pub use cli::run;
 pub use server::{ServeError, Server};
-pub use settings::Settings;
+pub use settings::{LogLimits, Settings};

@@ -33,6 +33,16 @@ pub(crate) struct Meters {
     pub(crate) skipped_series: AtomicU64,
     /// Metadata that was not taken.
     pub(crate) refused_metadata: AtomicU64,
+    /// Log lines that were stored or were there already.
+    pub(crate) lines: AtomicU64,
+    /// Bytes of log lines that were offered to the store.
+    pub(crate) line_bytes: AtomicU64,
+    /// Log lines that were not taken.
+    pub(crate) refused_lines: AtomicU64,
+    /// Live tails that are open.
+    pub(crate) tails: AtomicU64,
+    /// Log lines that readers of live tails were too slow for.
+    pub(crate) dropped_lines: AtomicU64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -83,6 +93,15 @@ impl Meters {
             "Connections that are open.",
             self.connections.load(Ordering::Relaxed) as f64,
         );
+        out.gauge(
+            "chronolith_tails",
+            "Live tails that are open.",
+            self.tails.load(Ordering::Relaxed) as f64,
+        );
+        self.write_counters(out);
+    }
+
+    fn write_counters(&self, out: &mut Text) {
         let counters = [
             (
                 "received_bytes",
@@ -118,6 +137,22 @@ impl Meters {
                 "refused_metadata",
                 "Metadata that was not taken.",
                 &self.refused_metadata,
+            ),
+            ("received_lines", "Log lines that were taken.", &self.lines),
+            (
+                "received_line_bytes",
+                "Bytes of log lines that were offered to the store.",
+                &self.line_bytes,
+            ),
+            (
+                "refused_lines",
+                "Log lines that were not taken.",
+                &self.refused_lines,
+            ),
+            (
+                "dropped_lines",
+                "Log lines that readers of live tails were too slow for.",
+                &self.dropped_lines,
             ),
         ];
         for (name, help, count) in counters {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, CHORES_MAX, QUERIES_MAX, WRITES_MAX};
 use crate::doors::accept;
+use crate::loki;
 use crate::prometheus;
 use crate::settings::Settings;
 
@@ -27,6 +28,7 @@ pub struct Server {
     runtime: Runtime,
     app: Arc<App>,
     prometheus_address: SocketAddr,
+    loki_address: SocketAddr,
     otlp_http_address: SocketAddr,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
@@ -65,13 +67,17 @@ impl Server {
             .build()
             .map_err(|error| ServeError::new("cannot start threads", error))?;
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
+        let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
         let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
         let app = Arc::new(App::new(settings));
         let (stop, stopped) = watch::channel(false);
-        let (prometheus_address, otlp_http_address) = (prometheus_door.1, otlp_door.1);
+        let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
+        let otlp_http_address = otlp_door.1;
+        let otlp = prometheus::otlp_router(&app).merge(loki::otlp_router(&app));
         let doors = vec![
             (prometheus_door.0, prometheus::router(&app)),
-            (otlp_door.0, prometheus::otlp_router(&app)),
+            (loki_door.0, loki::router(&app)),
+            (otlp_door.0, otlp),
         ];
         let doors = doors.into_iter().map(|(listener, router)| {
             let door = accept::serve(listener, router, Arc::clone(&app), stopped.clone());
@@ -84,6 +90,7 @@ impl Server {
             runtime,
             app,
             prometheus_address,
+            loki_address,
             otlp_http_address,
             stop,
             doors,
@@ -94,6 +101,11 @@ impl Server {
     /// Where the Prometheus API listens; the port is chosen by the system where 0 was asked for.
     pub fn prometheus_address(&self) -> SocketAddr {
         self.prometheus_address
+    }
+
+    /// Where the Loki API listens.
+    pub fn loki_address(&self) -> SocketAddr {
+        self.loki_address
     }
 
     /// Where OTLP over HTTP listens.
@@ -193,6 +205,14 @@ fn open(app: &App) -> Result<String, ServeError> {
     let named = || format!("cannot open the data directory {}", settings.data.display());
     let engine =
         Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
+    let limits = Limits {
+        retention: settings.retention,
+        line_bytes_max: settings.logs.line_bytes_max,
+        ..Limits::default()
+    };
+    let logs = engine.logs();
+    logs.and_then(|logs| logs.set_limits(limits))
+        .map_err(|error| ServeError::new(named(), error))?;
     let stats = engine.stats();
     let damage = engine.damage().len();
     let mut text = format!(

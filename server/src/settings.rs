@@ -26,6 +26,8 @@ pub struct Settings {
     pub otlp_translation: Translation,
     /// How many series of delta temporality are added up; further ones are refused.
     pub otlp_delta_series_max: usize,
+    /// What senders and readers of logs may do.
+    pub logs: LogLimits,
 }
 
 /// How names of OpenTelemetry become names of Prometheus.
@@ -58,6 +60,51 @@ impl Translation {
     ];
 }
 
+/// What senders and readers of logs may do, as Loki limits it by default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Labels of one stream, `service_name` not counted.
+    pub labels_max: usize,
+    /// Bytes of the name of a label.
+    pub label_name_bytes_max: usize,
+    /// Bytes of the value of a label.
+    pub label_value_bytes_max: usize,
+    /// Bytes of one line.
+    pub line_bytes_max: usize,
+    /// Labels of the structured metadata of one line.
+    pub metadata_labels_max: usize,
+    /// Bytes of the structured metadata of one line.
+    pub metadata_bytes_max: usize,
+    /// Lines that one query may answer.
+    pub entries_max: usize,
+    /// Series that one query may answer.
+    pub series_max: usize,
+    /// The longest range of one query.
+    pub range_max: Duration,
+    /// Volumes that one request may answer.
+    pub volumes_max: usize,
+    /// Live tails at once.
+    pub tails_max: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        LogLimits {
+            labels_max: 15,
+            label_name_bytes_max: 1024,
+            label_value_bytes_max: 2048,
+            line_bytes_max: 256 << 10,
+            metadata_labels_max: 128,
+            metadata_bytes_max: 64 << 10,
+            entries_max: 5000,
+            series_max: 500,
+            range_max: Duration::from_secs((30 * 24 + 1) * 3600),
+            volumes_max: 1000,
+            tails_max: 10,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
@@ -71,6 +118,7 @@ impl Default for Settings {
             out_of_order_window: None,
             otlp_translation: Translation::default(),
             otlp_delta_series_max: 100_000,
+            logs: LogLimits::default(),
         }
     }
 }

@@ -169,6 +169,38 @@ pub mod otlp {
     }
 }
 
+/// Messages of promtail and its kin.
+pub mod logs {
+    use super::Message;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    /// A stream with these labels and no lines yet.
+    pub fn stream(labels: &str) -> Message {
+        Message::new().bytes(1, labels)
+    }
+
+    /// A line, field 2 of a stream.
+    pub fn entry(time: i64, line: &str) -> Message {
+        let time = Message::new()
+            .integer(1, time.div_euclid(SECOND))
+            .integer(2, time.rem_euclid(SECOND));
+        Message::new().message(1, time).bytes(2, line)
+    }
+
+    /// A label of structured metadata, field 3 of a line.
+    pub fn pair(name: &str, value: &str) -> Message {
+        Message::new().bytes(1, name).bytes(2, value)
+    }
+
+    /// A request of these streams.
+    pub fn request(streams: impl IntoIterator<Item = Message>) -> Message {
+        streams
+            .into_iter()
+            .fold(Message::new(), |request, stream| request.message(1, stream))
+    }
+}
+
 /// An integer histogram with two buckets on the positive side: 3 and 5 observations, and 2 near
 /// zero. Field 4 of a series of version 1, field 3 of version 2.
 pub fn integer_histogram(time: i64) -> Message {

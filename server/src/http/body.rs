@@ -31,6 +31,8 @@ pub(crate) enum Encoding {
     Snappy,
     /// Gzip.
     Gzip,
+    /// Deflate without a frame around it.
+    Deflate,
     /// Zstandard.
     Zstd,
 }
@@ -45,6 +47,7 @@ impl Encoding {
             "" | "identity" => Ok(Encoding::Plain),
             "snappy" => Ok(Encoding::Snappy),
             "gzip" => Ok(Encoding::Gzip),
+            "deflate" => Ok(Encoding::Deflate),
             "zstd" => Ok(Encoding::Zstd),
             other => Err(other.to_owned()),
         }
@@ -81,6 +84,7 @@ pub(crate) fn decompress(encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, Pro
         Encoding::Plain => Ok(body.to_vec()),
         Encoding::Snappy => snappy(body),
         Encoding::Gzip => bounded(flate2::read::MultiGzDecoder::new(body), "gzip"),
+        Encoding::Deflate => bounded(flate2::read::DeflateDecoder::new(body), "deflate"),
         Encoding::Zstd => match zstd::stream::read::Decoder::with_buffer(body) {
             Ok(decoder) => bounded(decoder, "zstd"),
             Err(error) => Err(undecodable("zstd", &error)),
@@ -140,8 +144,12 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(&text).unwrap();
         let zstd = zstd::bulk::compress(&text, 3).unwrap();
+        let level = flate2::Compression::default();
+        let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), level);
+        deflate.write_all(&text).unwrap();
         for (encoding, body) in [
             (Encoding::Plain, text.clone()),
+            (Encoding::Deflate, deflate.finish().unwrap()),
             (Encoding::Snappy, snappy),
             (Encoding::Gzip, gzip.finish().unwrap()),
             (Encoding::Zstd, zstd),

@@ -30,6 +30,10 @@ pub(crate) enum Cause {
     TooLarge,
     /// The body is in a format that is not taken here.
     Unsupported,
+    /// The request is well-formed and holds nothing.
+    Empty,
+    /// There is no such thing.
+    Missing,
     /// A limit is reached; later it may not be.
     Limit,
     /// The server cannot answer now: it starts, stops, is full or has too much to do.
@@ -42,7 +46,8 @@ impl Cause {
     fn status(self) -> StatusCode {
         match self {
             Cause::BadData => StatusCode::BAD_REQUEST,
-            Cause::Execution => StatusCode::UNPROCESSABLE_ENTITY,
+            Cause::Execution | Cause::Empty => StatusCode::UNPROCESSABLE_ENTITY,
+            Cause::Missing => StatusCode::NOT_FOUND,
             Cause::Canceled => {
                 StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST)
             }
@@ -59,12 +64,24 @@ impl Cause {
     fn error_type(self) -> &'static str {
         match self {
             Cause::BadData | Cause::TooLarge | Cause::Unsupported | Cause::Forbidden => "bad_data",
+            Cause::Empty => "bad_data",
+            Cause::Missing => "not_found",
             Cause::Execution => "execution",
             Cause::Canceled => "canceled",
             Cause::Timeout => "timeout",
             Cause::Internal => "internal",
             Cause::Limit => "too_many_requests",
             Cause::Unavailable => "unavailable",
+        }
+    }
+
+    /// As Loki has it: what a query cannot do is the query's fault, and what takes too long has a
+    /// code of its own.
+    fn status_of_logs(self) -> StatusCode {
+        match self {
+            Cause::Execution => StatusCode::BAD_REQUEST,
+            Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            other => other.status(),
         }
     }
 
@@ -102,7 +119,6 @@ impl Problem {
         Problem::bad_data(format!("invalid parameter {name:?}: {why}"))
     }
 
-    #[cfg(test)]
     pub(crate) fn cause(&self) -> Cause {
         self.cause
     }
@@ -114,12 +130,26 @@ impl Problem {
     /// The answer as plain text, as receivers of pushed data give it.
     pub(crate) fn into_text(self) -> Response {
         let text = format!("{}\n", self.message);
-        self.response("text/plain; charset=utf-8", text.into_bytes())
+        let status = self.cause.status();
+        self.response(status, "text/plain; charset=utf-8", text.into_bytes())
     }
 
-    fn response(&self, content_type: &'static str, body: Vec<u8>) -> Response {
+    /// The answer as plain text with the codes of Loki.
+    pub(crate) fn into_text_of_logs(self) -> Response {
+        let text = format!("{}\n", self.message);
+        let status = self.cause.status_of_logs();
+        self.response(status, "text/plain; charset=utf-8", text.into_bytes())
+    }
+
+    /// The answer in a form of the caller's, with the codes of Loki.
+    pub(crate) fn into_form(self, content_type: &'static str, body: Vec<u8>) -> Response {
+        let status = self.cause.status_of_logs();
+        self.response(status, content_type, body)
+    }
+
+    fn response(&self, status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.cause.status();
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         if self.cause.may_retry() {
@@ -138,7 +168,8 @@ impl IntoResponse for Problem {
         json.raw(",\"error\":");
         json.text(&self.message);
         json.raw("}");
-        self.response("application/json", json.into_bytes())
+        let status = self.cause.status();
+        self.response(status, "application/json", json.into_bytes())
     }
 }
 

@@ -15,9 +15,21 @@ pub(crate) fn time(text: &str) -> Option<i64> {
             Some((seconds * 1000.0).round() as i64)
         }
         Ok(_) => None,
-        Err(_) => rfc3339(text),
+        Err(_) => {
+            let (seconds, nanos) = rfc3339(text)?;
+            Some(seconds * 1000 + nanos / 1_000_000)
+        }
     }
 }
+
+/// Reads RFC 3339 as nanoseconds since 1970, which ends in 2262.
+pub(crate) fn rfc3339_nanos(text: &str) -> Option<i64> {
+    let (seconds, nanos) = rfc3339(text)?;
+    seconds.checked_mul(SECOND)?.checked_add(nanos)
+}
+
+/// Nanoseconds of a second.
+pub(crate) const SECOND: i64 = 1_000_000_000;
 
 /// A length of time in milliseconds, or why it is none.
 pub(crate) fn length_ms(text: &str) -> Result<i64, String> {
@@ -38,8 +50,9 @@ pub(crate) fn length_ms(text: &str) -> Result<i64, String> {
     Err(format!("cannot parse {text:?} to a valid duration"))
 }
 
-/// Reads RFC 3339 with any number of decimals, as milliseconds since 1970.
-fn rfc3339(text: &str) -> Option<i64> {
+/// Reads RFC 3339 with any number of decimals, as seconds since 1970 and the nanoseconds behind
+/// them.
+fn rfc3339(text: &str) -> Option<(i64, i64)> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to)?;
@@ -59,13 +72,13 @@ fn rfc3339(text: &str) -> Option<i64> {
     if !is_valid || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let (ms, zone) = fraction(&text[19..])?;
+    let (nanos, zone) = fraction(&text[19..])?;
     let offset = zone_seconds(zone)?;
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    Some(seconds * 1000 + ms)
+    Some((seconds, nanos))
 }
 
-/// The milliseconds in front of the zone, and the zone.
+/// The nanoseconds in front of the zone, and the zone.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
     let Some(decimals) = rest.strip_prefix('.') else {
         return Some((0, rest));
@@ -74,12 +87,12 @@ fn fraction(rest: &str) -> Option<(i64, &str)> {
     if digits == 0 {
         return None;
     }
-    let thousandths: String = decimals[..digits]
+    let billionths: String = decimals[..digits]
         .chars()
-        .chain("00".chars())
-        .take(3)
+        .chain("00000000".chars())
+        .take(9)
         .collect();
-    Some((thousandths.parse().ok()?, &decimals[digits..]))
+    Some((billionths.parse().ok()?, &decimals[digits..]))
 }
 
 fn zone_seconds(zone: &str) -> Option<i64> {
@@ -119,6 +132,17 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 /// The time as RFC 3339 with milliseconds, in UTC.
 pub(crate) fn rfc3339_text(since_1970: Duration) -> String {
     let seconds = i64::try_from(since_1970.as_secs()).unwrap_or(0);
+    let ms = since_1970.subsec_millis();
+    format!("{}.{ms:03}Z", civil(seconds))
+}
+
+/// Nanoseconds since 1970 as RFC 3339 with whole seconds, in UTC.
+pub(crate) fn rfc3339_seconds(nanos: i64) -> String {
+    format!("{}Z", civil(nanos.div_euclid(SECOND)))
+}
+
+/// Seconds since 1970 as a date and a time.
+fn civil(seconds: i64) -> String {
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = day + DAYS_TO_1970;
     let era = shifted.div_euclid(146_097);
@@ -134,8 +158,7 @@ pub(crate) fn rfc3339_text(since_1970: Duration) -> String {
     };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let ms = since_1970.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 #[cfg(test)]
@@ -178,6 +201,20 @@ mod tests {
         ] {
             assert_eq!(time(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn nanoseconds_are_read_and_seconds_written() {
+        assert_eq!(
+            rfc3339_nanos("2026-01-15T11:30:00.123456789Z"),
+            Some(1_768_476_600_123_456_789)
+        );
+        assert_eq!(rfc3339_nanos("9999-01-01T00:00:00Z"), None);
+        assert_eq!(
+            rfc3339_seconds(1_768_476_600_999_999_999),
+            "2026-01-15T11:30:00Z"
+        );
+        assert_eq!(rfc3339_seconds(-1), "1969-12-31T23:59:59Z");
     }
 
     #[test]

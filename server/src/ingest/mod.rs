@@ -4,6 +4,7 @@
 //! HTTP and no wire format. Blocks.
 
 mod families;
+pub(crate) mod logs;
 
 pub(crate) use families::Families;
 

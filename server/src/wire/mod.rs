@@ -6,6 +6,7 @@
 pub(crate) mod columns;
 pub(crate) mod histogram;
 pub(crate) mod labels;
+pub(crate) mod logs;
 pub(crate) mod message;
 pub(crate) mod otlp;
 pub(crate) mod protobuf;

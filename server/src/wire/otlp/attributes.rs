@@ -13,6 +13,9 @@ const ATTRIBUTES_MAX: usize = 1024;
 /// How deep values may hold values.
 const DEPTH_MAX: usize = 8;
 
+/// Integers of this size are floats exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Attributes by their names, not yet translated.
@@ -30,12 +33,7 @@ impl Attributes {
             )));
         }
         let (key, value) = pair(message, 0)?;
-        let text = match value {
-            Json::String(text) => text,
-            Json::Null => String::new(),
-            other => other.to_string(),
-        };
-        self.pairs.insert(key, text);
+        self.pairs.insert(key, as_text(value));
         Ok(())
     }
 
@@ -71,6 +69,25 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// A float, as an integer where it is one; JSON has no words for what is not finite.
+fn json_number(value: f64) -> Json {
+    match value.fract() == 0.0 && value.abs() < EXACT {
+        // Whole and in range, so the cast loses nothing.
+        true => Json::from(value as i64),
+        false => serde_json::Number::from_f64(value)
+            .map_or_else(|| value.to_string().into(), Json::Number),
+    }
+}
+
+/// The text of a value: strings as they are, others as JSON.
+pub(in crate::wire) fn as_text(value: Json) -> String {
+    match value {
+        Json::String(text) => text,
+        Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 fn pair(message: &[u8], depth: usize) -> Result<(String, Json), Malformed> {
     let (mut fields, mut key, mut found) = (Fields::new(message), String::new(), Json::Null);
     while let Some((number, value)) = fields.next()? {
@@ -84,7 +101,7 @@ fn pair(message: &[u8], depth: usize) -> Result<(String, Json), Malformed> {
 }
 
 /// A value of any type.
-fn any(message: &[u8], depth: usize) -> Result<Json, Malformed> {
+pub(in crate::wire) fn any(message: &[u8], depth: usize) -> Result<Json, Malformed> {
     if depth > DEPTH_MAX {
         return Err(Malformed::new(format!(
             "a value is nested deeper than {DEPTH_MAX}"
@@ -96,7 +113,7 @@ fn any(message: &[u8], depth: usize) -> Result<Json, Malformed> {
             1 => text(value.bytes()?).into(),
             2 => (value.unsigned()? != 0).into(),
             3 => value.signed()?.into(),
-            4 => value.double()?.to_string().into(),
+            4 => json_number(value.double()?),
             5 => Json::Array(list(value.bytes()?, depth + 1)?),
             6 => Json::Object(map(value.bytes()?, depth + 1)?),
             7 => base64(value.bytes()?).into(),
@@ -146,7 +163,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Bytes of an id as they are written.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(in crate::wire) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,10 +4,10 @@
 //! histograms become the series that a classic histogram has, exponential ones native histograms.
 //! What is told as a difference to the point before is added up (`deltas`).
 
-mod attributes;
+pub(in crate::wire) mod attributes;
 pub(crate) mod deltas;
 pub(crate) mod json;
-mod names;
+pub(crate) mod names;
 mod points;
 
 use std::borrow::Cow;

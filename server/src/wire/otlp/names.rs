@@ -180,7 +180,7 @@ fn cleaned(text: &str) -> String {
 }
 
 /// The name of a label.
-pub(super) fn label(name: &str) -> String {
+pub(crate) fn label(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         out.push_str("key_");

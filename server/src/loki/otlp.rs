@@ -1,0 +1,158 @@
+//! Logs of OpenTelemetry over HTTP, on both addresses that take them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::json::Json;
+use crate::http::problem::{Cause, Problem};
+use crate::meters::add;
+use crate::wire::logs::{otlp, otlp_json};
+use crate::wire::message::Message;
+
+use super::push;
+
+/// Bytes of a message in JSON, decompressed: its tree takes many times as much.
+const JSON_BYTES_MAX: usize = 8 << 20;
+
+/// Google's code for a request that is wrong.
+const INVALID_ARGUMENT: i64 = 3;
+/// Its code for one that may succeed later.
+const UNAVAILABLE: i64 = 14;
+
+/// How a message is written, and with it the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Protobuf,
+}
+
+impl Form {
+    fn content_type(self) -> &'static str {
+        match self {
+            Form::Json => "application/json",
+            Form::Protobuf => "application/x-protobuf",
+        }
+    }
+
+    fn of(headers: &HeaderMap) -> Option<Form> {
+        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        match kind.split(';').next().unwrap_or("").trim() {
+            "application/json" => Some(Form::Json),
+            "application/x-protobuf" => Some(Form::Protobuf),
+            _ => None,
+        }
+    }
+}
+
+/// Takes a request at Loki's address: 204 says that it is stored.
+pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    answered(app, &headers, body, |_| {
+        StatusCode::NO_CONTENT.into_response()
+    })
+    .await
+}
+
+/// Takes a request at the address of OTLP: an empty response says that it is stored.
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    answered(app, &headers, body, |form| {
+        let empty = match form {
+            Form::Json => "{}",
+            Form::Protobuf => "",
+        };
+        let mut response = Response::new(Body::from(empty));
+        let kind = HeaderValue::from_static(form.content_type());
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    })
+    .await
+}
+
+async fn answered(
+    app: Arc<App>,
+    headers: &HeaderMap,
+    body: Body,
+    stored: impl FnOnce(Form) -> Response,
+) -> Response {
+    let Some(form) = Form::of(headers) else {
+        let why = "send application/x-protobuf or application/json: other forms are not taken";
+        return Problem::new(Cause::Unsupported, why).into_text_of_logs();
+    };
+    match store(app, form, headers, body).await {
+        Ok(()) => stored(form),
+        Err(problem) => refused(form, problem),
+    }
+}
+
+/// The answer that says in the sender's own form what is wrong.
+fn refused(form: Form, problem: Problem) -> Response {
+    // What failed here may be tried again, which senders do for 503 and not for 500.
+    let problem = match problem.cause() {
+        Cause::Internal => Problem::new(Cause::Unavailable, problem.message()),
+        _ => problem,
+    };
+    let code = match problem.cause() {
+        Cause::Unavailable | Cause::Limit => UNAVAILABLE,
+        _ => INVALID_ARGUMENT,
+    };
+    let body = match form {
+        Form::Protobuf => Message::new()
+            .integer(1, code)
+            .bytes(2, problem.message())
+            .into_bytes(),
+        Form::Json => {
+            let mut json = Json::whole();
+            json.raw(&format!("{{\"code\":{code},\"message\":"));
+            json.text(problem.message());
+            json.raw("}");
+            json.into_bytes()
+        }
+    };
+    problem.into_form(form.content_type(), body)
+}
+
+async fn store(app: Arc<App>, form: Form, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    let encoding = match Encoding::of(headers) {
+        Ok(encoding @ (Encoding::Plain | Encoding::Gzip | Encoding::Zstd)) => encoding,
+        _ => {
+            let why = "compress with gzip or zstd, or not at all";
+            return Err(Problem::new(Cause::Unsupported, why));
+        }
+    };
+    let received = body::read(body, BODY_BYTES_MAX).await?;
+    add(&app.meters.received_bytes, received.len() as u64);
+    let taker = Arc::clone(&app);
+    let work = app.writes.run(move || {
+        let mut message = body::decompress(encoding, &received)?;
+        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
+        if form == Form::Json {
+            if message.len() > JSON_BYTES_MAX {
+                let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
+                return Err(Problem::new(Cause::TooLarge, why));
+            }
+            message = otlp_json::to_protobuf(&message).map_err(wrong)?;
+        }
+        let columns = otlp::decode(&message, now()).map_err(wrong)?;
+        match columns.stream_count() {
+            // A request without records is fine to OpenTelemetry.
+            0 => Ok(()),
+            _ => push::store(&taker, &columns),
+        }
+    });
+    work.await
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,108 @@
+//! Log lines as JSON, in the form of today and in that of `/api/prom/push`.
+
+use std::borrow::Cow;
+
+use super::super::protobuf::Malformed;
+use super::scan::Scan;
+use super::{LogColumns, STREAM_LABELS_MAX, StreamLabels};
+
+/// Reads a request. Times without a number of their own are read by `time_of`, as RFC 3339.
+pub(crate) fn decode<'a>(
+    text: &'a str,
+    time_of: impl Fn(&str) -> Option<i64>,
+) -> Result<LogColumns<'a>, Malformed> {
+    let mut columns = LogColumns::default();
+    let mut scan = Scan::new(text);
+    scan.object(|scan, key| match &*key {
+        "streams" => scan.array(|scan| stream(&mut columns, scan, &time_of)),
+        _ => scan.skip(),
+    })?;
+    scan.end()?;
+    Ok(columns)
+}
+
+fn stream<'a>(
+    columns: &mut LogColumns<'a>,
+    scan: &mut Scan<'a>,
+    time_of: &impl Fn(&str) -> Option<i64>,
+) -> Result<(), Malformed> {
+    let mut labels = StreamLabels::Pairs(Vec::new());
+    scan.object(|scan, key| {
+        match &*key {
+            "stream" => labels = pairs(scan)?,
+            "labels" => labels = StreamLabels::Text(scan.string()?),
+            "values" => scan.array(|scan| value(columns, scan))?,
+            "entries" => scan.array(|scan| entry(columns, scan, time_of))?,
+            _ => scan.skip()?,
+        }
+        Ok(())
+    })?;
+    columns.end_stream(labels)
+}
+
+fn pairs<'a>(scan: &mut Scan<'a>) -> Result<StreamLabels<'a>, Malformed> {
+    let mut pairs = Vec::new();
+    scan.object(|scan, name| {
+        // One more than are taken is kept, to tell that there were too many.
+        let value = scan.string()?;
+        if pairs.len() <= STREAM_LABELS_MAX {
+            pairs.push((name, value));
+        }
+        Ok(())
+    })?;
+    Ok(StreamLabels::Pairs(pairs))
+}
+
+/// `["<nanoseconds>", "line", {"name": "value"}]`.
+fn value<'a>(columns: &mut LogColumns<'a>, scan: &mut Scan<'a>) -> Result<(), Malformed> {
+    let (mut place, mut time, mut line) = (0, 0, Cow::Borrowed(""));
+    scan.array(|scan| {
+        match place {
+            0 => time = nanos(scan)?,
+            1 => line = scan.string()?,
+            2 => scan.object(|scan, name| {
+                let value = scan.string()?;
+                columns.metadata(name, value)
+            })?,
+            _ => scan.skip()?,
+        }
+        place += 1;
+        Ok(())
+    })?;
+    if place < 2 {
+        return Err(scan.fault("a value without a time or a line"));
+    }
+    columns.entry(time, line, 0)
+}
+
+fn nanos(scan: &mut Scan<'_>) -> Result<i64, Malformed> {
+    let text = scan.string()?;
+    text.parse()
+        .map_err(|_| scan.fault(&format!("{text:?} is no number of nanoseconds")))
+}
+
+/// `{"ts": "<RFC 3339>", "line": "..."}`.
+fn entry<'a>(
+    columns: &mut LogColumns<'a>,
+    scan: &mut Scan<'a>,
+    time_of: &impl Fn(&str) -> Option<i64>,
+) -> Result<(), Malformed> {
+    let (mut time, mut line) = (None, Cow::Borrowed(""));
+    scan.object(|scan, key| {
+        match &*key {
+            "ts" | "timestamp" => {
+                let text = scan.string()?;
+                time = text.parse().ok().or_else(|| time_of(&text));
+            }
+            "line" => line = scan.string()?,
+            "structuredMetadata" => scan.object(|scan, name| {
+                let value = scan.string()?;
+                columns.metadata(name, value)
+            })?,
+            _ => scan.skip()?,
+        }
+        Ok(())
+    })?;
+    let time = time.ok_or_else(|| scan.fault("an entry without a time"))?;
+    columns.entry(time, line, 0)
+}
