@@ -36,6 +36,7 @@ pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
     ("ingest", 2),
     ("app", 3),
     ("doors", 4),
+    ("loki", 5),
     ("prometheus", 5),
     ("server", 7),
     ("cli", 7),

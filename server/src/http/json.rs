@@ -16,6 +16,26 @@ const SMALL: f64 = 1e-6;
 /// Integers of this size are floats exactly, and are written as integers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// Bytes that a string escapes.
+const ESCAPED: [bool; 256] = escaped(b"\"\\");
+/// Those that it escapes where it may stand in a page.
+const ESCAPED_IN_PAGES: [bool; 256] = escaped(b"\"\\<>&");
+
+/// Control characters, and these.
+const fn escaped(beside: &[u8]) -> [bool; 256] {
+    let (mut table, mut byte) = ([false; 256], 0);
+    while byte < 0x20 {
+        table[byte] = true;
+        byte += 1;
+    }
+    let mut place = 0;
+    while place < beside.len() {
+        table[beside[place] as usize] = true;
+        place += 1;
+    }
+    table
+}
+
 /// Writes JSON. Nothing is checked: the caller puts commas and brackets.
 pub(crate) struct Json {
     out: Vec<u8>,
@@ -67,17 +87,38 @@ impl Json {
 
     /// Writes `text` as a string.
     pub(crate) fn text(&mut self, text: &str) {
+        self.escaped(text, &ESCAPED);
+    }
+
+    /// Writes `text` as a string that may stand in a page: `<`, `>` and `&` are escaped too, and
+    /// what JavaScript takes for the end of a line.
+    pub(crate) fn page_text(&mut self, text: &str) {
+        match text.contains(['\u{2028}', '\u{2029}']) {
+            false => self.escaped(text, &ESCAPED_IN_PAGES),
+            true => {
+                let mut inside = Json::whole();
+                inside.escaped(text, &ESCAPED_IN_PAGES);
+                let written = String::from_utf8_lossy(&inside.out).into_owned();
+                let written = written.replace('\u{2028}', "\\u2028");
+                self.raw(&written.replace('\u{2029}', "\\u2029"));
+            }
+        }
+    }
+
+    fn escaped(&mut self, text: &str, table: &[bool; 256]) {
         self.out.push(b'"');
         let mut clean = 0;
         for (at, byte) in text.bytes().enumerate() {
+            if !table[usize::from(byte)] {
+                continue;
+            }
             let escape: &[u8] = match byte {
                 b'"' => b"\\\"",
                 b'\\' => b"\\\\",
                 b'\n' => b"\\n",
                 b'\r' => b"\\r",
                 b'\t' => b"\\t",
-                0..0x20 => b"",
-                _ => continue,
+                _ => b"",
             };
             self.out.extend_from_slice(&text.as_bytes()[clean..at]);
             clean = at + 1;
@@ -137,6 +178,20 @@ impl Json {
     /// Writes strings in brackets.
     pub(crate) fn texts<T: AsRef<str>>(&mut self, texts: impl IntoIterator<Item = T>) {
         self.array(texts, |json, text| json.text(text.as_ref()));
+    }
+
+    /// Writes pairs of strings as an object that may stand in a page.
+    pub(crate) fn page_object<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.out.push(b'{');
+        for (place, (name, value)) in pairs.into_iter().enumerate() {
+            if place > 0 {
+                self.out.push(b',');
+            }
+            self.page_text(name);
+            self.out.push(b':');
+            self.page_text(value);
+        }
+        self.out.push(b'}');
     }
 
     /// Writes pairs of strings as an object.
@@ -230,6 +285,14 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(written(value), text, "{value:?}");
         }
+    }
+
+    #[test]
+    fn what_a_page_would_read_is_escaped_for_it() {
+        let mut json = Json::whole();
+        json.page_object([("<a>", "b & \u{2028}c\n")]);
+        let text = String::from_utf8(json.into_bytes()).unwrap();
+        assert_eq!(text, r#"{"\u003ca\u003e":"b \u0026 \u2028c\n"}"#);
     }
 
     #[test]

@@ -3,29 +3,46 @@
 //! Reads parameters, calls engine and query crate on a lane, writes the answer in Loki's shape.
 //! There is one tenant: `X-Scope-OrgID` is taken and not looked at.
 
+mod admin;
 mod answer;
+mod names;
 mod otlp;
+mod params;
 mod push;
+mod query;
+mod result;
+mod stats;
+mod status;
+mod volume;
 
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
-use crate::doors::layers::{gate, wrap};
+use crate::doors::layers::{gate, same_site, wrap};
 
 /// Everything that the Loki address answers.
 pub(crate) fn router(app: &Arc<App>) -> Router {
+    let admin = admin_routes().route_layer(middleware::from_fn(same_site));
     let gated = Router::new()
         .merge(receivers())
+        .merge(reads())
+        .merge(states())
+        .merge(of_old())
+        .merge(admin)
         // Each body is read up to a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
-    wrap(gated.fallback(no_such_path), app)
+    let open = Router::new()
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics));
+    wrap(open.merge(gated).fallback(no_such_path), app)
 }
 
 /// What the OTLP address answers over HTTP about logs.
@@ -43,6 +60,62 @@ fn receivers() -> Router<Arc<App>> {
         .route("/loki/api/v1/push", post(push::push))
         .route("/api/prom/push", post(push::push))
         .route("/otlp/v1/logs", post(otlp::write))
+}
+
+/// What may be asked for with GET, and with POST for long queries.
+fn asked<H: Handler<T, Arc<App>> + Clone, T: 'static>(answer: H) -> MethodRouter<Arc<App>> {
+    get(answer.clone()).post(answer)
+}
+
+/// What is asked of the lines.
+fn reads() -> Router<Arc<App>> {
+    let door = |name: &str| format!("/loki/api/v1/{name}");
+    Router::new()
+        .route(&door("query"), asked(query::instant))
+        .route(&door("query_range"), asked(query::range))
+        .route(&door("labels"), asked(names::labels))
+        .route(&door("label"), asked(names::labels))
+        .route(&door("label/{name}/values"), asked(names::values))
+        .route(&door("series"), asked(names::series))
+        .route(&door("index/stats"), asked(volume::stats))
+        .route(&door("index/volume"), asked(volume::volume))
+        .route(&door("index/volume_range"), asked(volume::volume_range))
+        .route(&door("format_query"), asked(status::format_query))
+}
+
+/// What is asked of the server.
+fn states() -> Router<Arc<App>> {
+    Router::new()
+        .route("/config", get(status::config))
+        .route("/loki/api/v1/status/buildinfo", get(status::buildinfo))
+        .route(
+            "/loki/api/v1/drilldown-limits",
+            get(status::drilldown_limits),
+        )
+        .route("/loki/api/v1/rules", get(status::rule_groups))
+        .route("/api/prom/rules", get(status::rule_groups))
+        .route("/prometheus/api/v1/rules", get(status::rules))
+        .route("/prometheus/api/v1/alerts", get(status::alerts))
+}
+
+/// Paths from before `/loki/api/v1`.
+fn of_old() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/prom/label", asked(names::labels_of_old))
+        .route("/api/prom/label/{name}/values", asked(names::values_of_old))
+        .route("/api/prom/series", asked(names::series))
+}
+
+/// What changes the store.
+fn admin_routes() -> Router<Arc<App>> {
+    let deletions = post(admin::delete)
+        .put(admin::delete)
+        .get(admin::deletions)
+        .delete(admin::cancel_delete);
+    Router::new()
+        .route("/loki/api/v1/delete", deletions)
+        .route("/flush", post(admin::flush).put(admin::flush))
+        .route("/compact", post(admin::compact).put(admin::compact))
 }
 
 /// As Go's own server says it.

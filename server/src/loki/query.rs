@@ -1,0 +1,186 @@
+//! Queries carried out: parameters to a run of the query crate, and how it is stopped.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use chronolith_query::logql::{
+    CancelFlag, EngineLines, Error, ErrorKind, Limits, LinesRequest, LogQuery, Options,
+    SeriesBeyond,
+};
+
+use crate::app::App;
+use crate::http::params::Params;
+use crate::http::problem::{Cause, Problem};
+use crate::http::stream;
+
+use super::answer::{Answer, Fault, bad};
+use super::params::{self, LIMIT};
+use super::result::{self, Flags, Timings};
+
+/// The longest that a query may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Who asks: a comma between pairs.
+const TAGS: &str = "x-query-tags";
+
+/// The tag of Logs Drilldown, which would rather have some series than none.
+const DRILLDOWN: (&str, &str) = ("source", "grafana-lokiexplore-app");
+
+/// Tells a query to stop when its request is dropped, which happens when the client goes away.
+pub(super) struct StopOnDrop(CancelFlag);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Evaluates a query at one time.
+pub(super) async fn instant(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    asked: Params,
+) -> Answer {
+    let time = params::time_if_given(&asked, "time")?.unwrap_or_else(params::now);
+    params::limit(&asked, LIMIT)?;
+    params::direction(&asked)?;
+    let query = parsed(&asked)?;
+    if query.is_lines() {
+        return Err(bad(
+            "log queries are not supported as an instant query type, please change your query to a \
+             range query type",
+        ));
+    }
+    let (options, stop) = options(&app, &headers);
+    let store = app.logs()?;
+    let queued = Instant::now();
+    let answer = stream::answer(&app.queries, move |json| {
+        let began = Instant::now();
+        let source = EngineLines::new(store.snapshot());
+        let answer = query.instant(&source, time, &options).map_err(problem)?;
+        let timings = Timings::new(queued, began);
+        result::write_numbers(json, &answer, &timings)
+    });
+    let answered = typed(answer.await);
+    drop(stop);
+    answered
+}
+
+/// Evaluates a query over a range.
+pub(super) async fn range(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    asked: Params,
+) -> Answer {
+    let (start, end) = params::range(&asked)?;
+    if end < start {
+        return Err(bad(
+            "end timestamp must not be before or equal to start time",
+        ));
+    }
+    let limit = params::limit(&asked, LIMIT)?;
+    let direction = params::direction(&asked)?;
+    let step = params::step(&asked, (start, end))?;
+    let interval = params::interval(&asked)?;
+    let query = parsed(&asked)?;
+    let (options, stop) = options(&app, &headers);
+    let flags = Flags::read(&headers);
+    let entries_max = app.settings.logs.entries_max;
+    if query.is_lines() && limit > entries_max {
+        return Err(bad(format!(
+            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > \
+             {entries_max})"
+        )));
+    }
+    let store = app.logs()?;
+    let queued = Instant::now();
+    let answer = stream::answer(&app.queries, move |json| {
+        let began = Instant::now();
+        let source = EngineLines::new(store.snapshot());
+        if query.is_metric() {
+            let range = (start, end, step);
+            let answer = query.range(&source, range, &options).map_err(problem)?;
+            return result::write_numbers(json, &answer, &Timings::new(queued, began));
+        }
+        let request = LinesRequest {
+            start,
+            end,
+            limit,
+            direction,
+            interval,
+        };
+        let answer = query.lines(&source, &request, &options).map_err(problem)?;
+        result::write_lines(json, &answer, &flags, &Timings::new(queued, began))
+    });
+    let answered = typed(answer.await);
+    drop(stop);
+    answered
+}
+
+/// Loki's type of JSON.
+fn typed(answer: Result<Response, Problem>) -> Answer {
+    let mut response = answer?;
+    let kind = HeaderValue::from_static("application/json; charset=UTF-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// The query that is asked for.
+pub(super) fn parsed(asked: &Params) -> Result<LogQuery, Fault> {
+    let parsed = LogQuery::parse(asked.value("query"));
+    parsed.map_err(|error| Fault(problem(error)))
+}
+
+/// How queries are evaluated for whoever sent these headers.
+pub(super) fn options(app: &App, headers: &HeaderMap) -> (Options, StopOnDrop) {
+    let limits = &app.settings.logs;
+    let stop = CancelFlag::new();
+    let options = Options {
+        limits: Limits {
+            entries_max: limits.entries_max,
+            series_max: limits.series_max,
+            series_beyond: match is_drilldown(headers) {
+                true => SeriesBeyond::LeftOut,
+                false => SeriesBeyond::Refused,
+            },
+            length_max: limits.range_max,
+            timeout: TIMEOUT,
+            cancel: Some(stop.clone()),
+            ..Limits::default()
+        },
+        ..Options::default()
+    };
+    (options, StopOnDrop(stop))
+}
+
+fn is_drilldown(headers: &HeaderMap) -> bool {
+    let tags = headers.get(TAGS).and_then(|tags| tags.to_str().ok());
+    tags.unwrap_or("").split(',').any(|tag| {
+        let pair = tag.split_once('=');
+        pair.is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case(DRILLDOWN.0)
+                && value.trim().eq_ignore_ascii_case(DRILLDOWN.1)
+        })
+    })
+}
+
+/// What went wrong with a query, in Loki's words where it is not the query's own fault.
+pub(super) fn problem(error: Error) -> Problem {
+    match error.kind() {
+        ErrorKind::BadData | ErrorKind::Execution | ErrorKind::Limit => {
+            Problem::bad_data(error.to_string())
+        }
+        ErrorKind::Timeout => Problem::new(
+            Cause::Timeout,
+            "request timed out, decrease the duration of the request or add more label matchers \
+             (prefer exact match over regex match)",
+        ),
+        ErrorKind::Canceled => {
+            Problem::new(Cause::Canceled, "the request was cancelled by the client")
+        }
+        _ => Problem::new(Cause::Internal, error.to_string()),
+    }
+}

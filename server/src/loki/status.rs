@@ -1,0 +1,147 @@
+//! What is asked of the server, not of its lines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chronolith_query::logql::LogQuery;
+use chronolith_query::logql::syntax::pretty;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::duration;
+use crate::http::json::Json;
+use crate::http::params::Params;
+use crate::http::stream;
+use crate::ingest::logs::levels::LEVEL_FIELDS;
+use crate::ingest::logs::streams::SERVICE_LABELS;
+
+const YAML: &str = "application/yaml";
+
+/// JSON without an envelope.
+fn bare(value: &Value) -> Response {
+    stream::response(Body::from(format!("{value}\n")))
+}
+
+/// Everything is recovered.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.is_ready() {
+        true => "ready\n".into_response(),
+        false => {
+            let why = "Chronolith not ready: waiting until everything is recovered\n";
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+    }
+}
+
+/// The server's own metrics.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let content_type = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    (content_type, app.own_metrics()).into_response()
+}
+
+/// Which version this is.
+pub(super) async fn buildinfo() -> Response {
+    bare(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "revision": "",
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    }))
+}
+
+/// The limits that Logs Drilldown wants to know.
+pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
+    let limits = &app.settings.logs;
+    let for_ever = Duration::ZERO;
+    bare(&json!({
+        "limits": {
+            "discover_log_levels": true,
+            "discover_service_name": SERVICE_LABELS,
+            "log_level_fields": LEVEL_FIELDS,
+            "max_entries_limit_per_query": limits.entries_max,
+            "max_line_size_truncate": false,
+            "max_query_bytes_read": "0B",
+            "max_query_length": duration::format(limits.range_max),
+            "max_query_lookback": "0s",
+            "max_query_range": "0s",
+            "max_query_series": limits.series_max,
+            "metric_aggregation_enabled": false,
+            "otlp_config": { "resource_attributes": {} },
+            "pattern_persistence_enabled": false,
+            "query_timeout": duration::format(super::query::TIMEOUT),
+            "retention_period": duration::format(app.settings.retention.unwrap_or(for_ever)),
+            "volume_enabled": true,
+            "volume_max_series": limits.volumes_max,
+        },
+        "pattern_ingester_enabled": false,
+        "version": env!("CARGO_PKG_VERSION"),
+    }))
+}
+
+/// The query, written well; what is wrong with it otherwise.
+pub(super) async fn format_query(asked: Params) -> Response {
+    let mut json = Json::whole();
+    match LogQuery::parse(asked.value("query")) {
+        Ok(query) => {
+            json.raw("{\"status\":\"success\",\"data\":");
+            json.text(&pretty(query.expr()));
+            json.raw("}\n");
+            stream::response(json.into_bytes().into())
+        }
+        Err(error) => {
+            json.raw("{\"status\":\"invalid-query\",\"error\":");
+            json.text(&error.to_string());
+            json.raw("}\n");
+            let mut response = stream::response(json.into_bytes().into());
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            response
+        }
+    }
+}
+
+/// There are no rules, in the envelope of Prometheus.
+pub(super) async fn rules() -> Response {
+    let data = json!({ "groups": [] });
+    bare(&json!({ "status": "success", "data": data, "errorType": "", "error": "" }))
+}
+
+/// There are no rules, so nothing is wrong.
+pub(super) async fn alerts() -> Response {
+    let data = json!({ "alerts": [] });
+    bare(&json!({ "status": "success", "data": data, "errorType": "", "error": "" }))
+}
+
+/// The rules by namespace, of which there are none.
+pub(super) async fn rule_groups() -> Response {
+    ([(header::CONTENT_TYPE, YAML)], "{}\n").into_response()
+}
+
+/// The settings in force.
+pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
+    let settings = &app.settings;
+    let limits = &settings.logs;
+    let lines = [
+        ("data", settings.data.display().to_string()),
+        ("listen-loki", settings.listen_loki.to_string()),
+        ("log-labels-max", limits.labels_max.to_string()),
+        ("log-line-bytes-max", limits.line_bytes_max.to_string()),
+        ("log-entries-max", limits.entries_max.to_string()),
+        ("log-series-max", limits.series_max.to_string()),
+        ("log-range-max", duration::format(limits.range_max)),
+        ("log-tails-max", limits.tails_max.to_string()),
+    ];
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\n", Value::from(value.as_str())))
+        .collect();
+    ([(header::CONTENT_TYPE, YAML)], text).into_response()
+}
