@@ -9,6 +9,7 @@ use chronolith_engine::{Engine, EngineStats, Store, StoreStats};
 
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
+use crate::ingest::logs::tails::Tails;
 use crate::ingest::{Families, Intake};
 use crate::meters::{Meters, Text};
 use crate::settings::Settings;
@@ -25,6 +26,10 @@ const WAITING_WRITES_MAX: usize = 1024;
 /// Administrative jobs that run at once.
 pub(crate) const CHORES_MAX: usize = 2;
 const WAITING_CHORES_MAX: usize = 16;
+/// Live tails that look at new lines at once.
+pub(crate) const LOOKS_MAX: usize = 4;
+/// Those that may wait for one of these to end.
+const WAITING_LOOKS_MAX: usize = 256;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
@@ -36,6 +41,9 @@ pub(crate) struct App {
     /// What points of delta temporality have been added up to. Requests that have such points take
     /// turns.
     pub(crate) deltas: Mutex<Deltas>,
+    pub(crate) looks: Lane,
+    /// Those who wait for new lines.
+    pub(crate) tails: Tails,
     /// Metadata that is known to be stored.
     pub(crate) families: Families,
     pub(crate) started: SystemTime,
@@ -59,6 +67,8 @@ impl App {
             writes: Lane::new("writes", WRITES_MAX, WAITING_WRITES_MAX),
             chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
             deltas: Mutex::new(Deltas::new(settings.otlp_delta_series_max)),
+            looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
+            tails: Tails::default(),
             families: Families::default(),
             started: SystemTime::now(),
             since: Instant::now(),
@@ -85,6 +95,7 @@ impl App {
     /// Lets no more requests in. The engine, if it was open.
     pub(crate) fn shut(&self) -> Option<Arc<Engine>> {
         let mut phase = self.phase.write().ok()?;
+        self.tails.stop();
         match std::mem::replace(&mut *phase, Phase::Stopping) {
             Phase::Ready(engine) => Some(engine),
             Phase::Recovering | Phase::Stopping => None,

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, CHORES_MAX, QUERIES_MAX, WRITES_MAX};
+use crate::app::{App, CHORES_MAX, LOOKS_MAX, QUERIES_MAX, WRITES_MAX};
 use crate::doors::accept;
 use crate::loki;
 use crate::prometheus;
@@ -62,7 +62,7 @@ impl Server {
     pub fn start(settings: Settings) -> Result<Server, ServeError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(QUERIES_MAX + WRITES_MAX + CHORES_MAX + SPARE_THREADS)
+            .max_blocking_threads(QUERIES_MAX + WRITES_MAX + CHORES_MAX + LOOKS_MAX + SPARE_THREADS)
             .thread_name("chronolith-http")
             .build()
             .map_err(|error| ServeError::new("cannot start threads", error))?;

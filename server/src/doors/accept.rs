@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -38,7 +37,6 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -61,18 +59,27 @@ pub(crate) async fn serve(
         };
         set_up(&stream);
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        let app = Arc::clone(&app);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let (app, mut stop) = (Arc::clone(&app), stop.clone());
         tokio::spawn(async move {
             app.meters.connections.fetch_add(1, Ordering::Relaxed);
+            let mut connection = std::pin::pin!(connection.with_upgrades());
             // What fails on a connection is its client's to notice.
-            let _ = connection.await;
+            tokio::select! {
+                _ = &mut connection => {}
+                _ = stop.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
             app.meters.connections.fetch_sub(1, Ordering::Relaxed);
             drop(slot);
         });
     }
     drop(listener);
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
+    // Once every slot is free no connection is left.
+    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, slots.acquire_many(all)).await;
 }
 
 fn set_up(stream: &TcpStream) {

@@ -5,6 +5,7 @@
 
 mod admin;
 mod answer;
+mod frames;
 mod names;
 mod otlp;
 mod params;
@@ -13,6 +14,7 @@ mod query;
 mod result;
 mod stats;
 mod status;
+mod tail;
 mod volume;
 
 use std::sync::Arc;
@@ -81,6 +83,8 @@ fn reads() -> Router<Arc<App>> {
         .route(&door("index/volume"), asked(volume::volume))
         .route(&door("index/volume_range"), asked(volume::volume_range))
         .route(&door("format_query"), asked(status::format_query))
+        .route(&door("tail"), get(tail::tail))
+        .route("/api/prom/tail", get(tail::tail))
 }
 
 /// What is asked of the server.

@@ -82,6 +82,7 @@ pub(super) fn store(app: &App, columns: &LogColumns<'_>) -> Result<(), Problem> 
         limits: &app.settings.logs,
         retention: app.settings.retention,
         meters: &app.meters,
+        tails: &app.tails,
     };
     logs::store(intake, columns)
 }

@@ -45,7 +45,8 @@ impl Flags {
         self.0.iter().any(|flag| flag == CATEGORIZE)
     }
 
-    fn write(&self, json: &mut Json) {
+    /// Tells the flags again.
+    pub(super) fn write(&self, json: &mut Json) {
         if !self.0.is_empty() {
             json.raw(",\"encodingFlags\":");
             json.texts(&self.0);
@@ -136,7 +137,7 @@ fn write_entries<'e>(
 }
 
 /// Writes labels by where they come from.
-fn write_parts(json: &mut Json, entry: &ResultEntry) {
+pub(super) fn write_parts(json: &mut Json, entry: &ResultEntry) {
     json.raw(",{");
     let (metadata, parsed) = (entry.metadata.as_labels(), entry.parsed.as_labels());
     if !metadata.is_empty() {

@@ -5,6 +5,7 @@
 
 pub(crate) mod levels;
 pub(crate) mod streams;
+pub(crate) mod tails;
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -23,6 +24,7 @@ use crate::wire::otlp::names;
 
 use levels::{DETECTED_LEVEL, LEVEL_FIELDS, Level};
 use streams::{Stream, text_of};
+use tails::Tails;
 
 /// Different faults that are told.
 const TOLD_MAX: usize = 10;
@@ -34,6 +36,7 @@ pub(crate) struct LogIntake<'a> {
     pub(crate) limits: &'a LogLimits,
     pub(crate) retention: Option<Duration>,
     pub(crate) meters: &'a Meters,
+    pub(crate) tails: &'a Tails,
 }
 
 /// What was not taken.
@@ -88,11 +91,14 @@ enum Metadata {
 pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(), Problem> {
     let mut faults = Faults::default();
     let prepared = prepare(intake, columns, &mut faults);
-    let batch = batch(&prepared, columns)?;
+    let batch = batch(&prepared, columns);
     let report = match batch.is_empty() {
         true => Report::default(),
         false => intake.store.append(&batch)?,
     };
+    if intake.tails.is_watched() {
+        prepared.publish(intake.tails, columns, &report);
+    }
     for refused in &report.refused {
         let line = &prepared.lines[refused.entry];
         let stream = prepared.stream_text(refused.series);
@@ -256,6 +262,35 @@ impl Prepared {
         start..self.bytes.len()
     }
 
+    /// Tells those who wait for new lines about those that were stored.
+    fn publish(&self, tails: &Tails, columns: &LogColumns<'_>, report: &Report) {
+        let mut start = 0;
+        for stream in &self.streams {
+            let stored = (start..stream.lines_end).filter(|place| report.refusal(*place).is_none());
+            let lines = stored.filter_map(|place| {
+                let line = &self.lines[place];
+                let entry = &columns.entries()[line.place as usize];
+                let metadata = self.metadata(&line.metadata)?;
+                Some(Line {
+                    time: Nanos(entry.time),
+                    text: &entry.line,
+                    metadata,
+                })
+            });
+            if let Ok(labels) = Labels::from_bytes(&self.bytes[stream.labels.clone()]) {
+                tails.publish(labels, lines);
+            }
+            start = stream.lines_end;
+        }
+    }
+
+    fn metadata(&self, metadata: &Metadata) -> Option<Labels<'_>> {
+        match metadata {
+            Metadata::Level(level) => Some(level.alone()),
+            Metadata::Labels(range) => Labels::from_bytes(&self.bytes[range.clone()]).ok(),
+        }
+    }
+
     fn stream_text(&self, stream: usize) -> String {
         let labels = Labels::from_bytes(&self.bytes[self.streams[stream].labels.clone()]);
         labels.map_or_else(|_| String::new(), |labels| text_of(labels.iter()))
@@ -299,10 +334,7 @@ fn label_name(name: &str) -> Cow<'_, str> {
     }
 }
 
-fn batch<'p>(
-    prepared: &'p Prepared,
-    columns: &'p LogColumns<'_>,
-) -> Result<Batch<'p, Lines>, Problem> {
+fn batch<'p>(prepared: &'p Prepared, columns: &'p LogColumns<'_>) -> Batch<'p, Lines> {
     let (mut batch, mut start) = (Batch::new(), 0);
     for stream in &prepared.streams {
         batch.series(&prepared.bytes[stream.labels.clone()]);
@@ -311,15 +343,12 @@ fn batch<'p>(
             batch.entry(Line {
                 time: Nanos(entry.time),
                 text: &entry.line,
-                metadata: match &line.metadata {
-                    Metadata::Level(level) => level.alone(),
-                    Metadata::Labels(range) => Labels::from_bytes(&prepared.bytes[range.clone()])?,
-                },
+                metadata: prepared.metadata(&line.metadata).unwrap_or(Labels::EMPTY),
             });
         }
         start = stream.lines_end;
     }
-    Ok(batch)
+    batch
 }
 
 fn refusal_text(intake: LogIntake<'_>, stream: &str, time: i64, why: &Refusal) -> String {

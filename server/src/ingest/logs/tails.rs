@@ -1,0 +1,137 @@
+//! Those who wait for new lines: each is told what has been stored.
+//!
+//! A writer never waits for a reader: what a reader has not fetched when the queue is full is lost
+//! to it, and the reader learns how much that was.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chronolith_engine::labels::{LabelSet, Labels};
+use chronolith_engine::logs::{Line, LineRun};
+use tokio::sync::broadcast;
+
+/// Pieces of news that wait for the slowest reader.
+const NEWS_MAX: usize = 256;
+
+/// Bytes of lines of one piece; a stream with more makes several.
+const NEWS_BYTES_MAX: usize = 128 << 10;
+
+/// The queue that readers hang on.
+pub(crate) struct Tails {
+    news: broadcast::Sender<News>,
+}
+
+/// What readers are told.
+#[derive(Clone)]
+pub(crate) enum News {
+    /// These lines have been stored.
+    Lines(Arc<NewLines>),
+    /// There will be no more.
+    Stop,
+}
+
+/// Lines of one stream that have been stored, in order of time.
+pub(crate) struct NewLines {
+    pub(crate) labels: LabelSet,
+    pub(crate) run: LineRun,
+    pub(crate) stored: Instant,
+}
+
+impl Default for Tails {
+    fn default() -> Self {
+        Tails {
+            news: broadcast::Sender::new(NEWS_MAX),
+        }
+    }
+}
+
+impl Tails {
+    /// Whether anybody waits for lines.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.news.receiver_count() > 0
+    }
+
+    /// What is stored from now on.
+    pub(crate) fn watch(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// Tells that there will be no more lines.
+    pub(crate) fn stop(&self) {
+        // Nobody has to listen.
+        let _ = self.news.send(News::Stop);
+    }
+
+    /// Tells of lines of one stream.
+    pub(crate) fn publish<'l>(&self, labels: Labels<'_>, lines: impl Iterator<Item = Line<'l>>) {
+        let mut lines: Vec<Line<'l>> = lines.collect();
+        lines.sort_by_key(|line| line.time);
+        let (mut run, mut bytes) = (LineRun::default(), 0);
+        for line in &lines {
+            run.push(line);
+            bytes += line.text.len() + line.metadata.as_bytes().len();
+            if bytes >= NEWS_BYTES_MAX {
+                self.send(labels, std::mem::take(&mut run));
+                bytes = 0;
+            }
+        }
+        if !run.is_empty() {
+            self.send(labels, run);
+        }
+    }
+
+    fn send(&self, labels: Labels<'_>, run: LineRun) {
+        let lines = NewLines {
+            labels: labels.to_set(),
+            run,
+            stored: Instant::now(),
+        };
+        let _ = self.news.send(News::Lines(Arc::new(lines)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chronolith_engine::time::Nanos;
+
+    use super::*;
+
+    fn lines(tails: &Tails, count: usize, length: usize) {
+        let labels = LabelSet::from_pairs([("a", "b")]).unwrap();
+        let text = "x".repeat(length);
+        let lines = (0..count).map(|time| Line::new(Nanos(-(time as i64)), &text));
+        tails.publish(labels.as_labels(), lines);
+    }
+
+    #[test]
+    fn news_come_in_pieces_and_in_order_of_time() {
+        let tails = Tails::default();
+        assert!(!tails.is_watched());
+        let mut watching = tails.watch();
+        lines(&tails, 10, 50_000);
+        let (mut pieces, mut times) = (0, Vec::new());
+        while let Ok(News::Lines(news)) = watching.try_recv() {
+            pieces += 1;
+            times.extend_from_slice(news.run.times());
+        }
+        assert_eq!(pieces, 4);
+        assert!(times.is_sorted() && times.len() == 10);
+    }
+
+    #[test]
+    fn who_does_not_listen_loses_the_oldest_and_is_told() {
+        let tails = Tails::default();
+        let mut watching = tails.watch();
+        for _ in 0..NEWS_MAX + 3 {
+            lines(&tails, 1, 1);
+        }
+        let lost = watching.try_recv().err().unwrap();
+        assert_eq!(lost, broadcast::error::TryRecvError::Lagged(3));
+        tails.stop();
+        let mut last = None;
+        while let Ok(news) = watching.try_recv() {
+            last = Some(news);
+        }
+        assert!(matches!(last, Some(News::Stop)));
+    }
+}
