@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chronolith_engine::Wanted as Columns;
-use chronolith_engine::labels::{LabelSet, Labels};
+use chronolith_engine::labels::Labels;
 use chronolith_query::logql::source::Runs;
 use chronolith_query::logql::{
-    Direction, EngineLines, LineRequest, LineSource, LineStream, LinesAnswer, LinesRequest,
-    LogQuery, Options, ResultEntry,
+    Direction, EngineLines, LabelPairs, LineRequest, LineSource, LineStream, LinesAnswer,
+    LinesRequest, LogQuery, Options, ResultEntry,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -49,12 +49,12 @@ pub(super) struct Watcher {
 /// A line that the reader was too slow for.
 struct Lost {
     time: i64,
-    labels: LabelSet,
+    labels: LabelPairs,
 }
 
 /// One line that the query lets through.
 struct Told {
-    labels: LabelSet,
+    labels: LabelPairs,
     entry: ResultEntry,
 }
 
@@ -152,11 +152,11 @@ impl Watcher {
         let now = params::now();
         add(&self.app.meters.dropped_lines, pieces);
         for _ in 0..pieces.min(LOST_TOLD_MAX as u64) {
-            self.note_lost(now, LabelSet::default());
+            self.note_lost(now, LabelPairs::default());
         }
     }
 
-    fn note_lost(&mut self, time: i64, labels: LabelSet) {
+    fn note_lost(&mut self, time: i64, labels: LabelPairs) {
         if self.lost.len() < LOST_TOLD_MAX {
             self.lost.push(Lost { time, labels });
         }
@@ -209,8 +209,8 @@ fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> String {
     json.array(told, |json, told| {
         json.raw("{\"stream\":");
         match flags.is_categorized() {
-            true => json.page_object(stream_labels(told).as_labels().iter()),
-            false => json.page_object(told.labels.as_labels().iter()),
+            true => json.page_object(stream_labels(told)),
+            false => json.page_object(told.labels.iter()),
         }
         json.raw(&format!(",\"values\":[[\"{}\",", told.entry.time));
         json.page_text(&told.entry.line);
@@ -223,7 +223,7 @@ fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> String {
         json.raw(",\"dropped_entries\":");
         json.array(lost, |json, lost| {
             json.raw(&format!("{{\"timestamp\":\"{}\",\"labels\":", lost.time));
-            json.page_object(lost.labels.as_labels().iter());
+            json.page_object(lost.labels.iter());
             json.raw("}");
         });
     }
@@ -233,16 +233,10 @@ fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> String {
 }
 
 /// The labels that neither structured metadata nor the pipeline gave.
-fn stream_labels(told: &Told) -> LabelSet {
-    let (metadata, parsed) = (
-        told.entry.metadata.as_labels(),
-        told.entry.parsed.as_labels(),
-    );
-    let own = told.labels.as_labels();
-    let own = own
-        .iter()
-        .filter(|(name, _)| metadata.value(name).is_none() && parsed.value(name).is_none());
-    LabelSet::from_pairs(own).unwrap_or_default()
+fn stream_labels(told: &Told) -> impl Iterator<Item = (&str, &str)> {
+    let (metadata, parsed) = (&told.entry.metadata, &told.entry.parsed);
+    let own = told.labels.iter();
+    own.filter(|(name, _)| metadata.value(name).is_none() && parsed.value(name).is_none())
 }
 
 /// New lines as a source.

@@ -89,7 +89,7 @@ pub(super) fn write_lines(
         }
         false => {
             for (place, stream) in answer.merged().iter().enumerate() {
-                begin_stream(json, place, stream.labels.as_labels().iter());
+                begin_stream(json, place, stream.labels.iter());
                 write_entries(json, stream.entries.iter().copied(), |_, _| {})?;
             }
         }
@@ -139,7 +139,7 @@ fn write_entries<'e>(
 /// Writes labels by where they come from.
 pub(super) fn write_parts(json: &mut Json, entry: &ResultEntry) {
     json.raw(",{");
-    let (metadata, parsed) = (entry.metadata.as_labels(), entry.parsed.as_labels());
+    let (metadata, parsed) = (&entry.metadata, &entry.parsed);
     if !metadata.is_empty() {
         json.raw("\"structuredMetadata\":");
         json.page_object(metadata.iter());
