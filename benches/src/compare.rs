@@ -3,7 +3,7 @@
 //! Other databases are processes: programs that the system has, on 127.0.0.1 at a free port, on a
 //! directory that goes when the run ends. They are none of our build.
 
-mod http;
+pub mod http;
 mod prometheus;
 mod remote_write;
 mod server;

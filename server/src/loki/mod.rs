@@ -5,6 +5,7 @@
 
 mod admin;
 mod answer;
+mod detected;
 mod frames;
 mod names;
 mod otlp;
@@ -79,6 +80,7 @@ fn reads() -> Router<Arc<App>> {
         .route(&door("label"), asked(names::labels))
         .route(&door("label/{name}/values"), asked(names::values))
         .route(&door("series"), asked(names::series))
+        .route(&door("detected_labels"), asked(detected::labels))
         .route(&door("index/stats"), asked(volume::stats))
         .route(&door("index/volume"), asked(volume::volume))
         .route(&door("index/volume_range"), asked(volume::volume_range))

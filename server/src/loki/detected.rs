@@ -1,0 +1,91 @@
+//! Which labels and fields there are, found out from the lines: what Logs Drilldown builds its
+//! pages from.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use chronolith_engine::logs::Lines;
+use chronolith_engine::{Selector, Snapshot};
+
+use crate::app::App;
+use crate::http::json::Json;
+use crate::http::params::Params;
+use crate::http::problem::Problem;
+use crate::http::stream;
+
+use super::answer::Answer;
+use super::{names, params};
+
+/// Labels that are told even if their values look like ids.
+const ALWAYS_TOLD: [&str; 4] = ["cluster", "namespace", "instance", "pod"];
+
+/// Values of a label that are looked at to find out whether they are all ids.
+const VALUES_LOOKED_AT: usize = 100;
+
+/// The labels of streams with the number of their values.
+pub(super) async fn labels(State(app): State<Arc<App>>, asked: Params) -> Answer {
+    let matchers = params::matchers_if_given(asked.value("query"))?;
+    let selector = names::select(matchers, params::range(&asked)?);
+    let store = app.logs()?;
+    let work = app.queries.run(move || {
+        let found = telling(&store.snapshot(), &selector)?;
+        let mut json = Json::whole();
+        if found.is_empty() {
+            json.raw("{}\n");
+            return Ok(json.into_bytes());
+        }
+        json.raw("{\"detectedLabels\":");
+        json.array(&found, |json, (label, count)| {
+            json.raw("{\"label\":");
+            json.text(label);
+            json.raw(&format!(",\"cardinality\":{count}}}"));
+        });
+        json.raw("}\n");
+        Ok(json.into_bytes())
+    });
+    Ok(stream::response(work.await?.into()))
+}
+
+/// Labels by which somebody might select, with the number of their values.
+fn telling(
+    snapshot: &Snapshot<Lines>,
+    selector: &Selector,
+) -> Result<Vec<(String, usize)>, Problem> {
+    let mut found = Vec::new();
+    for name in snapshot.label_names(selector, usize::MAX)? {
+        let values = snapshot.label_values(&name, selector, usize::MAX)?;
+        let mut looked_at = values.iter().take(VALUES_LOOKED_AT);
+        if ALWAYS_TOLD.contains(&name.as_str()) || !looked_at.all(|value| is_id(value)) {
+            found.push((name, values.len()));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a value is a number or a UUID, which nobody selects by.
+fn is_id(value: &str) -> bool {
+    value.parse::<f64>().is_ok() || is_uuid(value)
+}
+
+fn is_uuid(value: &str) -> bool {
+    let lengths = value.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12])
+        && value
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_uuids_are_ids() {
+        for id in ["7", "-1.5", "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5a"] {
+            assert!(is_id(id), "{id}");
+        }
+        for name in ["prod", "7a", "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5", ""] {
+            assert!(!is_id(name), "{name}");
+        }
+    }
+}
