@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod detected;
+mod fields;
 mod frames;
 mod names;
 mod otlp;
@@ -81,6 +82,8 @@ fn reads() -> Router<Arc<App>> {
         .route(&door("label/{name}/values"), asked(names::values))
         .route(&door("series"), asked(names::series))
         .route(&door("detected_labels"), asked(detected::labels))
+        .route(&door("detected_fields"), asked(fields::fields))
+        .route(&door("detected_field/{name}/values"), asked(fields::values))
         .route(&door("index/stats"), asked(volume::stats))
         .route(&door("index/volume"), asked(volume::volume))
         .route(&door("index/volume_range"), asked(volume::volume_range))
