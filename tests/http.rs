@@ -3,6 +3,7 @@
 mod admin;
 mod bed;
 mod grafana;
+mod loki;
 mod names;
 mod query;
 mod transfer;

@@ -131,6 +131,22 @@ impl Bed {
         request(self.address, method, path, headers, body)
     }
 
+    /// Where the Loki API listens.
+    pub(crate) fn loki_address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().loki_address()
+    }
+
+    /// Asks the Loki address.
+    pub(crate) fn ask_loki(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        request(self.loki_address(), method, path, headers, body)
+    }
+
     /// Asks the OTLP address.
     pub(crate) fn ask_otlp(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let address = self.server.as_ref().unwrap().otlp_http_address();
