@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::ValueParser;
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::duration;
 use crate::server::Server;
@@ -180,6 +180,10 @@ fn log_arguments() -> Vec<Arg> {
             "Live tails that may be open at once",
             defaults.tails_max,
         ),
+        Arg::new("log-patterns")
+            .long("log-patterns")
+            .action(ArgAction::SetTrue)
+            .help("Look for patterns of lines when Logs Drilldown asks for them"),
         Arg::new("log-range-max")
             .long("log-range-max")
             .value_name(DURATION)
@@ -233,6 +237,7 @@ fn settings(flags: &ArgMatches) -> Settings {
             .copied()
             .unwrap_or(defaults.otlp_delta_series_max),
         logs: log_limits(flags),
+        log_patterns: flags.get_flag("log-patterns"),
     }
 }
 
@@ -331,6 +336,7 @@ mod tests {
             "2",
             "--log-range-max",
             "1d",
+            "--log-patterns",
         ];
         let address = |text: &str| text.parse().unwrap();
         let expected = Settings {
@@ -352,6 +358,7 @@ mod tests {
                 range_max: Duration::from_secs(24 * 3600),
                 ..LogLimits::default()
             },
+            log_patterns: true,
         };
         assert_eq!(parsed(&flags).unwrap(), expected);
     }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub otlp_delta_series_max: usize,
     /// What senders and readers of logs may do.
     pub logs: LogLimits,
+    /// Whether patterns of lines are looked for when somebody asks, which reads the lines.
+    pub log_patterns: bool,
 }
 
 /// How names of OpenTelemetry become names of Prometheus.
@@ -119,6 +121,7 @@ impl Default for Settings {
             otlp_translation: Translation::default(),
             otlp_delta_series_max: 100_000,
             logs: LogLimits::default(),
+            log_patterns: false,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Doors for tests and fuzzing, behind the feature `testing`: an encoder of messages as senders
 //! write them, and the decoders under names that take any bytes.
 
+use crate::http::times;
+use crate::ingest::logs::levels::Level;
+use crate::wire::logs as wire_logs;
 pub use crate::wire::message::Message;
 use crate::wire::protobuf::Fields;
 use crate::wire::text::{self, Dialect};
@@ -276,6 +279,51 @@ pub fn fuzz_otlp(message: &[u8]) {
     }
 }
 
+/// Decodes any bytes as pushed lines in protobuf, and walks over what comes out.
+pub fn fuzz_push(message: &[u8]) {
+    if let Ok(columns) = wire_logs::protobuf::decode(message) {
+        walk_logs(&columns);
+    }
+}
+
+/// Reads any text as pushed lines in JSON, and walks over what comes out.
+pub fn fuzz_push_json(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(columns) = wire_logs::json::decode(&text, times::rfc3339_nanos) {
+        walk_logs(&columns);
+    }
+}
+
+/// Decodes any bytes as logs of OpenTelemetry, in protobuf and in JSON.
+pub fn fuzz_otlp_logs(message: &[u8]) {
+    if let Ok(columns) = wire_logs::otlp::decode(message, 0) {
+        walk_logs(&columns);
+    }
+    if let Ok(message) = wire_logs::otlp_json::to_protobuf(message)
+        && let Ok(columns) = wire_logs::otlp::decode(&message, 0)
+    {
+        walk_logs(&columns);
+    }
+}
+
+/// Looks for the level of any line, and reads it as the labels of a stream.
+pub fn fuzz_line(bytes: &[u8]) {
+    let line = String::from_utf8_lossy(bytes);
+    let _ = Level::of_line(&line);
+    let _ = wire_logs::labels::parse(&line);
+}
+
+fn walk_logs(columns: &wire_logs::LogColumns<'_>) {
+    let mut lines = 0;
+    for (_, places) in columns.streams() {
+        for place in places {
+            let _ = (columns.metadata_of(place), &columns.entries()[place].line);
+            lines += 1;
+        }
+    }
+    assert!(lines <= columns.entries().len());
+}
+
 /// Reads any text in both dialects and walks over what comes out.
 pub fn fuzz_import(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -358,6 +406,60 @@ pub fn seeds_read() -> Vec<Vec<u8>> {
             .packed(2, &[1, 0])
             .into_bytes(),
     ]
+}
+
+/// Pushed lines in protobuf.
+pub fn seeds_push() -> Vec<Vec<u8>> {
+    let entry = logs::entry(1_768_476_600_000_000_001, "level=info msg=x");
+    let stream = logs::stream("{app=\"shop\", env='dev'}")
+        .message(2, entry.message(3, logs::pair("trace_id", "t")))
+        .message(2, logs::entry(-1, ""))
+        .integer(3, 7);
+    vec![logs::request([stream, logs::stream("{}")]).into_bytes()]
+}
+
+/// Pushed lines in JSON, in both forms.
+pub fn seeds_push_json() -> Vec<Vec<u8>> {
+    let today = r#"{"streams":[{"stream":{"app":"shop"},"values":[
+        ["1768476600000000001","a \"b\" \ud83d\ude00\n",{"k":"v"}]]}],"x":[1,{"y":null}]}"#;
+    let of_old = r#"{"streams":[{"labels":"{a=\"b\"}","entries":[
+        {"ts":"2026-01-15T11:30:00.5Z","line":"x"}]}]}"#;
+    vec![today.into(), of_old.into()]
+}
+
+/// Logs of OpenTelemetry, in protobuf and in JSON.
+pub fn seeds_otlp_logs() -> Vec<Vec<u8>> {
+    let inside = Message::new().message(1, otlp::attribute("n", "v"));
+    let map = Message::new()
+        .bytes(1, "m")
+        .message(2, Message::new().message(6, inside));
+    let record = Message::new()
+        .fixed64(1, 1_768_476_600_000_000_000)
+        .integer(2, 17)
+        .bytes(3, "ERROR")
+        .message(5, Message::new().bytes(1, "boom"))
+        .message(6, map)
+        .bytes(9, [0xab; 16]);
+    let scope = Message::new().bytes(1, "lib").bytes(2, "1.0");
+    let scopes = Message::new().message(1, scope).message(2, record);
+    let resource = Message::new().message(1, otlp::attribute("service.name", "shop"));
+    let logs = Message::new().message(1, resource).message(2, scopes);
+    let json = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name",
+        "value":{"stringValue":"shop"}}]},"scopeLogs":[{"logRecords":[{"timeUnixNano":"5",
+        "traceId":"ab01","body":{"kvlistValue":{"values":[{"key":"a","value":{"doubleValue":0.5}},
+        {"key":"b","value":{"arrayValue":{"values":[{"intValue":"-3"}]}}}]}}}]}]}]}"#;
+    vec![Message::new().message(1, logs).into_bytes(), json.into()]
+}
+
+/// Lines with levels, and labels.
+pub fn seeds_line() -> Vec<Vec<u8>> {
+    let lines = [
+        "ts=1 msg=\"level=x\" lvl=warn",
+        "{\"a\":{\"level\":\"ERR\"},\"b\":[1]}",
+        "[FATAL] no disk",
+        "{a=\"b\\n\\u00e9\", c=`d`, e='f',}",
+    ];
+    lines.map(Vec::from).to_vec()
 }
 
 /// Texts in both dialects.

@@ -8,9 +8,11 @@ mod answer;
 mod detected;
 mod fields;
 mod frames;
+mod miner;
 mod names;
 mod otlp;
 mod params;
+mod patterns;
 mod push;
 mod query;
 mod result;
@@ -84,6 +86,7 @@ fn reads() -> Router<Arc<App>> {
         .route(&door("detected_labels"), asked(detected::labels))
         .route(&door("detected_fields"), asked(fields::fields))
         .route(&door("detected_field/{name}/values"), asked(fields::values))
+        .route(&door("patterns"), asked(patterns::patterns))
         .route(&door("index/stats"), asked(volume::stats))
         .route(&door("index/volume"), asked(volume::volume))
         .route(&door("index/volume_range"), asked(volume::volume_range))

@@ -18,6 +18,7 @@ use crate::http::params::Params;
 use crate::http::stream;
 use crate::ingest::logs::levels::LEVEL_FIELDS;
 use crate::ingest::logs::streams::SERVICE_LABELS;
+use crate::wire::logs::otlp::STREAM_ATTRIBUTES;
 
 const YAML: &str = "application/yaml";
 
@@ -75,14 +76,20 @@ pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
             "max_query_range": "0s",
             "max_query_series": limits.series_max,
             "metric_aggregation_enabled": false,
-            "otlp_config": { "resource_attributes": {} },
+            "otlp_config": {
+                "resource_attributes": {
+                    "attributes_config": [
+                        { "action": "index_label", "attributes": STREAM_ATTRIBUTES },
+                    ],
+                },
+            },
             "pattern_persistence_enabled": false,
             "query_timeout": duration::format(super::query::TIMEOUT),
             "retention_period": duration::format(app.settings.retention.unwrap_or(for_ever)),
             "volume_enabled": true,
             "volume_max_series": limits.volumes_max,
         },
-        "pattern_ingester_enabled": false,
+        "pattern_ingester_enabled": app.settings.log_patterns,
         "version": env!("CARGO_PKG_VERSION"),
     }))
 }

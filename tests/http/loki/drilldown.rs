@@ -167,3 +167,31 @@ fn the_queries_of_its_pages_are_answered() {
                  | logfmt | drop __error__, __error_details__";
     assert_eq!(lines(&query_range(&bed, query, &[])).len(), 2);
 }
+
+#[test]
+fn patterns_are_found_where_the_operator_wants_it() {
+    let bed = Bed::with(|settings| settings.log_patterns = true);
+    for (place, name) in ["alice", "bob"].into_iter().enumerate() {
+        let line = format!("level=info user {name} logged in after {place} tries");
+        push_line(&bed, "{app=\"shop\"}", NOON + place as i64, &line);
+    }
+    let found = ask(
+        &bed,
+        "patterns",
+        &[("query", "{app=\"shop\"}"), ("step", "10s")],
+    );
+    assert_eq!(
+        found,
+        json!({ "status": "success", "data": [{
+            "pattern": "level=info user <_> logged in after <_> tries",
+            "level": "info",
+            "samples": [[NOON / SECOND, 2]],
+        }] })
+    );
+    assert_eq!(
+        ask(&bed, "drilldown-limits", &[])["pattern_ingester_enabled"],
+        true
+    );
+    let query = "{app=\"shop\"} |> `level=info user <_> logged in after <_> tries`";
+    assert_eq!(lines(&query_range(&bed, query, &[])).len(), 2);
+}

@@ -13,7 +13,7 @@ use super::super::protobuf::{Fields, Malformed, Value};
 use super::{LogColumns, Pair, StreamLabels, text};
 
 /// Attributes of a resource that become labels of its stream.
-const STREAM_ATTRIBUTES: [&str; 18] = [
+pub(crate) const STREAM_ATTRIBUTES: [&str; 18] = [
     "service.name",
     "service.namespace",
     "service.instance.id",
