@@ -210,5 +210,5 @@ fn what_of_opentelemetry_is_not_taken_is_said() {
         bed.ask_otlp("/v1/metrics", &[PROTOBUF], b"no message").code,
         400
     );
-    assert_eq!(bed.ask_otlp("/v1/logs", &[PROTOBUF], b"").code, 404);
+    assert_eq!(bed.ask_otlp("/v1/traces", &[PROTOBUF], b"").code, 404);
 }

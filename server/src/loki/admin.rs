@@ -82,7 +82,7 @@ fn border(asked: &Params, name: &str) -> Result<Option<i64>, Fault> {
         SECOND_DIGITS => text.parse::<i64>().ok(),
         _ => None,
     };
-    let found = seconds.map(|seconds| seconds * SECOND);
+    let found = seconds.map(|seconds| seconds.saturating_mul(SECOND));
     let found = found.or_else(|| times::rfc3339_nanos(text));
     found.map(Some).ok_or_else(|| {
         bad(format!(

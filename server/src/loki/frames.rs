@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use chronolith_engine::Wanted as Columns;
 use chronolith_engine::labels::Labels;
+use chronolith_engine::logs::{Line, LineRun};
+use chronolith_engine::time::Nanos;
 use chronolith_query::logql::source::Runs;
 use chronolith_query::logql::{
     Direction, EngineLines, LabelPairs, LineRequest, LineSource, LineStream, LinesAnswer,
@@ -131,9 +133,10 @@ impl Watcher {
     async fn look(&mut self, new: Arc<NewLines>) -> Result<Vec<Told>, Problem> {
         let wanted = Arc::clone(&self.wanted);
         let work = self.app.looks.run(move || {
+            let times = new.run.times();
             let request = LinesRequest {
-                start: i64::MIN,
-                end: i64::MAX,
+                start: times.first().copied().unwrap_or(0),
+                end: times.last().map_or(0, |last| last.saturating_add(1)),
                 limit: usize::MAX,
                 direction: Direction::Forward,
                 interval: 0,
@@ -253,20 +256,44 @@ impl LineSource for Fresh<'_> {
             .iter()
             .all(|matcher| matcher.matches(labels.value(matcher.name()).unwrap_or("")));
         match is_selected {
-            true => Ok(vec![Box::new(FreshStream(self.0))]),
+            true => Ok(vec![Box::new(FreshStream {
+                lines: self.0,
+                start: request.start,
+                end: request.end,
+            })]),
             false => Ok(Vec::new()),
         }
     }
 }
 
-struct FreshStream<'n>(&'n NewLines);
+struct FreshStream<'n> {
+    lines: &'n NewLines,
+    start: i64,
+    end: i64,
+}
 
 impl LineStream for FreshStream<'_> {
     fn labels(&self) -> Labels<'_> {
-        self.0.labels.as_labels()
+        self.lines.labels.as_labels()
     }
 
     fn runs(&self, _: Columns, _: Direction) -> chronolith_query::logql::Result<Runs<'_>> {
-        Ok(Box::new(std::iter::once(Ok(self.0.run.clone()))))
+        let run = &self.lines.run;
+        let is_asked = |time: &i64| (self.start..=self.end).contains(time);
+        if run.times().iter().all(is_asked) {
+            return Ok(Box::new(std::iter::once(Ok(run.clone()))));
+        }
+        let mut part = LineRun::default();
+        for (place, time) in run.times().iter().enumerate() {
+            if is_asked(time) {
+                part.push(&Line {
+                    time: Nanos(*time),
+                    // It was UTF-8 when it was stored.
+                    text: std::str::from_utf8(run.line(place)).unwrap_or_default(),
+                    metadata: run.metadata(place),
+                });
+            }
+        }
+        Ok(Box::new(std::iter::once(Ok(part))))
     }
 }

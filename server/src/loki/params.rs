@@ -47,7 +47,7 @@ pub(super) fn nanos(text: &str) -> Option<i64> {
         return seconds.is_finite().then_some(ms.saturating_mul(MS));
     }
     match text.parse::<i64>() {
-        Ok(number) if text.len() < NANO_DIGITS => Some(number * SECOND),
+        Ok(number) if text.len() < NANO_DIGITS => Some(number.saturating_mul(SECOND)),
         Ok(number) => Some(number),
         Err(_) => times::rfc3339_nanos(text),
     }
@@ -184,6 +184,7 @@ mod tests {
         assert_eq!(nanos("1768471200000000000"), Some(1_768_471_200 * SECOND));
         assert_eq!(nanos("1768471200.1234"), Some(1_768_471_200_123 * MS));
         assert_eq!(nanos("1768471200000"), Some(1_768_471_200_000));
+        assert_eq!(nanos("9999999999"), Some(i64::MAX));
         assert_eq!(
             nanos("2026-01-15T10:00:00.5Z"),
             Some(1_768_471_200_500 * MS)
