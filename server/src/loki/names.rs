@@ -19,7 +19,7 @@ use super::params;
 
 /// Label names.
 pub(super) async fn labels(State(app): State<Arc<App>>, asked: Params) -> Answer {
-    Ok(names(app, &asked).await?)
+    names(app, &asked).await
 }
 
 /// Values of a label.

@@ -23,6 +23,10 @@ use super::result::{self, Flags, Timings};
 /// The longest that a query may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a query is told that takes too long.
+const TOO_LONG: &str = "request timed out, decrease the duration of the request or add more label \
+                        matchers (prefer exact match over regex match)";
+
 /// Who asks: a comma between pairs.
 const TAGS: &str = "x-query-tags";
 
@@ -58,7 +62,7 @@ pub(super) async fn instant(
     let store = app.logs()?;
     let queued = Instant::now();
     let answer = stream::answer(&app.queries, move |json| {
-        let began = Instant::now();
+        let began = begun(queued)?;
         let source = EngineLines::new(store.snapshot());
         let answer = query.instant(&source, time, &options).map_err(problem)?;
         let timings = Timings::new(queued, began);
@@ -98,7 +102,7 @@ pub(super) async fn range(
     let store = app.logs()?;
     let queued = Instant::now();
     let answer = stream::answer(&app.queries, move |json| {
-        let began = Instant::now();
+        let began = begun(queued)?;
         let source = EngineLines::new(store.snapshot());
         if query.is_metric() {
             let range = (start, end, step);
@@ -118,6 +122,15 @@ pub(super) async fn range(
     let answered = typed(answer.await);
     drop(stop);
     answered
+}
+
+/// When a query begins that was asked for at this moment, unless that was too long ago.
+fn begun(asked: Instant) -> Result<Instant, Problem> {
+    let began = Instant::now();
+    match began - asked < TIMEOUT {
+        true => Ok(began),
+        false => Err(Problem::new(Cause::Timeout, TOO_LONG)),
+    }
 }
 
 /// Loki's type of JSON.
@@ -173,11 +186,7 @@ pub(super) fn problem(error: Error) -> Problem {
         ErrorKind::BadData | ErrorKind::Execution | ErrorKind::Limit => {
             Problem::bad_data(error.to_string())
         }
-        ErrorKind::Timeout => Problem::new(
-            Cause::Timeout,
-            "request timed out, decrease the duration of the request or add more label matchers \
-             (prefer exact match over regex match)",
-        ),
+        ErrorKind::Timeout => Problem::new(Cause::Timeout, TOO_LONG),
         ErrorKind::Canceled => {
             Problem::new(Cause::Canceled, "the request was cancelled by the client")
         }

@@ -77,6 +77,13 @@ pub(crate) async fn flags(State(app): State<Arc<App>>) -> Response {
         "listen-otlp-http": settings.listen_otlp_http.to_string(),
         "retention": settings.retention.map_or_else(String::new, duration::format),
         "out-of-order-window": window.map_or_else(String::new, duration::format),
+        "log-labels-max": settings.logs.labels_max.to_string(),
+        "log-line-bytes-max": settings.logs.line_bytes_max.to_string(),
+        "log-entries-max": settings.logs.entries_max.to_string(),
+        "log-series-max": settings.logs.series_max.to_string(),
+        "log-range-max": duration::format(settings.logs.range_max),
+        "log-tails-max": settings.logs.tails_max.to_string(),
+        "log-patterns": settings.log_patterns.to_string(),
     }))
 }
 
