@@ -105,13 +105,15 @@ class Bed:
             "--listen-otlp-http", any_port,
         ])
 
-        def address():
-            found = re.search(r"Prometheus API on (http:[^,\s]*)", self.said("chronolith"))
+        def address(what):
+            found = re.search(what + r" on (http:[^,\s]*)", self.said("chronolith"))
             return found and found.group(1)
 
-        url = until("the server says where it listens", address)
+        url = until("the server says where it listens", lambda: address("Prometheus API"))
         until("the server is ready", lambda: fetch(url + "/-/ready"))
-        return Prometheus(url)
+        ours = Prometheus(url)
+        ours.loki, ours.otlp = address("Loki API"), address("OTLP")
+        return ours
 
     def node_exporter(self):
         port = free_port()

@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import otel
+import otel_logs
 import prometheus
 import vmagent
 from bed import Bed
@@ -33,6 +34,7 @@ def main(program, interpreter):
             prometheus.run(bed, ours, node, note)
             vmagent.run(bed, ours, node, note)
             otel.run(ours, interpreter, note)
+            otel_logs.run(ours, interpreter, note)
         except AssertionError as error:
             note("to the end", False, error)
         if counts[False]:
