@@ -124,7 +124,8 @@ pub(super) fn step(params: &Params, (start, end): (i64, i64)) -> Result<i64, Fau
     };
     if step <= 0 {
         return Err(bad(
-            "zero or negative query resolution step widths are not accepted. Try a positive integer",
+            "zero or negative query resolution step widths are not accepted. Try a positive \
+             integer",
         ));
     }
     if end.saturating_sub(start) / step > STEPS_MAX {

@@ -163,8 +163,8 @@ fn the_queries_of_its_pages_are_answered() {
         assert_eq!(data["resultType"], "matrix", "{query}");
         assert!(!data["result"].as_array().unwrap().is_empty(), "{query}");
     }
-    let query = "{service_name=`shop`} | detected_level=\"error\" or detected_level=\"warn\" | json  \
-                 | logfmt | drop __error__, __error_details__";
+    let query = "{service_name=`shop`} | detected_level=\"error\" or detected_level=\"warn\" | \
+                 json  | logfmt | drop __error__, __error_details__";
     assert_eq!(lines(&query_range(&bed, query, &[])).len(), 2);
 }
 

@@ -189,8 +189,8 @@ fn good_lines_are_stored_beside_bad_ones_which_are_told() {
     let text = reply.text();
     assert_eq!(reply.code, 400);
     for expected in [
-        "max entry size '10' bytes exceeded for stream '{a=\"b\", service_name=\"unknown_service\"}' \
-         while adding an entry with length '21' bytes",
+        "max entry size '10' bytes exceeded for stream '{a=\"b\", \
+         service_name=\"unknown_service\"}' while adding an entry with length '21' bytes",
         "couldn't parse labels: 1:2: parse error: unexpected character inside braces: '1'",
         "entry for stream '{a=\"c\", service_name=\"unknown_service\"}' has timestamp too new: ",
     ] {

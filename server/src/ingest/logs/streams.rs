@@ -39,8 +39,8 @@ pub(crate) struct Stream {
     pub(crate) level: Option<Level>,
 }
 
-/// Writes the canonical labels of a stream behind `out`. Leaves it as it was on an error, which is a
-/// sentence for the sender.
+/// Writes the canonical labels of a stream behind `out`. On an error, which is a sentence for the
+/// sender, that stays as it was.
 pub(crate) fn resolve(
     labels: &StreamLabels<'_>,
     limits: &LogLimits,

@@ -1,7 +1,7 @@
 //! Pushed log lines: what a request holds, borrowed from its body where that can be.
 //!
-//! Each format has a file of its own; all of them fill the same columns. Knows no rule about what is
-//! taken: limits of labels, lines and times are judged where they are stored.
+//! Each format has a file of its own; all of them fill the same columns. Knows no rule about what
+//! is taken: limits of labels, lines and times are judged where they are stored.
 
 pub(crate) mod json;
 pub(crate) mod labels;

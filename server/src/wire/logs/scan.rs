@@ -145,7 +145,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The letter of `XXXX`, or of two of these where they are one letter.
+    /// The letter of four digits, or of two escapes where they are one letter.
     fn unicode(&mut self) -> Result<char, Malformed> {
         let first = self.hex()?;
         if let Some(letter) = char::from_u32(first) {
