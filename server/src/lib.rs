@@ -1,9 +1,8 @@
 //! The server: HTTP, the wire formats of metrics and logs, configuration and background jobs.
 //!
 //! A [`Server`] opens a data directory and answers the HTTP APIs of Prometheus and Loki for it.
-//! This crate
-//! holds the only async code of the project, and uses the engine and the query crate through the
-//! same public names that any program which embeds them uses.
+//! This crate holds the only async code of the project, and uses the engine and the query crate
+//! through the same public names that any program which embeds them uses.
 #![forbid(unsafe_code)]
 
 mod app;

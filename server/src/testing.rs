@@ -299,7 +299,7 @@ pub fn fuzz_otlp_logs(message: &[u8]) {
     if let Ok(columns) = wire_logs::otlp::decode(message, 0) {
         walk_logs(&columns);
     }
-    if let Ok(message) = wire_logs::otlp_json::to_protobuf(message)
+    if let Ok(message) = otlp_wire::json::to_protobuf(message, otlp_wire::json::LOGS)
         && let Ok(columns) = wire_logs::otlp::decode(&message, 0)
     {
         walk_logs(&columns);

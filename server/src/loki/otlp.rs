@@ -13,8 +13,9 @@ use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::json::Json;
 use crate::http::problem::{Cause, Problem};
 use crate::meters::add;
-use crate::wire::logs::{otlp, otlp_json};
+use crate::wire::logs::otlp;
 use crate::wire::message::Message;
+use crate::wire::otlp::json;
 
 use super::push;
 
@@ -140,7 +141,7 @@ async fn store(app: Arc<App>, form: Form, headers: &HeaderMap, body: Body) -> Re
                 let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
                 return Err(Problem::new(Cause::TooLarge, why));
             }
-            message = otlp_json::to_protobuf(&message).map_err(wrong)?;
+            message = json::to_protobuf(&message, json::LOGS).map_err(wrong)?;
         }
         let columns = otlp::decode(&message, now()).map_err(wrong)?;
         match columns.stream_count() {

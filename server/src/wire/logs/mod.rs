@@ -6,7 +6,6 @@
 pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod otlp;
-pub(crate) mod otlp_json;
 pub(crate) mod protobuf;
 mod scan;
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::http::times::rfc3339_nanos;
 use crate::testing::logs;
 use crate::wire::message::Message;
+use crate::wire::otlp::json::{LOGS, to_protobuf};
 
 /// What a request holds, in words.
 fn told(columns: &LogColumns<'_>) -> Vec<String> {
@@ -189,7 +190,7 @@ fn json_of_opentelemetry_says_the_same() {
           {"key":"n","value":{"doubleValue":0.5}}]}}},
          {"key":"i","value":{"intValue":"-3"}}]}}}]},
         {"body":{"intValue":42}}]}]}]}"#;
-    let message = otlp_json::to_protobuf(json.as_bytes()).unwrap();
+    let message = to_protobuf(json.as_bytes(), LOGS).unwrap();
     let expected = otlp_request().into_bytes();
     let same = |bytes: &[u8]| told(&otlp::decode(bytes, 99).unwrap());
     assert_eq!(same(&message), same(&expected));
@@ -198,6 +199,6 @@ fn json_of_opentelemetry_says_the_same() {
         "[1,]",
         r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"x"}]}]}]}"#,
     ] {
-        assert!(otlp_json::to_protobuf(wrong.as_bytes()).is_err(), "{wrong}");
+        assert!(to_protobuf(wrong.as_bytes(), LOGS).is_err(), "{wrong}");
     }
 }
