@@ -23,21 +23,20 @@ fn open(bed: &Bed, params: &[(&str, &str)]) -> Result<WebSocket<TcpStream>, Stri
 /// The next frame of text, as JSON.
 fn frame(socket: &mut WebSocket<TcpStream>) -> Value {
     loop {
-        match socket.read().unwrap() {
-            Frame::Text(text) => return serde_json::from_str(text.as_str()).unwrap(),
-            Frame::Ping(_) | Frame::Pong(_) => {}
-            other => panic!("no frame of text: {other:?}"),
+        let frame = socket.read().unwrap();
+        if let Frame::Text(text) = &frame {
+            return serde_json::from_str(text.as_str()).unwrap();
         }
+        let is_heartbeat = matches!(frame, Frame::Ping(_) | Frame::Pong(_));
+        assert!(is_heartbeat, "no frame of text: {frame:?}");
     }
 }
 
 /// Why the server closed.
 fn closed(socket: &mut WebSocket<TcpStream>) -> (u16, String) {
     loop {
-        match socket.read() {
-            Ok(Frame::Close(Some(close))) => return (close.code.into(), close.reason.to_string()),
-            Ok(_) => {}
-            Err(error) => panic!("{error}"),
+        if let Frame::Close(Some(close)) = socket.read().unwrap() {
+            return (close.code.into(), close.reason.to_string());
         }
     }
 }

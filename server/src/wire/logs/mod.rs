@@ -16,9 +16,9 @@ use super::protobuf::Malformed;
 /// Streams of one request.
 const STREAMS_MAX: usize = 100_000;
 /// Lines of one request.
-const ENTRIES_MAX: usize = 2_000_000;
+const ENTRIES_MAX: usize = 500_000;
 /// Labels of structured metadata of one request.
-const METADATA_MAX: usize = 4_000_000;
+const METADATA_MAX: usize = 1_000_000;
 /// Labels of one stream of which each stands alone, and bytes of their text otherwise.
 const STREAM_LABELS_MAX: usize = 4096;
 /// Bytes of the labels of one stream as text.
