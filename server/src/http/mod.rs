@@ -4,6 +4,7 @@
 //! Knows no API: paths and shapes belong to the rooms above.
 
 pub(crate) mod body;
+pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod lane;
 pub(crate) mod params;

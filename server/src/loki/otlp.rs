@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::form::Form;
 use crate::http::json::Json;
 use crate::http::problem::{Cause, Problem};
 use crate::meters::add;
@@ -26,31 +27,6 @@ const JSON_BYTES_MAX: usize = 8 << 20;
 const INVALID_ARGUMENT: i64 = 3;
 /// Its code for one that may succeed later.
 const UNAVAILABLE: i64 = 14;
-
-/// How a message is written, and with it the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Json,
-    Protobuf,
-}
-
-impl Form {
-    fn content_type(self) -> &'static str {
-        match self {
-            Form::Json => "application/json",
-            Form::Protobuf => "application/x-protobuf",
-        }
-    }
-
-    fn of(headers: &HeaderMap) -> Option<Form> {
-        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        match kind.split(';').next().unwrap_or("").trim() {
-            "application/json" => Some(Form::Json),
-            "application/x-protobuf" => Some(Form::Protobuf),
-            _ => None,
-        }
-    }
-}
 
 /// Takes a request at Loki's address: 204 says that it is stored.
 pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {

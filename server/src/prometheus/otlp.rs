@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::form::Form;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest;
 use crate::meters::add;
@@ -19,50 +20,6 @@ use crate::wire::otlp;
 
 /// Bytes of a message in JSON, decompressed: its tree takes many times as much.
 const JSON_BYTES_MAX: usize = 8 << 20;
-
-/// How a message is written, and with it the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Json,
-    Protobuf,
-}
-
-impl Form {
-    fn of(headers: &HeaderMap) -> Option<Form> {
-        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        match kind.split(';').next().unwrap_or("").trim() {
-            "application/json" => Some(Form::Json),
-            "application/x-protobuf" => Some(Form::Protobuf),
-            _ => None,
-        }
-    }
-
-    fn content_type(self) -> &'static str {
-        match self {
-            Form::Json => "application/json",
-            Form::Protobuf => "application/x-protobuf",
-        }
-    }
-
-    /// The answer: empty, or how many points were not taken and why.
-    fn answer(self, faults: &Faults) -> Vec<u8> {
-        let count = i64::try_from(faults.count()).unwrap_or(i64::MAX);
-        match self {
-            Form::Protobuf if count == 0 => Vec::new(),
-            Form::Protobuf => {
-                let partial = Message::new().integer(1, count).bytes(2, faults.text());
-                Message::new().message(1, partial).into_bytes()
-            }
-            Form::Json if count == 0 => b"{}".to_vec(),
-            Form::Json => json!({"partialSuccess": {
-                "rejectedDataPoints": count.to_string(),
-                "errorMessage": faults.text(),
-            }})
-            .to_string()
-            .into_bytes(),
-        }
-    }
-}
 
 /// Stores what can be stored of a request.
 pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
@@ -127,7 +84,26 @@ async fn store(
         }
         stored?;
         add(&taker.meters.refused, faults.count());
-        Ok(form.answer(&faults))
+        Ok(answer(form, &faults))
     });
     work.await
+}
+
+/// The answer: empty, or how many points were not taken and why.
+fn answer(form: Form, faults: &Faults) -> Vec<u8> {
+    let count = i64::try_from(faults.count()).unwrap_or(i64::MAX);
+    match form {
+        Form::Protobuf if count == 0 => Vec::new(),
+        Form::Protobuf => {
+            let partial = Message::new().integer(1, count).bytes(2, faults.text());
+            Message::new().message(1, partial).into_bytes()
+        }
+        Form::Json if count == 0 => b"{}".to_vec(),
+        Form::Json => json!({"partialSuccess": {
+            "rejectedDataPoints": count.to_string(),
+            "errorMessage": faults.text(),
+        }})
+        .to_string()
+        .into_bytes(),
+    }
 }
