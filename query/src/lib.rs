@@ -5,6 +5,7 @@
 //! than its options say, and joined before it answers.
 #![forbid(unsafe_code)]
 
+mod grid;
 pub mod logql;
 pub mod promql;
 pub mod text;

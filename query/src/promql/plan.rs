@@ -3,6 +3,7 @@
 
 use chronolith_engine::labels::Matcher;
 
+pub(crate) use crate::grid::Grid;
 use crate::promql::error::{Error, ErrorKind, Result};
 use crate::promql::signatures::{Signature, signature};
 use crate::promql::syntax::{
@@ -10,41 +11,6 @@ use crate::promql::syntax::{
     Selector, Text, UnaryOp,
 };
 use crate::text::Span;
-
-/// The times that a query is evaluated at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Grid {
-    /// The first one.
-    pub(crate) start: i64,
-    /// How far they are apart; at least 1.
-    pub(crate) step: i64,
-    /// How many there are.
-    pub(crate) count: usize,
-}
-
-impl Grid {
-    pub(crate) fn instant(time: i64) -> Grid {
-        Grid {
-            start: time,
-            step: 1,
-            count: 1,
-        }
-    }
-
-    pub(crate) fn time(&self, index: usize) -> i64 {
-        let index = i64::try_from(index).unwrap_or(i64::MAX);
-        self.start.saturating_add(index.saturating_mul(self.step))
-    }
-
-    pub(crate) fn end(&self) -> i64 {
-        self.time(self.count.saturating_sub(1))
-    }
-
-    pub(crate) fn times(&self) -> impl Iterator<Item = i64> + use<> {
-        let grid = *self;
-        (0..grid.count).map(move |index| grid.time(index))
-    }
-}
 
 /// What the whole query spans, for `start()`, `end()`, `range()` and `step()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,6 +213,21 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Hands on each message or text that stands in a field.
+pub(super) fn each_field<'a>(
+    message: &'a [u8],
+    field: u32,
+    mut each: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next()? {
+        if number == field {
+            each(value.bytes()?)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

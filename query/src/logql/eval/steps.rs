@@ -1,35 +1,10 @@
 //! [`TimeGrid`]: the times that a query is evaluated at, in nanoseconds, and which of them a line
 //! counts for.
 
-/// The times that a query is evaluated at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeGrid {
-    /// The first one.
-    pub(crate) start: i64,
-    /// How far they are apart; at least 1.
-    pub(crate) step: i64,
-    /// How many there are.
-    pub(crate) count: usize,
-}
+/// The times that a query is evaluated at, in nanoseconds.
+pub(crate) use crate::grid::Grid as TimeGrid;
 
 impl TimeGrid {
-    pub(crate) fn instant(time: i64) -> TimeGrid {
-        TimeGrid {
-            start: time,
-            step: 1,
-            count: 1,
-        }
-    }
-
-    pub(crate) fn time(&self, index: usize) -> i64 {
-        let index = i64::try_from(index).unwrap_or(i64::MAX);
-        self.start.saturating_add(index.saturating_mul(self.step))
-    }
-
-    pub(crate) fn end(&self) -> i64 {
-        self.time(self.count.saturating_sub(1))
-    }
-
     /// The grid as windows see it that lie `offset` earlier.
     pub(super) fn earlier(self, offset: i64) -> TimeGrid {
         TimeGrid {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::super::otlp::attributes::{any, as_text, hex};
 use super::super::otlp::names;
-use super::super::protobuf::{Fields, Malformed, Value};
+use super::super::protobuf::{Fields, Malformed, Value, each_field};
 use super::{LogColumns, Pair, StreamLabels, text};
 
 /// Attributes of a resource that become labels of its stream.
@@ -57,7 +57,7 @@ fn resource<'a>(
     now: i64,
 ) -> Result<(), Malformed> {
     let mut attributes = Vec::new();
-    each_message(message, 1, |resource| {
+    each_field(message, 1, |resource| {
         attributes_of(resource, 1, &mut attributes)
     })?;
     let is_label = |name: &str| STREAM_ATTRIBUTES.contains(&name);
@@ -68,7 +68,7 @@ fn resource<'a>(
         .map(|(name, value)| (Cow::Owned(names::label(&name)), value));
     let labels = labels.collect();
     let mut records = 0;
-    each_message(message, 2, |scope| {
+    each_field(message, 2, |scope| {
         records += scope_logs(columns, scope, &beside, now)?;
         Ok(())
     })?;
@@ -86,7 +86,7 @@ fn scope_logs<'a>(
     now: i64,
 ) -> Result<usize, Malformed> {
     let (mut shared, mut records) = (of_resource.to_vec(), 0);
-    each_message(message, 1, |scope| {
+    each_field(message, 1, |scope| {
         attributes_of(scope, 3, &mut shared)?;
         let mut fields = Fields::new(scope);
         while let Some((number, value)) = fields.next()? {
@@ -103,7 +103,7 @@ fn scope_logs<'a>(
         }
         Ok(())
     })?;
-    each_message(message, 2, |message| {
+    each_field(message, 2, |message| {
         records += 1;
         record(columns, message, &shared, now)
     })?;
@@ -177,7 +177,7 @@ fn attributes_of<'a>(
     field: u32,
     pairs: &mut Vec<Pair<'a>>,
 ) -> Result<(), Malformed> {
-    each_message(message, field, |attribute| {
+    each_field(message, field, |attribute| {
         if pairs.len() >= ATTRIBUTES_MAX {
             return Err(Malformed::new(format!(
                 "there are more than {ATTRIBUTES_MAX} attributes"
@@ -226,19 +226,4 @@ fn flatten(name: &str, value: Json, depth: usize, pairs: &mut Vec<Pair<'_>>) {
         }
         other => pairs.push((Cow::Owned(name.to_owned()), Cow::Owned(as_text(other)))),
     }
-}
-
-/// Hands on each message that stands in a field.
-fn each_message<'a>(
-    message: &'a [u8],
-    field: u32,
-    mut each: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut fields = Fields::new(message);
-    while let Some((number, value)) = fields.next()? {
-        if number == field {
-            each(value.bytes()?)?;
-        }
-    }
-    Ok(())
 }

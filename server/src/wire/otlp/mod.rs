@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::columns::{Columns, Faults, WireMetadata};
 use super::labels::LabelScratch;
-use super::protobuf::{Fields, Malformed, Value};
+use super::protobuf::{Fields, Malformed, Value, each_field};
 use crate::settings::Translation;
 use attributes::Attributes;
 use chronolith_engine::metrics::STALE_NAN_BITS;
@@ -254,21 +254,6 @@ fn identity(attributes: &mut Attributes) -> BTreeMap<String, String> {
         labels.insert("instance".to_owned(), instance);
     }
     labels
-}
-
-/// Hands on each message or text that stands in a field.
-fn each_field<'a>(
-    message: &'a [u8],
-    field: u32,
-    mut each: impl FnMut(&'a [u8]) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
-    let mut fields = Fields::new(message);
-    while let Some((number, value)) = fields.next()? {
-        if number == field {
-            each(value.bytes()?)?;
-        }
-    }
-    Ok(())
 }
 
 /// The integer in a field, 0 where there is none. Another type there is another kind's field.
