@@ -31,14 +31,16 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     let data = folder.to_str().unwrap();
     let anywhere = "127.0.0.1:0";
     let flags = ["serve", "--data", data, "--listen-prometheus", anywhere];
-    let flags = [&flags[..], &["--listen-otlp-http", anywhere]].concat();
+    let others = ["--listen-loki", anywhere, "--listen-otlp-http", anywhere];
+    let flags = [&flags[..], &others[..]].concat();
     let mut child = Guarded(program(&flags).spawn().unwrap());
     let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let address = said.next().unwrap().unwrap();
     let address = address
         .strip_prefix("chronolith: Prometheus API on http://")
         .unwrap();
-    let (address, _) = address.split_once(", OTLP on http://127.0.0.1:").unwrap();
+    let (address, others) = address.split_once(", Loki API on http://").unwrap();
+    assert!(others.contains(", OTLP on http://127.0.0.1:"), "{others}");
     assert!(said.next().unwrap().unwrap().contains("recovered"));
 
     let mut stream = TcpStream::connect(address).unwrap();
