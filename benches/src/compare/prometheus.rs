@@ -4,8 +4,6 @@
 //! A last sample far behind the input makes it cut the head, so that all of the input is in blocks;
 //! that sample itself stays in its log. Only block directories are counted.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -13,10 +11,11 @@ use chronolith_engine::labels::{LabelSet, Labels};
 
 use super::http::Connection;
 use super::remote_write::{Request, label_fields};
+use super::server::{Program, Server};
 use crate::hosts::Hosts;
 use crate::loads::Outcome;
 use crate::meter::Made;
-use crate::process::{RunDirectory, cpu_of, directory_bytes, status_bytes_of};
+use crate::process::{RunDirectory, directory_bytes};
 
 /// Scrapes of a series in one request: better for it than the one that senders mostly have.
 const SCRAPES_A_REQUEST: usize = 8;
@@ -31,40 +30,21 @@ const BEHIND_MS: i64 = 4 * 60 * 60 * 1_000;
 const REST: Duration = Duration::from_secs(20);
 const REST_CPU: Duration = Duration::from_millis(400);
 
-const START_ATTEMPTS_MAX: u32 = 100;
-
-/// A running server, which is killed when this is dropped.
-struct Server {
-    child: Child,
-    port: u16,
-    data: PathBuf,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Sends everything and looks at what is there in the end.
 pub fn measure(hosts: &Hosts, scrapes: usize) -> Result<Made, Box<dyn std::error::Error>> {
     let directory = RunDirectory::new("prometheus");
-    let server = start(directory.path())?;
+    let server = Server::start(Program::Prometheus, directory.path())?;
     let mut connection = server.connect()?;
     send(&mut connection, hosts, scrapes)?;
-    let process = server.child.id().to_string();
-    await_rest(&process)?;
-    let cpu = cpu_of(&process).ok_or("the server has gone")?;
-    let peak_bytes = status_bytes_of(&process, "VmHWM").unwrap_or(0);
+    await_rest(&server)?;
     let mut made = Made {
         samples: 0,
         bytes: 0,
         blocks: 0,
-        cpu_seconds: cpu.as_secs_f64(),
-        peak_bytes,
+        cpu_seconds: server.cpu()?.as_secs_f64(),
+        peak_bytes: server.peak_bytes(),
     };
-    for entry in std::fs::read_dir(&server.data)? {
+    for entry in std::fs::read_dir(server.data())? {
         let path = entry?.path();
         let Ok(facts) = std::fs::read_to_string(path.join("meta.json")) else {
             continue;
@@ -74,47 +54,6 @@ pub fn measure(hosts: &Hosts, scrapes: usize) -> Result<Made, Box<dyn std::error
         made.blocks += 1;
     }
     Ok(made)
-}
-
-fn start(directory: &Path) -> Result<Server, Box<dyn std::error::Error>> {
-    std::fs::create_dir_all(directory)?;
-    let config = directory.join("prometheus.yml");
-    std::fs::write(&config, "global: {}\n")?;
-    let data = directory.join("data");
-    // A port that was free a moment ago; the server says if it no longer is.
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port();
-    let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", data.display()))
-        .arg("--storage.tsdb.retention.time=100y")
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--web.enable-remote-write-receiver")
-        .arg("--log.level=error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            format!("prometheus cannot be run (apt-get install prometheus): {error}")
-        })?;
-    Ok(Server { child, port, data })
-}
-
-impl Server {
-    /// A connection, once the server is ready.
-    fn connect(&self) -> Result<Connection, Box<dyn std::error::Error>> {
-        for _ in 0..START_ATTEMPTS_MAX {
-            if let Ok(mut connection) = Connection::open(self.port)
-                && let Ok(answer) = connection.send("GET", "/-/ready", "", b"")
-                && answer.status == 200
-            {
-                return Ok(connection);
-            }
-            sleep(Duration::from_millis(100));
-        }
-        Err("prometheus does not get ready".into())
-    }
 }
 
 fn send(connection: &mut Connection, hosts: &Hosts, scrapes: usize) -> Outcome {
@@ -162,13 +101,12 @@ fn post(connection: &mut Connection, request: &Request) -> Outcome {
     }
 }
 
-/// Returns once the process has nothing left to do.
-fn await_rest(process: &str) -> Outcome {
+/// Returns once the server has nothing left to do.
+fn await_rest(server: &Server) -> Outcome {
     loop {
-        let before = cpu_of(process).ok_or("the server has gone")?;
+        let before = server.cpu()?;
         sleep(REST);
-        let after = cpu_of(process).ok_or("the server has gone")?;
-        if after - before < REST_CPU {
+        if server.cpu()? - before < REST_CPU {
             return Ok(());
         }
     }

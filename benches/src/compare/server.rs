@@ -163,6 +163,11 @@ impl Server {
         status_bytes_of(&self.process(), "VmHWM").unwrap_or(0)
     }
 
+    /// Where its files are.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Bytes of its files.
     pub fn disk_bytes(&self) -> u64 {
         directory_bytes(&self.data)

@@ -11,6 +11,8 @@ use std::hash::{BuildHasher, Hasher};
 use chronolith_engine::labels::Labels;
 use foldhash::quality::FixedState;
 
+use super::pairs::Pairs;
+
 /// What is appended to a name that is taken.
 pub(super) const EXTRACTED: &str = "_extracted";
 /// The label that says what went wrong with a line.
@@ -68,47 +70,6 @@ pub(super) struct LabelBuffer {
     details: Option<Place>,
     /// Where a name is put together.
     name: String,
-}
-
-/// How many labels of metadata a line may have before they take an allocation.
-const FEW: usize = 6;
-
-/// Structured metadata, taken apart once for a line.
-struct Pairs<'a> {
-    few: [(&'a str, &'a str); FEW],
-    count: usize,
-    /// All of them, if there are more.
-    many: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Pairs<'a> {
-    fn new(labels: Labels<'a>) -> Pairs<'a> {
-        let mut pairs = Pairs {
-            few: [("", ""); FEW],
-            count: 0,
-            many: Vec::new(),
-        };
-        for pair in labels.iter() {
-            match pairs.few.get_mut(pairs.count) {
-                Some(place) => {
-                    *place = pair;
-                    pairs.count += 1;
-                }
-                None => {
-                    pairs.many = labels.iter().collect();
-                    break;
-                }
-            }
-        }
-        pairs
-    }
-
-    fn as_slice(&self) -> &[(&'a str, &'a str)] {
-        match self.many.is_empty() {
-            true => &self.few[..self.count],
-            false => &self.many,
-        }
-    }
 }
 
 /// The labels of one line, as long as it is the current one.
@@ -480,6 +441,7 @@ fn hash_of<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> u64 {
 mod tests {
     use chronolith_engine::labels::LabelSet;
 
+    use super::super::pairs::FEW;
     use super::*;
 
     const STREAM: &[(&str, &str)] = &[("app", "a"), ("pod", "p")];

@@ -14,6 +14,7 @@ mod lines;
 mod logfmt;
 mod name;
 mod needs;
+mod pairs;
 mod regexp;
 mod stage;
 mod template;
