@@ -1,7 +1,5 @@
-//! The command line: flags to settings, and a process that runs until it is told to stop.
+//! `serve`: flags to settings, and a process that runs until it is told to stop.
 
-use std::ffi::OsString;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,50 +8,16 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::cli::{fail, say};
 use crate::duration;
 use crate::server::Server;
 use crate::settings::{LogLimits, Settings, Translation};
 
-/// What the process ends with if it could not do what it was asked to.
-const FAILED: u8 = 1;
-/// What it ends with if it did not understand what it was asked to do.
-const MISUSED: u8 = 2;
-
-/// Runs the program with its arguments, the first of which is its name.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
-        Err(error) => {
-            let is_mistake = error.use_stderr();
-            let text = error.render().to_string();
-            return if is_mistake {
-                say(&text);
-                ExitCode::from(MISUSED)
-            } else {
-                let _ = std::io::stdout().write_all(text.as_bytes());
-                ExitCode::SUCCESS
-            };
-        }
-    };
-    match matches.subcommand() {
-        Some(("serve", flags)) => serve(settings(flags)),
-        _ => ExitCode::from(MISUSED),
-    }
-}
-
 /// The name of a flag that takes a duration, and how durations are explained.
 const DURATION: &str = "DURATION";
 
-fn command() -> Command {
-    Command::new("chronolith")
-        .about("One store for metrics and logs, behind the APIs of Prometheus and Loki")
-        .version(env!("CARGO_PKG_VERSION"))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(serve_command())
-}
-
-fn serve_command() -> Command {
+/// The flags of `serve`.
+pub(super) fn command() -> Command {
     let defaults = Settings::default();
     let flag = |name: &'static str, value: &'static str, help: String| {
         Arg::new(name).long(name).value_name(value).help(help)
@@ -256,8 +220,9 @@ fn log_limits(flags: &ArgMatches) -> LogLimits {
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
-    let server = match Server::start(settings) {
+/// Serves until the process is told to stop.
+pub(super) fn run(flags: &ArgMatches) -> ExitCode {
+    let server = match Server::start(settings(flags)) {
         Ok(server) => server,
         Err(error) => return fail(&error.to_string()),
     };
@@ -276,26 +241,16 @@ fn serve(settings: Settings) -> ExitCode {
     }
 }
 
-fn fail(why: &str) -> ExitCode {
-    say(&format!("chronolith: {why}\n"));
-    ExitCode::from(FAILED)
-}
-
-/// Says something to whoever started the process; nobody has to listen.
-fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parsed(flags: &[&str]) -> Result<Settings, String> {
-        let arguments = ["chronolith", "serve"].iter().chain(flags);
+        let arguments = ["serve"].iter().chain(flags);
         let matches = command()
             .try_get_matches_from(arguments)
             .map_err(|error| error.to_string())?;
-        Ok(settings(matches.subcommand_matches("serve").unwrap()))
+        Ok(settings(&matches))
     }
 
     #[test]
