@@ -1,27 +1,23 @@
 //! What all doors share: the engine once it is open, the lanes, the meters.
 
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{Engine, EngineStats, Store, StoreStats};
 
+use crate::config::{Load, Reloads};
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::logs::tails::Tails;
 use crate::ingest::{Families, Intake};
-use crate::meters::{Meters, Text};
+use crate::journal::{Journal, Level};
+use crate::meters::{Meters, Text, add};
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
-/// Queries that run at once, as in Prometheus.
-pub(crate) const QUERIES_MAX: usize = 20;
-/// Queries that may wait for one of these to end.
-const WAITING_QUERIES_MAX: usize = 256;
-/// Writes that run at once. More share a sync of the log, so this is above the number of cores.
-pub(crate) const WRITES_MAX: usize = 32;
-/// Writes that may wait for one of these to end.
+/// Writes that may wait for others to end.
 const WAITING_WRITES_MAX: usize = 1024;
 /// Administrative jobs that run at once.
 pub(crate) const CHORES_MAX: usize = 2;
@@ -33,7 +29,9 @@ const WAITING_LOOKS_MAX: usize = 256;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
+    pub(crate) journal: Journal,
+    pub(crate) reloads: Reloads,
     pub(crate) meters: Meters,
     pub(crate) queries: Lane,
     pub(crate) writes: Lane,
@@ -60,11 +58,15 @@ enum Phase {
 }
 
 impl App {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, load: Load) -> Self {
         App {
             meters: Meters::default(),
-            queries: Lane::new("queries", QUERIES_MAX, WAITING_QUERIES_MAX),
-            writes: Lane::new("writes", WRITES_MAX, WAITING_WRITES_MAX),
+            queries: Lane::new(
+                "queries",
+                settings.query.concurrent_max,
+                settings.query.waiting_max,
+            ),
+            writes: Lane::new("writes", settings.writes_max, WAITING_WRITES_MAX),
             chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
             deltas: Mutex::new(Deltas::new(settings.otlp_delta_series_max)),
             looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
@@ -73,7 +75,26 @@ impl App {
             started: SystemTime::now(),
             since: Instant::now(),
             phase: RwLock::new(Phase::Recovering),
-            settings,
+            reloads: Reloads::new(load),
+            journal: Journal::new(settings.journal.format),
+            settings: RwLock::new(Arc::new(settings)),
+        }
+    }
+
+    /// What the operator has chosen, as of this moment.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        match self.settings.read() {
+            Ok(settings) => Arc::clone(&settings),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+
+    /// Puts other settings in force.
+    pub(crate) fn set_settings(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        match self.settings.write() {
+            Ok(mut held) => *held = settings,
+            Err(poisoned) => *poisoned.into_inner() = settings,
         }
     }
 
@@ -130,6 +151,21 @@ impl App {
         }
     }
 
+    /// Tells the journal of a query that took long.
+    pub(crate) fn note_query(&self, language: &str, text: &str, took: Duration) {
+        let slow = self.settings().journal.slow_query;
+        if slow.is_zero() || took < slow {
+            return;
+        }
+        add(&self.meters.slow_queries, 1);
+        let pairs = [
+            ("language", language.into()),
+            ("seconds", took.as_secs_f64().into()),
+            ("query", text.into()),
+        ];
+        self.journal.say(Level::Warning, "slow query", &pairs);
+    }
+
     /// The metrics of the one tenant that this door knows.
     pub(crate) fn metrics(&self) -> Result<Store<Samples>, Problem> {
         Ok(self.engine()?.metrics()?)
@@ -165,6 +201,18 @@ impl App {
             "chronolith_ready",
             "Whether everything is recovered and requests are let in.",
             f64::from(u8::from(self.is_ready())),
+        );
+        let reload = self.reloads.last();
+        let success = reload.success.duration_since(SystemTime::UNIX_EPOCH);
+        out.gauge(
+            "chronolith_config_last_reload_successful",
+            "Whether the configuration was read without a fault when it was read last.",
+            f64::from(u8::from(reload.succeeded)),
+        );
+        out.gauge(
+            "chronolith_config_last_reload_success_timestamp_seconds",
+            "When it was last read without a fault, since 1970.",
+            success.map_or(0.0, |success| success.as_secs_f64()),
         );
         let deltas = self.deltas.lock().map_or(0, |deltas| deltas.len());
         out.gauge(

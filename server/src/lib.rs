@@ -7,19 +7,26 @@
 
 mod app;
 mod cli;
+mod config;
 mod doors;
 mod duration;
 mod http;
 mod ingest;
+mod journal;
 mod loki;
 mod meters;
 mod prometheus;
+mod reload;
 mod server;
 mod settings;
+mod supervisor;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod wire;
 
 pub use cli::run;
 pub use server::{ServeError, Server};
-pub use settings::{LogLimits, Settings};
+pub use settings::{
+    JournalFormat, JournalSettings, KeepRule, LogLimits, QueryLimits, Settings, StoreLimits,
+    Translation,
+};

@@ -39,6 +39,8 @@ pub(crate) struct Meters {
     pub(crate) line_bytes: AtomicU64,
     /// Log lines that were not taken.
     pub(crate) refused_lines: AtomicU64,
+    /// Queries that took longer than is usual.
+    pub(crate) slow_queries: AtomicU64,
     /// Live tails that are open.
     pub(crate) tails: AtomicU64,
     /// Log lines that readers of live tails were too slow for.
@@ -103,6 +105,11 @@ impl Meters {
 
     fn write_counters(&self, out: &mut Text) {
         let counters = [
+            (
+                "slow_queries",
+                "Queries that took longer than the setting journal.slow_query.",
+                &self.slow_queries,
+            ),
             (
                 "received_bytes",
                 "Bytes of bodies that receivers got.",

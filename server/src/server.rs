@@ -5,17 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronolith_engine::{Engine, Limits, Options};
+use chronolith_engine::{Engine, Options};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, CHORES_MAX, LOOKS_MAX, QUERIES_MAX, WRITES_MAX};
+use crate::app::{App, CHORES_MAX, LOOKS_MAX};
+use crate::config::Load;
 use crate::doors::accept;
+use crate::journal::Level;
 use crate::loki;
 use crate::prometheus;
+use crate::reload;
 use crate::settings::Settings;
+use crate::supervisor;
 
 /// How long to wait between two looks at whether the engine is let go of.
 const LOOK: Duration = Duration::from_millis(10);
@@ -58,18 +62,25 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {}
 
 impl Server {
-    /// Begins to listen, and to open the data directory.
+    /// Begins to listen, and to open the data directory. The settings stay as they are.
     pub fn start(settings: Settings) -> Result<Server, ServeError> {
+        let same = settings.clone();
+        Server::start_with(settings, Box::new(move || Ok(same.clone())))
+    }
+
+    /// The same, for settings that may be read again.
+    pub(crate) fn start_with(settings: Settings, load: Load) -> Result<Server, ServeError> {
+        let jobs = settings.query.concurrent_max + settings.writes_max + CHORES_MAX + LOOKS_MAX;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(QUERIES_MAX + WRITES_MAX + CHORES_MAX + LOOKS_MAX + SPARE_THREADS)
+            .max_blocking_threads(jobs + SPARE_THREADS)
             .thread_name("chronolith-http")
             .build()
             .map_err(|error| ServeError::new("cannot start threads", error))?;
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
         let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
         let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
-        let app = Arc::new(App::new(settings));
+        let app = Arc::new(App::new(settings, load));
         let (stop, stopped) = watch::channel(false);
         let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
         let otlp_http_address = otlp_door.1;
@@ -121,14 +132,15 @@ impl Server {
         }
     }
 
-    /// Runs until the process is told to stop by SIGTERM or SIGINT. Calls `recovered` with what
-    /// [`Server::wait_until_ready`] says.
-    pub fn run_until_signal(mut self, recovered: impl FnOnce(&str)) -> Result<(), ServeError> {
+    /// Runs until the process is told to stop by SIGTERM or SIGINT; SIGHUP reads the configuration
+    /// again. The journal and the service manager are told what happens.
+    pub fn run_until_signal(mut self) -> Result<(), ServeError> {
         let mut signal = {
             let _guard = self.runtime.enter();
             Signals::new().map_err(|error| ServeError::new("cannot listen for signals", error))?
         };
         let opening = self.opening.take();
+        let journal = self.app.journal;
         let opened = self.runtime.block_on(async {
             let opening = async {
                 match opening {
@@ -138,14 +150,41 @@ impl Server {
             };
             tokio::select! {
                 opened = opening => opened.map(Some),
-                () = signal.wait() => Ok(None),
+                () = signal.stop() => Ok(None),
             }
         })?;
         if let Some(text) = opened {
-            recovered(&text);
-            self.runtime.block_on(signal.wait());
+            journal.say(Level::Notice, &text, &[]);
+            supervisor::tell("READY=1");
+            self.runtime.block_on(self.watch(&mut signal));
         }
-        self.stop()
+        supervisor::tell("STOPPING=1");
+        let stopped = self.stop();
+        if stopped.is_ok() {
+            journal.say(Level::Notice, "stopped", &[]);
+        }
+        stopped
+    }
+
+    /// Lets the supervisor know that the server lives, and reads the configuration again when it
+    /// is told to, until it is told to stop.
+    async fn watch(&self, signal: &mut Signals) {
+        // Without a watchdog there is nobody to tell.
+        let every = supervisor::watchdog().unwrap_or(Duration::MAX);
+        loop {
+            tokio::select! {
+                _ = signal.terminate.recv() => return,
+                _ = signal.interrupt.recv() => return,
+                _ = signal.hangup.recv() => {
+                    supervisor::tell(&supervisor::reloading());
+                    let app = Arc::clone(&self.app);
+                    // How it went is told in the journal.
+                    let _ = tokio::task::spawn_blocking(move || reload::reload(&app)).await;
+                    supervisor::tell("READY=1");
+                }
+                () = tokio::time::sleep(every) => supervisor::tell("WATCHDOG=1"),
+            }
+        }
     }
 
     /// Takes no more requests, answers those at hand, and closes the data directory.
@@ -193,26 +232,24 @@ fn failed_job(error: tokio::task::JoinError) -> ServeError {
 
 /// Opens the data directory and lets requests in. Blocks.
 fn open(app: &App) -> Result<String, ServeError> {
-    let settings = &app.settings;
+    let settings = app.settings();
     let options = Options {
-        limits: Limits {
-            retention: settings.retention,
-            late_max: settings.out_of_order_window,
-            ..Limits::default()
-        },
+        durability: settings.durability,
+        wal_bytes_max: settings.store.wal_bytes_max,
+        head_bytes_max: settings.store.head_bytes_max,
+        series_max: settings.store.series_max as u64,
+        cache_bytes_max: settings.store.cache_bytes_max,
+        open_files_max: settings.store.open_files_max,
+        reserve_bytes: settings.store.reserve_bytes,
+        compaction_percent: settings.store.compaction_percent,
+        retention_bytes_max: settings.retention_bytes_max,
+        limits: reload::metric_limits(&settings),
         ..Options::default()
     };
     let named = || format!("cannot open the data directory {}", settings.data.display());
     let engine =
         Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
-    let limits = Limits {
-        retention: settings.retention,
-        line_bytes_max: settings.logs.line_bytes_max,
-        ..Limits::default()
-    };
-    let logs = engine.logs();
-    logs.and_then(|logs| logs.set_limits(limits))
-        .map_err(|error| ServeError::new(named(), error))?;
+    reload::set_limits(&engine, &settings).map_err(|error| ServeError::new(named(), error))?;
     let stats = engine.stats();
     let damage = engine.damage().len();
     let mut text = format!(
@@ -250,10 +287,11 @@ async fn close(mut engine: Arc<Engine>) -> Result<(), ServeError> {
     ))
 }
 
-/// What tells the process to stop.
+/// What tells the process to stop, and to read its configuration again.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -262,10 +300,12 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn wait(&mut self) {
+    /// Waits until the process is told to stop.
+    async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

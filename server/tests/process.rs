@@ -36,8 +36,8 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     let mut child = Guarded(program(&flags).spawn().unwrap());
     let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let address = said.next().unwrap().unwrap();
-    let address = address
-        .strip_prefix("chronolith: Prometheus API on http://")
+    let (_, address) = address
+        .split_once(" info chronolith: Prometheus API on http://")
         .unwrap();
     let (address, others) = address.split_once(", Loki API on http://").unwrap();
     assert!(others.contains(", OTLP on http://127.0.0.1:"), "{others}");
@@ -59,7 +59,8 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
             .unwrap()
             .success()
     );
-    assert_eq!(said.next().unwrap().unwrap(), "chronolith: stopped");
+    let last = said.next().unwrap().unwrap();
+    assert!(last.ends_with(" info chronolith: stopped"), "{last}");
     assert!(child.0.wait().unwrap().success());
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -29,13 +29,17 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
 /// The rooms of the server and their floors.
 pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
     ("duration", 0),
+    ("supervisor", 0),
     ("meters", 0),
     ("settings", 0),
+    ("config", 1),
     ("http", 1),
+    ("journal", 1),
     ("wire", 1),
     ("ingest", 2),
     ("app", 3),
     ("doors", 4),
+    ("reload", 4),
     ("loki", 5),
     ("prometheus", 5),
     ("server", 7),

@@ -149,7 +149,7 @@ fn what_is_asked_of_the_server_has_its_shape() {
             .text()
             .contains("chronolith_received_lines_total 0")
     );
-    assert!(ask("/config").text().contains("log-labels-max: \"15\""));
+    assert!(ask("/config").text().contains("  labels_max: \"15\""));
     let build = ask("/loki/api/v1/status/buildinfo").json();
     for key in [
         "version",

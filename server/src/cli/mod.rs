@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
+mod check;
 mod serve;
 
 /// What the process ends with if it could not do what it was asked to.
@@ -23,10 +24,16 @@ struct Verb {
 }
 
 /// All commands, as help lists them.
-const VERBS: [Verb; 1] = [Verb {
-    command: serve::command,
-    run: serve::run,
-}];
+const VERBS: [Verb; 2] = [
+    Verb {
+        command: serve::command,
+        run: serve::run,
+    },
+    Verb {
+        command: check::command,
+        run: check::run,
+    },
+];
 
 /// Runs the program with its arguments, the first of which is its name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

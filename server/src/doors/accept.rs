@@ -14,8 +14,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::App;
 
-/// Connections of one door, as in Prometheus. More wait in the system's queue.
-pub(crate) const CONNECTIONS_MAX: usize = 512;
+/// More connections than this no door has, whatever the settings say.
+const CONNECTIONS_CEILING: usize = 1 << 20;
 
 /// How long a request's head may take; also how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -36,7 +36,8 @@ pub(crate) async fn serve(
     app: Arc<App>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections_max = app.settings().connections_max.min(CONNECTIONS_CEILING);
+    let slots = Arc::new(Semaphore::new(connections_max));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -78,7 +79,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     // Once every slot is free no connection is left.
-    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, slots.acquire_many(all)).await;
 }
 

@@ -103,7 +103,7 @@ async fn found(
     let request = LinesRequest {
         start,
         end,
-        limit: lines.clamp(1, app.settings.logs.entries_max.max(1)),
+        limit: lines.clamp(1, app.settings().logs.entries_max.max(1)),
         direction: Direction::Backward,
         interval: 0,
     };

@@ -98,7 +98,7 @@ fn reads() -> Router<Arc<App>> {
 /// What is asked of the server.
 fn states() -> Router<Arc<App>> {
     Router::new()
-        .route("/config", get(status::config))
+        .route("/config", get(status::configuration))
         .route("/loki/api/v1/status/buildinfo", get(status::buildinfo))
         .route(
             "/loki/api/v1/drilldown-limits",

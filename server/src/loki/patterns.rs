@@ -30,7 +30,7 @@ pub(super) async fn patterns(
     headers: HeaderMap,
     asked: Params,
 ) -> Answer {
-    if !app.settings.log_patterns {
+    if !app.settings().log_patterns {
         return Ok(StatusCode::NOT_FOUND.into_response());
     }
     let parsed = query::parsed(&asked)?;

@@ -79,8 +79,8 @@ pub(super) fn store(app: &App, columns: &LogColumns<'_>) -> Result<(), Problem> 
     let store = app.logs()?;
     let intake = LogIntake {
         store: &store,
-        limits: &app.settings.logs,
-        retention: app.settings.retention,
+        limits: &app.settings().logs,
+        retention: app.settings().retention,
         meters: &app.meters,
         tails: &app.tails,
     };

@@ -20,9 +20,6 @@ use super::answer::{Answer, Fault, bad};
 use super::params::{self, LIMIT};
 use super::result::{self, Flags, Timings};
 
-/// The longest that a query may take.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
-
 /// What a query is told that takes too long.
 const TOO_LONG: &str = "request timed out, decrease the duration of the request or add more label \
                         matchers (prefer exact match over regex match)";
@@ -61,10 +58,13 @@ pub(super) async fn instant(
     let (options, stop) = options(&app, &headers);
     let store = app.logs()?;
     let queued = Instant::now();
-    let answer = stream::answer(&app.queries, move |json| {
-        let began = begun(queued)?;
+    let lane = Arc::clone(&app);
+    let answer = stream::answer(&lane.queries, move |json| {
+        let began = begun(queued, options.limits.timeout)?;
         let source = EngineLines::new(store.snapshot());
-        let answer = query.instant(&source, time, &options).map_err(problem)?;
+        let outcome = query.instant(&source, time, &options);
+        app.note_query("logql", asked.value("query"), began.elapsed());
+        let answer = outcome.map_err(problem)?;
         let timings = Timings::new(queued, began);
         result::write_numbers(json, &answer, &timings)
     });
@@ -92,7 +92,7 @@ pub(super) async fn range(
     let query = parsed(&asked)?;
     let (options, stop) = options(&app, &headers);
     let flags = Flags::read(&headers);
-    let entries_max = app.settings.logs.entries_max;
+    let entries_max = app.settings().logs.entries_max;
     if query.is_lines() && limit > entries_max {
         return Err(bad(format!(
             "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > \
@@ -101,12 +101,15 @@ pub(super) async fn range(
     }
     let store = app.logs()?;
     let queued = Instant::now();
-    let answer = stream::answer(&app.queries, move |json| {
-        let began = begun(queued)?;
+    let lane = Arc::clone(&app);
+    let answer = stream::answer(&lane.queries, move |json| {
+        let began = begun(queued, options.limits.timeout)?;
         let source = EngineLines::new(store.snapshot());
         if query.is_metric() {
             let range = (start, end, step);
-            let answer = query.range(&source, range, &options).map_err(problem)?;
+            let outcome = query.range(&source, range, &options);
+            app.note_query("logql", asked.value("query"), began.elapsed());
+            let answer = outcome.map_err(problem)?;
             return result::write_numbers(json, &answer, &Timings::new(queued, began));
         }
         let request = LinesRequest {
@@ -116,7 +119,9 @@ pub(super) async fn range(
             direction,
             interval,
         };
-        let answer = query.lines(&source, &request, &options).map_err(problem)?;
+        let outcome = query.lines(&source, &request, &options);
+        app.note_query("logql", asked.value("query"), began.elapsed());
+        let answer = outcome.map_err(problem)?;
         result::write_lines(json, &answer, &flags, &Timings::new(queued, began))
     });
     let answered = typed(answer.await);
@@ -125,9 +130,9 @@ pub(super) async fn range(
 }
 
 /// When a query begins that was asked for at this moment, unless that was too long ago.
-fn begun(asked: Instant) -> Result<Instant, Problem> {
+fn begun(asked: Instant, timeout: Duration) -> Result<Instant, Problem> {
     let began = Instant::now();
-    match began - asked < TIMEOUT {
+    match began - asked < timeout {
         true => Ok(began),
         false => Err(Problem::new(Cause::Timeout, TOO_LONG)),
     }
@@ -149,7 +154,8 @@ pub(super) fn parsed(asked: &Params) -> Result<LogQuery, Fault> {
 
 /// How queries are evaluated for whoever sent these headers.
 pub(super) fn options(app: &App, headers: &HeaderMap) -> (Options, StopOnDrop) {
-    let limits = &app.settings.logs;
+    let settings = app.settings();
+    let limits = &settings.logs;
     let stop = CancelFlag::new();
     let options = Options {
         limits: Limits {
@@ -160,7 +166,7 @@ pub(super) fn options(app: &App, headers: &HeaderMap) -> (Options, StopOnDrop) {
                 false => SeriesBeyond::Refused,
             },
             length_max: limits.range_max,
-            timeout: TIMEOUT,
+            timeout: limits.query_timeout,
             cancel: Some(stop.clone()),
             ..Limits::default()
         },

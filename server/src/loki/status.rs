@@ -12,6 +12,7 @@ use chronolith_query::logql::syntax::pretty;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::config;
 use crate::duration;
 use crate::http::json::Json;
 use crate::http::params::Params;
@@ -61,7 +62,7 @@ pub(super) async fn buildinfo() -> Response {
 
 /// The limits that Logs Drilldown wants to know.
 pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
-    let limits = &app.settings.logs;
+    let limits = &app.settings().logs;
     let for_ever = Duration::ZERO;
     bare(&json!({
         "limits": {
@@ -84,12 +85,12 @@ pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
                 },
             },
             "pattern_persistence_enabled": false,
-            "query_timeout": duration::format(super::query::TIMEOUT),
-            "retention_period": duration::format(app.settings.retention.unwrap_or(for_ever)),
+            "query_timeout": duration::format(limits.query_timeout),
+            "retention_period": duration::format(app.settings().retention.unwrap_or(for_ever)),
             "volume_enabled": true,
             "volume_max_series": limits.volumes_max,
         },
-        "pattern_ingester_enabled": app.settings.log_patterns,
+        "pattern_ingester_enabled": app.settings().log_patterns,
         "version": env!("CARGO_PKG_VERSION"),
     }))
 }
@@ -133,22 +134,7 @@ pub(super) async fn rule_groups() -> Response {
 }
 
 /// The settings in force.
-pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
-    let settings = &app.settings;
-    let limits = &settings.logs;
-    let lines = [
-        ("data", settings.data.display().to_string()),
-        ("listen-loki", settings.listen_loki.to_string()),
-        ("log-labels-max", limits.labels_max.to_string()),
-        ("log-line-bytes-max", limits.line_bytes_max.to_string()),
-        ("log-entries-max", limits.entries_max.to_string()),
-        ("log-series-max", limits.series_max.to_string()),
-        ("log-range-max", duration::format(limits.range_max)),
-        ("log-tails-max", limits.tails_max.to_string()),
-    ];
-    let text: String = lines
-        .iter()
-        .map(|(name, value)| format!("{name}: {}\n", Value::from(value.as_str())))
-        .collect();
+pub(super) async fn configuration(State(app): State<Arc<App>>) -> Response {
+    let text = config::yaml(&app.settings());
     ([(header::CONTENT_TYPE, YAML)], text).into_response()
 }

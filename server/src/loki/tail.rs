@@ -95,7 +95,7 @@ pub(super) async fn tail(
     let mut asked = Params::default();
     asked.parse(encoded.unwrap_or_default().as_bytes());
     let wanted = Wanted::read(&asked, &headers)?;
-    let entries_max = app.settings.logs.entries_max;
+    let entries_max = app.settings().logs.entries_max;
     if wanted.limit > entries_max {
         return Err(bad(format!(
             "max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > \
@@ -138,7 +138,7 @@ enum End {
 
 async fn serve(app: Arc<App>, mut socket: WebSocket, wanted: Wanted) {
     let (number, _open) = Open::new(&app);
-    let max = app.settings.logs.tails_max as u64;
+    let max = app.settings().logs.tails_max as u64;
     let end = match number > max {
         true => End::Told(
             close_code::ERROR,

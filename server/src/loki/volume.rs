@@ -192,7 +192,7 @@ async fn answered(app: Arc<App>, asked: &Params, step: Option<i64>) -> Answer {
         step: step.unwrap_or_else(|| end.saturating_sub(start).max(1)),
     };
     let selector = Selector::new(matchers).between(Nanos(start), Nanos(end));
-    let volumes_max = app.settings.logs.volumes_max;
+    let volumes_max = app.settings().logs.volumes_max;
     let store = app.logs()?;
     let work = app.queries.run(move || {
         let volumes = volumes(&store.snapshot(), &selector, &by, &buckets)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use chronolith_engine::{DEFAULT_TENANT, Deletion};
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::times::rfc3339_text;
+use crate::reload;
 
 use super::answer::success;
 use super::names;
@@ -85,7 +86,7 @@ pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<StatusCode, Pro
 pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let engine = app.engine()?;
     let name = snapshot_name();
-    let target = snapshots(&app.settings.data)?.join(&name);
+    let target = snapshots(&app.settings().data)?.join(&name);
     let chore = app.chores.run(move || Ok(engine.backup(target).map(drop)?));
     chore.await?;
     Ok(success(&json!({ "name": name })))
@@ -118,4 +119,15 @@ fn snapshot_name() -> String {
         .filter(|letter| !matches!(letter, '-' | ':'))
         .collect();
     format!("{time}Z-{:016x}", RandomState::new().hash_one(now))
+}
+
+/// Reads the configuration again.
+pub(crate) async fn reload(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let told = Arc::clone(&app);
+    let outcome = app.chores.run(move || Ok(reload::reload(&told))).await?;
+    outcome.map_err(|why| {
+        let why = format!("failed to reload config: {why}");
+        Problem::new(Cause::Internal, why)
+    })?;
+    Ok(StatusCode::OK.into_response())
 }

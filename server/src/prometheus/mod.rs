@@ -42,7 +42,11 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         // Each body is read up to a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+    let reload = Router::new()
+        .route("/-/reload", post(admin::reload).put(admin::reload))
+        .route_layer(middleware::from_fn(same_site));
     let open = Router::new()
+        .merge(reload)
         .route("/-/healthy", get(watch::healthy))
         .route("/-/ready", get(watch::ready))
         .route("/metrics", get(watch::metrics))
@@ -89,7 +93,7 @@ fn states() -> Router<Arc<App>> {
         .route("/api/v1/status/buildinfo", get(status::buildinfo))
         .route("/api/v1/status/runtimeinfo", get(status::runtimeinfo))
         .route("/api/v1/status/flags", get(status::flags))
-        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/config", get(status::configuration))
         .route("/api/v1/status/tsdb", get(status::tsdb))
         .route("/api/v1/targets", get(status::targets))
         .route("/api/v1/targets/metadata", get(status::target_metadata))

@@ -65,7 +65,7 @@ async fn store(
         let engine = taker.engine()?;
         let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
         let mut deltas = taker.deltas.lock().map_err(stopped)?;
-        let translation = taker.settings.otlp_translation;
+        let translation = taker.settings().otlp_translation;
         let (mut columns, faults) = match otlp::decode(&message, translation, &mut deltas) {
             Ok(taken) => taken,
             Err(error) => {

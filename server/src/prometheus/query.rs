@@ -19,9 +19,6 @@ use crate::http::times;
 use super::answer;
 use super::result::{Timings, write_data};
 
-/// The longest that a query may take, whatever `timeout` says.
-const TIMEOUT: Duration = Duration::from_secs(120);
-
 /// Steps of a range query.
 const STEPS_MAX: u64 = 11_000;
 
@@ -32,7 +29,7 @@ pub(crate) async fn instant(
 ) -> Result<Response, Problem> {
     let wanted = Wanted::read(&params)?;
     let time = params.time_if_given("time")?.unwrap_or_else(now);
-    let (options, stop) = options(&params)?;
+    let (options, stop) = options(&app, &params)?;
     let query = parsed(&params)?;
     let timeout = options.limits.timeout;
     let run = move |source: &EngineSource| query.instant(source, time, &options);
@@ -65,7 +62,7 @@ pub(crate) async fn range(
              resolution (?step=XX)",
         ));
     }
-    let (options, stop) = options(&params)?;
+    let (options, stop) = options(&app, &params)?;
     let query = parsed(&params)?;
     if !matches!(query.value_type(), ValueType::Scalar | ValueType::Vector) {
         let kind = query.value_type().name();
@@ -95,7 +92,8 @@ impl Wanted {
         Ok(Wanted {
             limit: params.limit()?,
             has_stats: !params.value("stats").is_empty(),
-            timeout: TIMEOUT,
+            // Until the options are read.
+            timeout: Duration::ZERO,
         })
     }
 }
@@ -114,8 +112,13 @@ fn now() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn options(params: &Params) -> Result<(Options, StopOnDrop), Problem> {
-    let mut options = Options::default();
+fn options(app: &App, params: &Params) -> Result<(Options, StopOnDrop), Problem> {
+    let allowed = app.settings();
+    let allowed = &allowed.query;
+    let mut options = Options {
+        lookback_ms: i64::try_from(allowed.lookback.as_millis()).unwrap_or(i64::MAX),
+        ..Options::default()
+    };
     let timeout = params
         .length_if_given("timeout")?
         .map(|ms| ms.max(0).unsigned_abs());
@@ -127,7 +130,11 @@ fn options(params: &Params) -> Result<(Options, StopOnDrop), Problem> {
     }
     let stop = CancelFlag::new();
     options.limits = Limits {
-        timeout: timeout.map_or(TIMEOUT, |ms| TIMEOUT.min(Duration::from_millis(ms))),
+        // Whatever a client asks for, no query takes longer than is allowed.
+        timeout: timeout.map_or(allowed.timeout, |ms| {
+            allowed.timeout.min(Duration::from_millis(ms))
+        }),
+        samples_max: allowed.samples_max,
         cancel: Some(stop.clone()),
         ..Limits::default()
     };
@@ -148,6 +155,7 @@ async fn answered(
     let store = app.metrics()?;
     let text = text.to_owned();
     let asked = Instant::now();
+    let told = Arc::clone(app);
     stream::answer(&app.queries, move |json| {
         let began = Instant::now();
         if began - asked >= wanted.timeout {
@@ -157,7 +165,9 @@ async fn answered(
             ));
         }
         let source = EngineSource::new(store.snapshot());
-        let answer = run(&source).map_err(problem)?;
+        let outcome = run(&source);
+        told.note_query("promql", &text, began.elapsed());
+        let answer = outcome.map_err(problem)?;
         let timings = Timings {
             queued: began - asked,
             evaluated: began.elapsed(),

@@ -10,6 +10,7 @@ use chronolith_engine::operations::Cardinality;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::config;
 use crate::duration;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -40,6 +41,7 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Response {
     let since_1970 = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH);
     let text = |time| since_1970(time).map(rfc3339_text).unwrap_or_default();
     let started = text(app.started);
+    let reload = app.reloads.last();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let damage = app.engine().map_or(0, |engine| engine.damage().len());
     success(&json!({
@@ -47,15 +49,15 @@ pub(crate) async fn runtimeinfo(State(app): State<Arc<App>>) -> Response {
         "CWD": std::env::current_dir().unwrap_or_default().to_string_lossy(),
         "hostname": "",
         "serverTime": text(SystemTime::now()),
-        "reloadConfigSuccess": true,
-        "lastConfigTime": started,
+        "reloadConfigSuccess": reload.succeeded,
+        "lastConfigTime": text(reload.success),
         "corruptionCount": damage,
         "goroutineCount": 0,
         "GOMAXPROCS": cores,
         "GOMEMLIMIT": 0,
         "GOGC": "",
         "GODEBUG": "",
-        "storageRetention": retention_text(&app.settings),
+        "storageRetention": retention_text(&app.settings()),
     }))
 }
 
@@ -67,29 +69,12 @@ fn retention_text(settings: &Settings) -> String {
 
 /// The flags in force.
 pub(crate) async fn flags(State(app): State<Arc<App>>) -> Response {
-    let settings = &app.settings;
-    let window = settings.out_of_order_window;
-    success(&json!({
-        "data": settings.data.to_string_lossy(),
-        "listen-prometheus": settings.listen_prometheus.to_string(),
-        "listen-loki": settings.listen_loki.to_string(),
-        "listen-otlp-grpc": settings.listen_otlp_grpc.to_string(),
-        "listen-otlp-http": settings.listen_otlp_http.to_string(),
-        "retention": settings.retention.map_or_else(String::new, duration::format),
-        "out-of-order-window": window.map_or_else(String::new, duration::format),
-        "log-labels-max": settings.logs.labels_max.to_string(),
-        "log-line-bytes-max": settings.logs.line_bytes_max.to_string(),
-        "log-entries-max": settings.logs.entries_max.to_string(),
-        "log-series-max": settings.logs.series_max.to_string(),
-        "log-range-max": duration::format(settings.logs.range_max),
-        "log-tails-max": settings.logs.tails_max.to_string(),
-        "log-patterns": settings.log_patterns.to_string(),
-    }))
+    success(&json!(config::flags(&app.settings())))
 }
 
-/// There is no configuration file.
-pub(crate) async fn config() -> Response {
-    success(&json!({ "yaml": "" }))
+/// A configuration file that gives the settings in force.
+pub(crate) async fn configuration(State(app): State<Arc<App>>) -> Response {
+    success(&json!({ "yaml": config::yaml(&app.settings()) }))
 }
 
 /// How far recovery is. The log is short by design and tells no progress.

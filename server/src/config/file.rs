@@ -1,0 +1,224 @@
+//! A configuration file as keys with values, each with the line that it stands in.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+
+/// Bytes of a configuration file.
+const BYTES_MAX: usize = 1 << 20;
+
+/// One value of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Its keys from the top, with dots between them.
+    pub(super) path: String,
+    /// Its elements; one where it is no list.
+    pub(super) values: Vec<String>,
+    pub(super) line: u64,
+}
+
+/// What is wrong with a file, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: u64,
+    pub(super) why: String,
+}
+
+/// Reads a file's text; an empty one says nothing.
+pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Fault> {
+    if text.len() > BYTES_MAX {
+        return Err(Fault {
+            line: 1,
+            why: format!("the file has more than {BYTES_MAX} bytes"),
+        });
+    }
+    // Values are text here, however they look: `retention: 15` must not lose what was written.
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+    };
+    let root: Option<Spanned<Node>> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
+            line: error.location().map_or(1, |location| location.line()),
+            why: error.to_string(),
+        })?;
+    let mut found = Vec::new();
+    match root {
+        None => {}
+        Some(root) => root.value.flatten("", root.referenced.line(), &mut found)?,
+    }
+    Ok(found)
+}
+
+/// A value of the file.
+enum Node {
+    Nothing,
+    Scalar(String),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(Spanned<String>, Spanned<Node>)>),
+}
+
+impl Node {
+    fn flatten(self, path: &str, line: u64, into: &mut Vec<Entry>) -> Result<(), Fault> {
+        let entry = |values| Entry {
+            path: path.to_owned(),
+            values,
+            line,
+        };
+        match self {
+            // A section with nothing in it says nothing.
+            Node::Nothing => {}
+            Node::Scalar(text) if path.is_empty() => {
+                return Err(Fault {
+                    line,
+                    why: format!("{text:?} is no setting: write a key, a colon and a value"),
+                });
+            }
+            Node::Scalar(text) => into.push(entry(vec![text])),
+            Node::List(elements) => {
+                let mut values = Vec::new();
+                for element in elements {
+                    match element.value {
+                        Node::Scalar(text) => values.push(text),
+                        _ => {
+                            return Err(Fault {
+                                line: element.referenced.line(),
+                                why: format!("the elements of {path} are texts"),
+                            });
+                        }
+                    }
+                }
+                into.push(entry(values));
+            }
+            Node::Map(pairs) => {
+                for (key, value) in pairs {
+                    let path = match path {
+                        "" => key.value,
+                        path => format!("{path}.{}", key.value),
+                    };
+                    value.value.flatten(&path, key.referenced.line(), into)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list or keys with values")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Nothing)
+    }
+
+    fn visit_none<E>(self) -> Result<Node, E> {
+        Ok(Node::Nothing)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        Node::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = list.next_element()? {
+            elements.push(element);
+        }
+        Ok(Node::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Node::Map(pairs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_joined_and_know_their_lines() {
+        let text = "# a comment\ndata: /d\nlisten:\n  prometheus: 0.0.0.0:9090\n  \
+                    loki: \"[::]:1\"\nlog:\n  labels_max: 20\n  patterns: true\nquery:\n\
+                    retention_rules:\n  - '{a=\"b\"} = 1d'\n  - up{} = none\n";
+        let found = entries(text).unwrap();
+        let said: Vec<(&str, &str, u64)> = found
+            .iter()
+            .map(|entry| (entry.path.as_str(), entry.values[0].as_str(), entry.line))
+            .collect();
+        let expected = [
+            ("data", "/d", 2),
+            ("listen.prometheus", "0.0.0.0:9090", 4),
+            ("listen.loki", "[::]:1", 5),
+            ("log.labels_max", "20", 7),
+            ("log.patterns", "true", 8),
+            ("retention_rules", "{a=\"b\"} = 1d", 10),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(found[5].values[1], "up{} = none");
+        assert_eq!(entries("").unwrap(), []);
+        assert_eq!(entries("# nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn a_file_that_is_no_yaml_is_answered_with_its_line() {
+        let faults = [
+            ("data: a\ndata: b\n", 2),
+            ("data: a\n  b: c\n", 2),
+            ("data: [a, b\n", 1),
+            ("just text\n", 1),
+            ("a:\n  - b: c\n", 2),
+        ];
+        for (text, line) in faults {
+            let fault = entries(text).unwrap_err();
+            assert_eq!(fault.line, line, "{text:?}: {}", fault.why);
+        }
+    }
+
+    #[test]
+    fn aliases_cannot_make_a_small_file_large() {
+        let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..12 {
+            let before = level - 1;
+            let alias = vec![format!("*a{before}"); 10].join(",");
+            text += &format!("a{level}: &a{level} [{alias}]\n");
+        }
+        assert!(entries(&text).is_err());
+    }
+}

@@ -1,0 +1,176 @@
+//! Layers: defaults, then the file, then the environment, then flags; the last word counts.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::settings::Settings;
+use crate::settings::table::{self, SETTINGS};
+
+use super::file::{self, Entry};
+use super::substitute::{Outside, substitute};
+
+/// What an operator gave, layer by layer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    /// The configuration file.
+    pub(crate) file: Option<PathBuf>,
+    /// Environment variables by name.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Values of flags by the path of their setting.
+    pub(crate) flags: Vec<(&'static str, String)>,
+}
+
+/// Everything that is wrong with a configuration, a line each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Complaints(Vec<String>);
+
+impl fmt::Display for Complaints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// The settings that result.
+pub(crate) fn load(given: &Given) -> Result<Settings, Complaints> {
+    let mut settings = Settings::default();
+    let mut complaints = Complaints::default();
+    if let Some(path) = &given.file {
+        match std::fs::read_to_string(path) {
+            Ok(text) => apply_file(&text, path, given, &mut settings, &mut complaints),
+            Err(error) => complaints.0.push(format!(
+                "cannot read the configuration file {}: {error}",
+                path.display()
+            )),
+        }
+    }
+    for setting in SETTINGS {
+        let variable = setting.variable();
+        let told = given.environment.iter().find(|(name, _)| *name == variable);
+        if let Some((name, text)) = told
+            && let Err(why) = setting.set(&mut settings, text)
+        {
+            complaints
+                .0
+                .push(format!("environment variable {name}: {why}"));
+        }
+    }
+    for (path, text) in &given.flags {
+        let set = table::row(path).map(|setting| (setting, setting.set(&mut settings, text)));
+        if let Some((setting, Err(why))) = set {
+            complaints.0.push(format!("--{}: {why}", setting.flag()));
+        }
+    }
+    match complaints.0.is_empty() {
+        true => Ok(settings),
+        false => Err(complaints),
+    }
+}
+
+/// Looks at a file alone. How many settings it has.
+pub(crate) fn check_file(
+    path: &Path,
+    environment: Vec<(String, String)>,
+) -> Result<usize, Complaints> {
+    let given = Given {
+        file: Some(path.to_owned()),
+        environment,
+        flags: Vec::new(),
+    };
+    let mut complaints = Complaints::default();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Complaints(vec![format!("cannot read {}: {error}", path.display())]))?;
+    apply_file(
+        &text,
+        path,
+        &given,
+        &mut Settings::default(),
+        &mut complaints,
+    );
+    match complaints.0.is_empty() {
+        true => Ok(file::entries(&text).map_or(0, |entries| entries.len())),
+        false => Err(complaints),
+    }
+}
+
+fn apply_file(
+    text: &str,
+    path: &Path,
+    given: &Given,
+    settings: &mut Settings,
+    complaints: &mut Complaints,
+) {
+    let place = |line: u64| format!("{}:{line}", path.display());
+    let entries = match file::entries(text) {
+        Ok(entries) => entries,
+        Err(fault) => {
+            return complaints
+                .0
+                .push(format!("{}: {}", place(fault.line), fault.why));
+        }
+    };
+    let variable = |name: &str| {
+        let told = given.environment.iter().find(|(known, _)| known == name);
+        told.map(|(_, text)| text.clone())
+    };
+    let outside = Outside {
+        variable: &variable,
+        file: &|path| std::fs::read_to_string(path),
+    };
+    for entry in entries {
+        if let Err(why) = apply(&entry, &outside, settings) {
+            complaints.0.push(format!("{}: {why}", place(entry.line)));
+        }
+    }
+}
+
+fn apply(entry: &Entry, outside: &Outside<'_>, settings: &mut Settings) -> Result<(), String> {
+    let Some(setting) = table::row(&entry.path) else {
+        return Err(unknown(&entry.path));
+    };
+    let mut values = Vec::new();
+    for value in &entry.values {
+        values.push(substitute(value, outside).map_err(|why| format!("{}: {why}", entry.path))?);
+    }
+    // Where a value holds what a reference stands for, it is not repeated: it may be a secret.
+    let is_plain = values == entry.values;
+    setting
+        .set(settings, &values.join("; "))
+        .map_err(|why| match is_plain {
+            true => format!("{}: {why}", entry.path),
+            false => format!("{}: {}", entry.path, why.replace(&values.join("; "), "…")),
+        })
+}
+
+/// What is said of a key that is none, with the one that was probably meant.
+fn unknown(path: &str) -> String {
+    let nearest = SETTINGS
+        .iter()
+        .map(|setting| (distance(path, setting.path), setting.path))
+        .min();
+    let is_section = SETTINGS
+        .iter()
+        .any(|setting| setting.path.split('.').next() == Some(path));
+    match nearest {
+        _ if is_section => format!("{path} is a section: write its keys below it, indented"),
+        Some((steps, near)) if steps <= 3 => {
+            format!("unknown key {path}: did you mean {near}?")
+        }
+        _ => format!("unknown key {path}: docs/config.md lists those there are"),
+    }
+}
+
+/// How many letters must be put in, taken out or changed to make one text of another.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = at + 1;
+        for (column, other) in to.iter().enumerate() {
+            let changed = before + usize::from(letter != *other);
+            before = row[column + 1];
+            row[column + 1] = changed.min(before + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}

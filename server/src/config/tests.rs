@@ -1,0 +1,138 @@
+//! Tests of the room: layers, complaints with their places, and the page of the documentation.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::docs::page;
+use super::*;
+use crate::settings::Settings;
+use crate::settings::table::SETTINGS;
+
+/// A file that is gone when the test ends.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Scratch {
+        let name = format!("chronolith-config-{}-{name}.yml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn given(file: &Scratch) -> Given {
+    Given {
+        file: Some(file.0.clone()),
+        ..Given::default()
+    }
+}
+
+fn variable(name: &str, text: &str) -> (String, String) {
+    (name.to_owned(), text.to_owned())
+}
+
+#[test]
+fn without_anything_given_the_defaults_hold() {
+    assert_eq!(load(&Given::default()).unwrap(), Settings::default());
+    let empty = Scratch::new("empty", "");
+    assert_eq!(load(&given(&empty)).unwrap(), Settings::default());
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let file = Scratch::new(
+        "layers",
+        "retention: 1d\nlog:\n  labels_max: 1\n  tails_max: 1\n",
+    );
+    let mut given = given(&file);
+    given.environment = vec![
+        variable("CHRONOLITH_LOG_LABELS_MAX", "2"),
+        variable("CHRONOLITH_LOG_TAILS_MAX", "2"),
+    ];
+    given.flags = vec![("log.tails_max", "3".to_owned())];
+    let settings = load(&given).unwrap();
+    assert_eq!(settings.retention, Some(Duration::from_secs(24 * 3600)));
+    assert_eq!(settings.logs.labels_max, 2);
+    assert_eq!(settings.logs.tails_max, 3);
+}
+
+#[test]
+fn every_complaint_is_told_with_its_place() {
+    let text = "retenton: 1d\nlog:\n  labels_max: many\nquery: 5\nlisten:\n  loki: ${NOWHERE}\n\
+                data: ${SECRET}\nstore:\n  series_max: ${SECRET}\n";
+    let file = Scratch::new("complaints", text);
+    let mut given = given(&file);
+    given.environment = vec![
+        variable("SECRET", "hunter2"),
+        variable("CHRONOLITH_CONNECTIONS_MAX", "0"),
+    ];
+    given.flags = vec![("retention", "0s".to_owned())];
+    let said = load(&given).unwrap_err().to_string();
+    let expected = [
+        ":1: unknown key retenton: did you mean retention?",
+        ":3: log.labels_max: \"many\" is no count: write a whole number",
+        ":4: query is a section",
+        ":6: listen.loki: the environment variable NOWHERE is not set",
+        ":9: store.series_max: \"…\" is no count",
+        "CHRONOLITH_CONNECTIONS_MAX: \"0\" is no count: write a number from 1 on",
+        "--retention: \"0s\" is no duration: a retention of nothing",
+    ];
+    for expected in expected {
+        assert!(said.contains(expected), "{expected}\nin\n{said}");
+    }
+    assert_eq!(said.lines().count(), expected.len(), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let missing = Given {
+        file: Some(PathBuf::from("/no/such/file.yml")),
+        ..Given::default()
+    };
+    let said = load(&missing).unwrap_err().to_string();
+    assert!(said.contains("/no/such/file.yml"), "{said}");
+    assert!(check_file(Path::new("/no/such/file.yml"), Vec::new()).is_err());
+}
+
+#[test]
+fn settings_that_are_written_out_are_read_back() {
+    let settings = Settings {
+        retention: Some(Duration::from_secs(90 * 60)),
+        ..Settings::default()
+    };
+    let whole = yaml(&settings);
+    let file = Scratch::new("every", &whole);
+    assert_eq!(load(&given(&file)).unwrap(), settings, "{whole}");
+    assert_eq!(check_file(&file.0, Vec::new()).unwrap(), SETTINGS.len());
+}
+
+#[test]
+fn flags_and_variables_are_made_of_paths_and_are_unique() {
+    let mut flags: Vec<String> = SETTINGS.iter().map(|setting| setting.flag()).collect();
+    assert!(flags.contains(&"log-line-bytes-max".to_owned()));
+    flags.sort();
+    flags.dedup();
+    assert_eq!(flags.len(), SETTINGS.len());
+    let setting = SETTINGS.iter().find(|it| it.path == "listen.otlp_grpc");
+    assert_eq!(setting.unwrap().variable(), "CHRONOLITH_LISTEN_OTLP_GRPC");
+}
+
+#[test]
+fn the_page_of_the_documentation_is_what_the_table_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/config.md");
+    if std::env::var_os("CHRONOLITH_WRITE_DOCS").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        written == page(),
+        "docs/config.md is behind: run this test with CHRONOLITH_WRITE_DOCS=1"
+    );
+}

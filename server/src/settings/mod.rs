@@ -1,0 +1,260 @@
+//! What an operator chooses, as plain values with their defaults.
+//!
+//! `table` names each of them once; flags, environment, file, help and documentation come from
+//! there. Knows no file and no command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chronolith_engine::{Durability, Options, RetentionRule};
+
+pub(crate) mod shape;
+pub(crate) mod table;
+
+/// The settings of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The data directory, made if it is not there.
+    pub data: PathBuf,
+    /// Where the Prometheus API listens.
+    pub listen_prometheus: SocketAddr,
+    /// Where the Loki API listens.
+    pub listen_loki: SocketAddr,
+    /// Where OTLP over gRPC listens.
+    pub listen_otlp_grpc: SocketAddr,
+    /// Where OTLP over HTTP listens.
+    pub listen_otlp_http: SocketAddr,
+    /// How long data is kept (`None`: for ever).
+    pub retention: Option<Duration>,
+    /// How long the series that the first rule with all its matchers accepts are kept instead.
+    pub retention_rules: Vec<KeepRule>,
+    /// Bytes that all blocks together may take on disk (`None`: no bound).
+    pub retention_bytes_max: Option<u64>,
+    /// How far behind the newest sample of its series a sample may be (`None`: as far as retention
+    /// reaches; zero: never).
+    pub out_of_order_window: Option<Duration>,
+    /// When a write counts as done.
+    pub durability: Durability,
+    /// What the engine may use of the machine.
+    pub store: StoreLimits,
+    /// What queries of metrics may use.
+    pub query: QueryLimits,
+    /// Connections of each door at once; more wait in the system's queue.
+    pub connections_max: usize,
+    /// Writes that run at once; more wait.
+    pub writes_max: usize,
+    /// What the server says about itself.
+    pub journal: JournalSettings,
+    /// How names of OpenTelemetry become names of Prometheus.
+    pub otlp_translation: Translation,
+    /// How many series of delta temporality are added up; further ones are refused.
+    pub otlp_delta_series_max: usize,
+    /// What senders and readers of logs may do.
+    pub logs: LogLimits,
+    /// Whether patterns of lines are looked for when somebody asks, which reads the lines.
+    pub log_patterns: bool,
+}
+
+/// How long some series are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepRule {
+    /// Which series, as it was written.
+    pub selector: String,
+    /// The same as the engine takes it.
+    pub rule: RetentionRule,
+}
+
+/// What the engine may use of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of entries in memory before the largest head goes to blocks.
+    pub head_bytes_max: u64,
+    /// Bytes of decoded pages that are kept for repeated reads.
+    pub cache_bytes_max: u64,
+    /// Bytes of the log, which bound how long a restart takes.
+    pub wal_bytes_max: u64,
+    /// Series in memory.
+    pub series_max: usize,
+    /// Block files that stay open between two reads.
+    pub open_files_max: usize,
+    /// Bytes that are set aside for a full disk.
+    pub reserve_bytes: u64,
+    /// How much of one core merging may take, in percent.
+    pub compaction_percent: u8,
+    /// How far ahead of the clock an entry may be.
+    pub future_max: Duration,
+}
+
+/// What queries of metrics may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// How long one query may take.
+    pub timeout: Duration,
+    /// How old the newest sample of a series may be to be its value.
+    pub lookback: Duration,
+    /// Samples that one query may hold at once.
+    pub samples_max: usize,
+    /// Queries that run at once, of metrics and of logs; more wait.
+    pub concurrent_max: usize,
+    /// Queries that may wait.
+    pub waiting_max: usize,
+}
+
+/// What the server says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// How lines of the journal look.
+    pub format: JournalFormat,
+    /// Queries that take longer than this are told in the journal (zero: none).
+    pub slow_query: Duration,
+}
+
+/// How lines of the journal look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JournalFormat {
+    /// Words, with pairs of keys and values behind them.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How names of OpenTelemetry become names of Prometheus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Translation {
+    /// Underscores for what is no letter or digit, and suffixes for units and kinds.
+    #[default]
+    UnderscoresAndSuffixes,
+    /// Underscores alone.
+    Underscores,
+    /// Names as they are, with suffixes.
+    Suffixes,
+    /// Names as they are.
+    Nothing,
+}
+
+impl Translation {
+    /// All of them, as Prometheus calls them.
+    pub const NAMES: [(&str, Translation); 4] = [
+        (
+            "UnderscoreEscapingWithSuffixes",
+            Translation::UnderscoresAndSuffixes,
+        ),
+        (
+            "UnderscoreEscapingWithoutSuffixes",
+            Translation::Underscores,
+        ),
+        ("NoUTF8EscapingWithSuffixes", Translation::Suffixes),
+        ("NoTranslation", Translation::Nothing),
+    ];
+}
+
+/// What senders and readers of logs may do, as Loki limits it by default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// How long lines are kept (`None`: as long as everything else).
+    pub retention: Option<Duration>,
+    /// How long one query may take.
+    pub query_timeout: Duration,
+    /// Labels of one stream, `service_name` not counted.
+    pub labels_max: usize,
+    /// Bytes of the name of a label.
+    pub label_name_bytes_max: usize,
+    /// Bytes of the value of a label.
+    pub label_value_bytes_max: usize,
+    /// Bytes of one line.
+    pub line_bytes_max: usize,
+    /// Labels of the structured metadata of one line.
+    pub metadata_labels_max: usize,
+    /// Bytes of the structured metadata of one line.
+    pub metadata_bytes_max: usize,
+    /// Lines that one query may answer.
+    pub entries_max: usize,
+    /// Series that one query may answer.
+    pub series_max: usize,
+    /// The longest range of one query.
+    pub range_max: Duration,
+    /// Volumes that one request may answer.
+    pub volumes_max: usize,
+    /// Live tails at once.
+    pub tails_max: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        LogLimits {
+            retention: None,
+            query_timeout: Duration::from_secs(60),
+            labels_max: 15,
+            label_name_bytes_max: 1024,
+            label_value_bytes_max: 2048,
+            line_bytes_max: 256 << 10,
+            metadata_labels_max: 128,
+            metadata_bytes_max: 64 << 10,
+            entries_max: 5000,
+            series_max: 500,
+            range_max: Duration::from_secs((30 * 24 + 1) * 3600),
+            volumes_max: 1000,
+            tails_max: 10,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Settings {
+            data: PathBuf::from("data"),
+            listen_prometheus: local(9090),
+            listen_loki: local(3100),
+            listen_otlp_grpc: local(4317),
+            listen_otlp_http: local(4318),
+            retention: None,
+            retention_rules: Vec::new(),
+            retention_bytes_max: None,
+            out_of_order_window: None,
+            durability: Durability::Always,
+            store: StoreLimits::default(),
+            query: QueryLimits::default(),
+            connections_max: 512,
+            writes_max: 32,
+            journal: JournalSettings {
+                format: JournalFormat::Text,
+                slow_query: Duration::from_secs(10),
+            },
+            otlp_translation: Translation::default(),
+            otlp_delta_series_max: 100_000,
+            logs: LogLimits::default(),
+            log_patterns: false,
+        }
+    }
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        let options = Options::default();
+        StoreLimits {
+            head_bytes_max: options.head_bytes_max,
+            cache_bytes_max: options.cache_bytes_max,
+            wal_bytes_max: options.wal_bytes_max,
+            series_max: usize::try_from(options.series_max).unwrap_or(usize::MAX),
+            open_files_max: options.open_files_max,
+            reserve_bytes: options.reserve_bytes,
+            compaction_percent: options.compaction_percent,
+            future_max: options.limits.future_max,
+        }
+    }
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        QueryLimits {
+            timeout: Duration::from_secs(120),
+            lookback: Duration::from_secs(5 * 60),
+            samples_max: 50_000_000,
+            concurrent_max: 20,
+            waiting_max: 256,
+        }
+    }
+}
