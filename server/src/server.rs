@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronolith_engine::{Engine, Limits, Options};
+use chronolith_engine::{DEFAULT_TENANT, Engine, Options};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -195,23 +195,17 @@ fn failed_job(error: tokio::task::JoinError) -> ServeError {
 fn open(app: &App) -> Result<String, ServeError> {
     let settings = &app.settings;
     let options = Options {
-        limits: Limits {
-            retention: settings.retention,
-            late_max: settings.out_of_order_window,
-            ..Limits::default()
-        },
+        limits: app.metric_limits(),
         ..Options::default()
     };
     let named = || format!("cannot open the data directory {}", settings.data.display());
     let engine =
         Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
-    let limits = Limits {
-        retention: settings.retention,
-        line_bytes_max: settings.logs.line_bytes_max,
-        ..Limits::default()
-    };
-    let logs = engine.logs();
-    logs.and_then(|logs| logs.set_limits(limits))
+    for name in engine.tenants() {
+        app.limit(&engine, &name)
+            .map_err(|error| ServeError::new(named(), error))?;
+    }
+    app.limit(&engine, DEFAULT_TENANT)
         .map_err(|error| ServeError::new(named(), error))?;
     let stats = engine.stats();
     let damage = engine.damage().len();

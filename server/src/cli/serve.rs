@@ -201,6 +201,8 @@ fn settings(flags: &ArgMatches) -> Settings {
             .copied()
             .unwrap_or(defaults.otlp_delta_series_max),
         logs: log_limits(flags),
+        multi_tenant: defaults.multi_tenant,
+        tenants_max: defaults.tenants_max,
         log_patterns: flags.get_flag("log-patterns"),
     }
 }
@@ -314,6 +316,7 @@ mod tests {
                 ..LogLimits::default()
             },
             log_patterns: true,
+            ..Settings::default()
         };
         assert_eq!(parsed(&flags).unwrap(), expected);
     }

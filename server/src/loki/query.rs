@@ -1,9 +1,7 @@
 //! Queries carried out: parameters to a run of the query crate, and how it is stopped.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use chronolith_query::logql::{
@@ -11,7 +9,7 @@ use chronolith_query::logql::{
     SeriesBeyond,
 };
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -43,11 +41,7 @@ impl Drop for StopOnDrop {
 }
 
 /// Evaluates a query at one time.
-pub(super) async fn instant(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn instant(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let time = params::time_if_given(&asked, "time")?.unwrap_or_else(params::now);
     params::limit(&asked, LIMIT)?;
     params::direction(&asked)?;
@@ -74,11 +68,7 @@ pub(super) async fn instant(
 }
 
 /// Evaluates a query over a range.
-pub(super) async fn range(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let (start, end) = params::range(&asked)?;
     if end < start {
         return Err(bad(
@@ -148,7 +138,7 @@ pub(super) fn parsed(asked: &Params) -> Result<LogQuery, Fault> {
 }
 
 /// How queries are evaluated for whoever sent these headers.
-pub(super) fn options(app: &App, headers: &HeaderMap) -> (Options, StopOnDrop) {
+pub(super) fn options(app: &Scope, headers: &HeaderMap) -> (Options, StopOnDrop) {
     let limits = &app.settings.logs;
     let stop = CancelFlag::new();
     let options = Options {

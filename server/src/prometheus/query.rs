@@ -1,16 +1,14 @@
 //! Queries carried out: parameters to a run of the query crate, and how it is stopped.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::extract::State;
 use axum::response::Response;
 use chronolith_query::promql::signatures::ValueType;
 use chronolith_query::promql::{
     Answer, CancelFlag, EngineSource, Error, ErrorKind, Limits, Options, Query,
 };
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -26,10 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const STEPS_MAX: u64 = 11_000;
 
 /// Evaluates a query at one time.
-pub(crate) async fn instant(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn instant(app: Scope, params: Params) -> Result<Response, Problem> {
     let wanted = Wanted::read(&params)?;
     let time = params.time_if_given("time")?.unwrap_or_else(now);
     let (options, stop) = options(&params)?;
@@ -43,10 +38,7 @@ pub(crate) async fn instant(
 }
 
 /// Evaluates a query over a range.
-pub(crate) async fn range(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn range(app: Scope, params: Params) -> Result<Response, Problem> {
     let wanted = Wanted::read(&params)?;
     let (start, end) = (params.time("start")?, params.time("end")?);
     if end < start {
@@ -139,7 +131,7 @@ fn parsed(params: &Params) -> Result<Query, Problem> {
 }
 
 async fn answered(
-    app: &Arc<App>,
+    app: &Scope,
     wanted: Wanted,
     time: i64,
     text: &str,
