@@ -6,6 +6,7 @@ mod grafana;
 mod loki;
 mod names;
 mod query;
+mod security;
 mod transfer;
 mod watch;
 mod write;

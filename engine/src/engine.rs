@@ -82,6 +82,8 @@ pub(crate) struct Tenants {
 pub(crate) enum Mode {
     Write,
     Read,
+    /// This process is, and nobody has written to this tenant: there is nothing to be read.
+    Nobody,
 }
 
 /// Whether housekeeping has a thread or is called for.
@@ -261,6 +263,17 @@ impl Engine {
         self.tenants.tenant(name)
     }
 
+    /// A tenant's stores for reading: those of a name that [`Engine::tenants`] does not list are
+    /// empty, take no writes, and leave nothing behind, neither on the disk nor in memory.
+    pub fn tenant_to_read(&self, name: &str) -> Result<Tenant> {
+        self.tenants.tenant_to_read(name)
+    }
+
+    /// Whether [`Engine::tenants`] lists this name.
+    pub fn has_tenant(&self, name: &str) -> bool {
+        self.tenants.open.read().contains_key(name)
+    }
+
     /// The names of the tenants that have a folder or were asked for, in order.
     pub fn tenants(&self) -> Vec<String> {
         self.tenants
@@ -426,17 +439,23 @@ impl Tenants {
             return Ok(tenant.clone());
         }
         let name: Arc<str> = name.into();
-        let directory = self.root.join(TENANTS).join(&*name);
-        let limits: Limits = self.shared.options.limits.clone();
-        let tenant = Tenant::new(
-            &self.shared,
-            self.mode,
-            Arc::clone(&name),
-            directory,
-            limits,
-        );
+        let tenant = self.make(self.mode, &name);
         open.insert(name, tenant.clone());
         Ok(tenant)
+    }
+
+    fn tenant_to_read(&self, name: &str) -> Result<Tenant> {
+        if let Some(tenant) = self.open.read().get(name) {
+            return Ok(tenant.clone());
+        }
+        check_name(name)?;
+        Ok(self.make(Mode::Nobody, &name.into()))
+    }
+
+    fn make(&self, mode: Mode, name: &Arc<str>) -> Tenant {
+        let directory = self.root.join(TENANTS).join(&**name);
+        let limits: Limits = self.shared.options.limits.clone();
+        Tenant::new(&self.shared, mode, Arc::clone(name), directory, limits)
     }
 
     /// Opens the stores that the directory has.

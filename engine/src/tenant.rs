@@ -191,10 +191,12 @@ impl Parts {
         };
         let store = match self.mode {
             Mode::Write => Store::open(&self.shared, place)?,
-            Mode::Read => Store::open_read_only(&self.shared, place)?,
+            Mode::Read | Mode::Nobody => Store::open_read_only(&self.shared, place)?,
         };
-        self.shared
-            .enlist(Arc::clone(&store.core) as Arc<dyn AnyStore>);
+        if self.mode != Mode::Nobody {
+            let core = Arc::clone(&store.core) as Arc<dyn AnyStore>;
+            self.shared.enlist(core);
+        }
         *open = Some(store.clone());
         Ok(store)
     }

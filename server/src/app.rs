@@ -1,21 +1,26 @@
 //! What all doors share: the engine once it is open, the lanes, the meters.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use chronolith_engine::logs::Lines;
-use chronolith_engine::metrics::Samples;
-use chronolith_engine::{Engine, EngineStats, Store, StoreStats};
+use chronolith_engine::{Engine, EngineStats, Error, StoreStats, Tenant};
 
 use crate::config::{Load, Reloads};
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
+use crate::ingest::Families;
 use crate::ingest::logs::tails::Tails;
-use crate::ingest::{Families, Intake};
 use crate::journal::{Journal, Level};
 use crate::meters::{Meters, Text, add};
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
+
+mod limits;
+mod scope;
+
+pub(crate) use limits::metric_limits;
+pub(crate) use scope::{Scope, TenantName};
 
 /// Writes that may wait for others to end.
 const WAITING_WRITES_MAX: usize = 1024;
@@ -36,9 +41,11 @@ pub(crate) struct App {
     pub(crate) queries: Lane,
     pub(crate) writes: Lane,
     pub(crate) chores: Lane,
-    /// What points of delta temporality have been added up to. Requests that have such points take
-    /// turns.
-    pub(crate) deltas: Mutex<Deltas>,
+    /// What points of delta temporality have been added up to, tenant by tenant. Requests that have
+    /// such points take turns.
+    deltas: Mutex<BTreeMap<Arc<str>, Arc<Mutex<Deltas>>>>,
+    /// Held while a tenant is made.
+    making: Mutex<()>,
     pub(crate) looks: Lane,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
@@ -68,7 +75,8 @@ impl App {
             ),
             writes: Lane::new("writes", settings.writes_max, WAITING_WRITES_MAX),
             chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
-            deltas: Mutex::new(Deltas::new(settings.otlp_delta_series_max)),
+            deltas: Mutex::default(),
+            making: Mutex::default(),
             looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
             tails: Tails::default(),
             families: Families::default(),
@@ -142,15 +150,6 @@ impl App {
         }
     }
 
-    /// Where pushed data goes.
-    pub(crate) fn intake<'a>(&'a self, engine: &'a Engine) -> Intake<'a> {
-        Intake {
-            engine,
-            families: &self.families,
-            meters: &self.meters,
-        }
-    }
-
     /// Tells the journal of a query that took long.
     pub(crate) fn note_query(&self, language: &str, text: &str, took: Duration) {
         let slow = self.settings().journal.slow_query;
@@ -166,14 +165,18 @@ impl App {
         self.journal.say(Level::Warning, "slow query", &pairs);
     }
 
-    /// The metrics of the one tenant that this door knows.
-    pub(crate) fn metrics(&self) -> Result<Store<Samples>, Problem> {
-        Ok(self.engine()?.metrics()?)
-    }
-
-    /// The logs of the one tenant.
-    pub(crate) fn logs(&self) -> Result<Store<Lines>, Problem> {
-        Ok(self.engine()?.logs()?)
+    /// Sets the limits of a tenant, which is made if it is not there. Blocks.
+    pub(crate) fn limit(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        settings: &Settings,
+    ) -> Result<Tenant, Error> {
+        let tenant = engine.tenant(tenant)?;
+        // What is wrong with limits is wrong for both, so the first refusal changes nothing.
+        tenant.logs()?.set_limits(limits::log_limits(settings))?;
+        tenant.metrics()?.set_limits(metric_limits(settings))?;
+        Ok(tenant)
     }
 
     /// The server's own metrics in text format.
@@ -214,7 +217,12 @@ impl App {
             "When it was last read without a fault, since 1970.",
             success.map_or(0.0, |success| success.as_secs_f64()),
         );
-        let deltas = self.deltas.lock().map_or(0, |deltas| deltas.len());
+        let deltas = self.deltas.lock().map_or(0, |all| {
+            let counts = all.values().map(|deltas| deltas.lock());
+            counts
+                .map(|deltas| deltas.map_or(0, |deltas| deltas.len()))
+                .sum()
+        });
         out.gauge(
             "chronolith_otlp_delta_series",
             "Series of delta temporality that are added up.",
@@ -223,14 +231,74 @@ impl App {
         self.meters.write(&mut out);
         if let Ok(engine) = self.engine() {
             write_engine(&mut out, &engine.stats());
-            if let Ok(store) = engine.metrics() {
-                write_store(&mut out, "metrics", &store.stats(), store.damage().len());
-            }
-            if let Ok(store) = engine.logs() {
-                write_store(&mut out, "logs", &store.stats(), store.damage().len());
-            }
+            self.write_tenants(&mut out, &engine);
         }
         out.into_string()
+    }
+
+    /// What the stores of all tenants hold together, and how much each tenant has.
+    fn write_tenants(&self, out: &mut Text, engine: &Engine) {
+        let (mut metrics, mut logs) = (Sums::default(), Sums::default());
+        let names = engine.tenants();
+        let mut of_each = Vec::new();
+        for name in &names {
+            let Ok(tenant) = engine.tenant_to_read(name) else {
+                continue;
+            };
+            if let Ok(store) = tenant.metrics() {
+                metrics.add(store.stats(), store.damage().len());
+                of_each.push((name, "metrics", store.stats()));
+            }
+            if let Ok(store) = tenant.logs() {
+                logs.add(store.stats(), store.damage().len());
+                of_each.push((name, "logs", store.stats()));
+            }
+        }
+        write_stores(out, "metrics", &metrics);
+        write_stores(out, "logs", &logs);
+        out.gauge("chronolith_tenants", "Tenants.", names.len() as f64);
+        if !self.settings().multi_tenant {
+            return;
+        }
+        // There are no more of them than are allowed, and their names need no escapes.
+        type Figure = (&'static str, &'static str, fn(&StoreStats) -> u64);
+        let figures: [Figure; 2] = [
+            (
+                "chronolith_tenant_head_series",
+                "Series known to the heads of a tenant.",
+                |stats| stats.head_series,
+            ),
+            (
+                "chronolith_tenant_block_bytes",
+                "Bytes of the blocks of a tenant.",
+                |stats| stats.block_bytes,
+            ),
+        ];
+        for (family, help, value) in figures {
+            out.family(family, "gauge", help);
+            for (name, kind, stats) in &of_each {
+                let labels = format!("{{tenant=\"{name}\",kind=\"{kind}\"}}");
+                out.sample(family, &labels, value(stats) as f64);
+            }
+        }
+    }
+}
+
+/// Figures of the stores of one kind.
+#[derive(Default)]
+struct Sums {
+    stores: Vec<StoreStats>,
+    damage: usize,
+}
+
+impl Sums {
+    fn add(&mut self, stats: StoreStats, damage: usize) {
+        self.stores.push(stats);
+        self.damage += damage;
+    }
+
+    fn of(&self, figure: impl Fn(&StoreStats) -> u64) -> u64 {
+        self.stores.iter().map(figure).sum()
     }
 }
 
@@ -260,26 +328,38 @@ fn write_engine(out: &mut Text, stats: &EngineStats) {
     );
 }
 
-fn write_store(out: &mut Text, kind: &str, stats: &StoreStats, damage: usize) {
+fn write_stores(out: &mut Text, kind: &str, sums: &Sums) {
     let gauges = [
         (
             "head_series",
             "Series known to the head.",
-            stats.head_series,
+            sums.of(|stats| stats.head_series),
         ),
-        ("head_entries", "Entries in memory.", stats.head_entries),
-        ("blocks", "Sealed blocks.", stats.blocks),
-        ("block_bytes", "Their size on disk.", stats.block_bytes),
-        ("block_entries", "Their entries.", stats.block_entries),
+        (
+            "head_entries",
+            "Entries in memory.",
+            sums.of(|stats| stats.head_entries),
+        ),
+        ("blocks", "Sealed blocks.", sums.of(|stats| stats.blocks)),
+        (
+            "block_bytes",
+            "Their size on disk.",
+            sums.of(|stats| stats.block_bytes),
+        ),
+        (
+            "block_entries",
+            "Their entries.",
+            sums.of(|stats| stats.block_entries),
+        ),
         (
             "expired_blocks",
             "Blocks of which nothing is kept any more.",
-            stats.expired_blocks,
+            sums.of(|stats| stats.expired_blocks),
         ),
         (
             "damaged",
             "Damage met since the store was opened.",
-            damage as u64,
+            sums.damage as u64,
         ),
     ];
     for (name, help, value) in gauges {
@@ -289,18 +369,18 @@ fn write_store(out: &mut Text, kind: &str, stats: &StoreStats, damage: usize) {
         (
             "frozen_bytes",
             "Bytes of blocks that freezes have written.",
-            stats.frozen_bytes,
+            sums.of(|stats| stats.frozen_bytes),
         ),
         (
             "merged_bytes",
             "Bytes of blocks that merges have written.",
-            stats.merged_bytes,
+            sums.of(|stats| stats.merged_bytes),
         ),
-        ("merges", "Merges.", stats.merges),
+        ("merges", "Merges.", sums.of(|stats| stats.merges)),
         (
             "dropped_blocks",
             "Blocks that retention has dropped.",
-            stats.dropped_blocks,
+            sums.of(|stats| stats.dropped_blocks),
         ),
     ];
     for (name, help, value) in counters {

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chronolith_engine::{Engine, Options};
+use chronolith_engine::{DEFAULT_TENANT, Engine, Options};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, CHORES_MAX, LOOKS_MAX};
+use crate::app::{App, CHORES_MAX, LOOKS_MAX, metric_limits};
 use crate::config::Load;
 use crate::doors::accept;
 use crate::journal::Level;
@@ -243,13 +243,18 @@ fn open(app: &App) -> Result<String, ServeError> {
         reserve_bytes: settings.store.reserve_bytes,
         compaction_percent: settings.store.compaction_percent,
         retention_bytes_max: settings.retention_bytes_max,
-        limits: reload::metric_limits(&settings),
+        limits: metric_limits(&settings),
         ..Options::default()
     };
     let named = || format!("cannot open the data directory {}", settings.data.display());
     let engine =
         Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
-    reload::set_limits(&engine, &settings).map_err(|error| ServeError::new(named(), error))?;
+    for name in engine.tenants() {
+        app.limit(&engine, &name, &settings)
+            .map_err(|error| ServeError::new(named(), error))?;
+    }
+    app.limit(&engine, DEFAULT_TENANT, &settings)
+        .map_err(|error| ServeError::new(named(), error))?;
     let stats = engine.stats();
     let damage = engine.damage().len();
     let mut text = format!(

@@ -76,6 +76,30 @@ fn names_that_could_not_be_a_folder_are_refused() {
     engine.tenant(&long[..150]).unwrap().metrics().unwrap();
 }
 
+#[test]
+fn a_tenant_that_nobody_wrote_to_is_empty_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    put(&engine.metrics().unwrap(), &numbered(1), 100, 1.0);
+    let stranger = engine.tenant_to_read("stranger").unwrap();
+    assert!(only(&stranger.metrics().unwrap()).is_empty());
+    assert!(texts(&stranger.logs().unwrap()).is_empty());
+    assert!(stranger.metadata().unwrap().is_empty());
+    let mut batch = chronolith_engine::Batch::new();
+    batch.series(numbered(1).as_bytes());
+    batch.entry(chronolith_engine::metrics::Sample::float(Millis(1), 1.0));
+    let error = stranger.metrics().unwrap().append(&batch).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert_eq!(engine.tenants(), [DEFAULT_TENANT]);
+    assert!(!folder.0.join("tenants").join("stranger").exists());
+    assert!(engine.tenant_to_read("../default").is_err());
+    // Once it is written to, everybody sees the same tenant.
+    let known = engine.tenant("stranger").unwrap();
+    put(&known.metrics().unwrap(), &numbered(1), 100, 1.0);
+    let seen = engine.tenant_to_read("stranger").unwrap();
+    assert_eq!(only(&seen.metrics().unwrap()).len(), 1);
+}
+
 fn exemplar(time: i64, value: f64, trace: &str) -> Exemplar {
     let labels = set(&[("trace_id", trace)]);
     Exemplar {

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
+use super::tenant;
 use crate::app::App;
 use crate::http::problem::{Cause, Problem};
 
@@ -63,8 +64,31 @@ async fn share(request: Request, next: Next) -> Response {
     response
 }
 
+/// Puts around routes that need the data what lets requests in: the server is ready, and it is known
+/// whose request it is.
+pub(crate) fn let_in(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    let state = || Arc::clone(app);
+    routes
+        // Each body is read up to a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(middleware::from_fn_with_state(state(), name_tenant))
+        .route_layer(middleware::from_fn_with_state(state(), gate))
+}
+
+/// Tells the handlers whose request it is.
+async fn name_tenant(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    if app.settings().multi_tenant {
+        match tenant::wanted(request.headers()) {
+            Ok(Some(name)) => drop(request.extensions_mut().insert(name)),
+            Ok(None) => {}
+            Err(problem) => return problem.into_text(),
+        }
+    }
+    next.run(request).await
+}
+
 /// Turns requests away until everything is recovered and once the server stops.
-pub(crate) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match app.is_ready() {
         true => next.run(request).await,
         false => not_ready(&app),

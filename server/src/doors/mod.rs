@@ -5,3 +5,4 @@
 
 pub(crate) mod accept;
 pub(crate) mod layers;
+pub(crate) mod tenant;

@@ -15,18 +15,21 @@ use crate::wire::columns::WireMetadata;
 /// Families that are remembered. Beyond, all are forgotten and asked of the store again.
 const REMEMBERED_MAX: usize = 200_000;
 
+/// A fingerprint of the metadata by the name of the family.
+type Prints = HashMap<Box<[u8]>, u64>;
+
 /// What is known to be in the store.
 #[derive(Default)]
 pub(crate) struct Families {
-    /// A fingerprint of the metadata by the name of the family.
-    stored: Mutex<HashMap<Box<[u8]>, u64>>,
+    /// By the name of the tenant.
+    stored: Mutex<HashMap<Box<str>, Prints>>,
     state: RandomState,
 }
 
 impl Families {
     /// Stores metadata that is not known to be there. How many families were not taken.
     pub(crate) fn store(&self, tenant: &Tenant, families: &[WireMetadata<'_>]) -> u64 {
-        let fresh = self.fresh(families);
+        let fresh = self.fresh(tenant.name(), families);
         if fresh.is_empty() {
             return 0;
         }
@@ -39,7 +42,7 @@ impl Families {
         let refused = fresh.len() - texts.len();
         match tenant.set_metadata(&texts) {
             Ok(()) => {
-                self.remember(&fresh);
+                self.remember(tenant.name(), &fresh);
                 refused as u64
             }
             Err(_) => fresh.len() as u64,
@@ -51,14 +54,20 @@ impl Families {
     }
 
     /// The last of each family that is not stored as it is here.
-    fn fresh<'f>(&self, families: &'f [WireMetadata<'f>]) -> Vec<&'f WireMetadata<'f>> {
+    fn fresh<'f>(
+        &self,
+        tenant: &str,
+        families: &'f [WireMetadata<'f>],
+    ) -> Vec<&'f WireMetadata<'f>> {
         let Ok(stored) = self.stored.lock() else {
             return Vec::new();
         };
+        let stored = stored.get(tenant);
         let mut last: HashMap<&[u8], &WireMetadata<'f>> = HashMap::new();
         for wire in families {
             let family = &*wire.family;
-            let is_known = stored.get(family) == Some(&self.fingerprint(wire));
+            let known = stored.and_then(|stored| stored.get(family));
+            let is_known = known == Some(&self.fingerprint(wire));
             if !is_known || last.contains_key(family) {
                 last.insert(family, wire);
             }
@@ -66,13 +75,15 @@ impl Families {
         last.into_values().collect()
     }
 
-    fn remember(&self, families: &[&WireMetadata<'_>]) {
+    fn remember(&self, tenant: &str, families: &[&WireMetadata<'_>]) {
         let Ok(mut stored) = self.stored.lock() else {
             return;
         };
-        if stored.len() + families.len() > REMEMBERED_MAX {
+        let held: usize = stored.values().map(HashMap::len).sum();
+        if held + families.len() > REMEMBERED_MAX {
             stored.clear();
         }
+        let stored = stored.entry(tenant.into()).or_default();
         for wire in families {
             stored.insert((*wire.family).into(), self.fingerprint(wire));
         }

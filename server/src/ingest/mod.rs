@@ -11,7 +11,7 @@ pub(crate) use families::Families;
 use chronolith_engine::labels::{LabelSet, Labels};
 use chronolith_engine::metrics::Exemplar;
 use chronolith_engine::time::Millis;
-use chronolith_engine::{BatchMode, DEFAULT_TENANT, Engine, Refusal, Refused, Report, Tenant};
+use chronolith_engine::{BatchMode, Refusal, Refused, Report, Tenant};
 
 use crate::http::problem::{Cause, Problem};
 use crate::meters::{Meters, add};
@@ -28,7 +28,7 @@ pub(crate) struct Written {
 /// Where requests are stored, and what is counted meanwhile.
 #[derive(Clone, Copy)]
 pub(crate) struct Intake<'a> {
-    pub(crate) engine: &'a Engine,
+    pub(crate) tenant: &'a Tenant,
     pub(crate) families: &'a Families,
     pub(crate) meters: &'a Meters,
 }
@@ -36,8 +36,7 @@ pub(crate) struct Intake<'a> {
 /// Stores all of a request or nothing, but for series whose labels are not valid: those are left
 /// out, as Prometheus does for remote write 1.0.
 pub(crate) fn whole(intake: Intake<'_>, columns: &Columns<'_>) -> Result<(), Problem> {
-    let tenant = intake.engine.tenant(DEFAULT_TENANT)?;
-    let store = tenant.metrics()?;
+    let store = intake.tenant.metrics()?;
     let mut left_out = Vec::new();
     loop {
         let report = store.append(&columns.batch(BatchMode::AllOrNothing, &left_out))?;
@@ -49,7 +48,7 @@ pub(crate) fn whole(intake: Intake<'_>, columns: &Columns<'_>) -> Result<(), Pro
                 &intake.meters.skipped_series,
                 columns.skipped + left_out.len() as u64,
             );
-            beside(intake, &tenant, columns, &mut Faults::default());
+            beside(intake, columns, &mut Faults::default());
             return Ok(());
         }
         let kept = kept_series(columns, &left_out);
@@ -85,15 +84,15 @@ fn try_in_parts(
     intake: Intake<'_>,
     columns: &mut Columns<'_>,
 ) -> Result<(Written, Result<(), Problem>), Problem> {
-    let tenant = intake.engine.tenant(DEFAULT_TENANT)?;
-    let report = tenant
+    let report = intake
+        .tenant
         .metrics()?
         .append(&columns.batch(BatchMode::Each, &[]))?;
     let mut faults = std::mem::take(&mut columns.faults);
     let mut written = written(columns, &report);
     add(&intake.meters.samples, written.samples);
     add(&intake.meters.histograms, written.histograms);
-    written.exemplars = beside(intake, &tenant, columns, &mut faults);
+    written.exemplars = beside(intake, columns, &mut faults);
     let is_only_limited = faults.count() == 0
         && report
             .refused
@@ -184,8 +183,8 @@ fn entry_text(columns: &Columns<'_>, series: usize, why: &Refusal) -> String {
 
 /// Stores what goes beside samples. None of it is a reason to refuse samples, so what fails is
 /// counted. Gives how many exemplars the store has.
-fn beside(intake: Intake<'_>, tenant: &Tenant, columns: &Columns<'_>, faults: &mut Faults) -> u64 {
-    let refused = intake.families.store(tenant, columns.families());
+fn beside(intake: Intake<'_>, columns: &Columns<'_>, faults: &mut Faults) -> u64 {
+    let refused = intake.families.store(intake.tenant, columns.families());
     add(&intake.meters.refused_metadata, refused);
     let exemplars = columns.exemplars();
     if exemplars.is_empty() {
@@ -201,7 +200,7 @@ fn beside(intake: Intake<'_>, tenant: &Tenant, columns: &Columns<'_>, faults: &m
             Err(why) => faults.add(|| format!("an exemplar of series {series}: {why}")),
         }
     }
-    let stored = match tenant.append_exemplars(&taken) {
+    let stored = match intake.tenant.append_exemplars(&taken) {
         Ok(report) => report.accepted + report.duplicates,
         Err(error) => {
             faults.add(|| format!("exemplars: {error}"));

@@ -1,8 +1,5 @@
 //! What changes the store: deletions that can be taken back, flush and compact.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use chronolith_engine::logs::{LineFilter, LineOp};
@@ -12,7 +9,7 @@ use chronolith_query::logql::syntax::ast::{self, LineText, Query, Stage};
 use chronolith_query::logql::syntax::parse;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -28,9 +25,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-delete-request-id");
 const SECOND_DIGITS: usize = 10;
 
 /// Deletes lines.
-pub(super) async fn delete(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn delete(app: Scope, asked: Params) -> Answer {
     let deletion = deletion(&asked)?;
-    let store = app.logs()?;
+    let store = app.known_tenant()?.logs()?;
     let id = app.chores.run(move || Ok(store.delete(&deletion)?)).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Ok(id) = HeaderValue::from_str(&id_text(id)) {
@@ -120,7 +117,7 @@ fn filters(stage: &Stage) -> Result<Vec<LineFilter>, Fault> {
 }
 
 /// The deletions that are not carried out in full.
-pub(super) async fn deletions(State(app): State<Arc<App>>) -> Answer {
+pub(super) async fn deletions(app: Scope) -> Answer {
     let store = app.logs()?;
     let found = app.chores.run(move || Ok(store.deletions())).await?;
     let listed: Vec<Value> = found.iter().map(told).collect();
@@ -147,7 +144,7 @@ fn told(status: &DeletionStatus) -> Value {
 }
 
 /// Takes a deletion back, if no line has left the disk for it.
-pub(super) async fn cancel_delete(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn cancel_delete(app: Scope, asked: Params) -> Answer {
     let text = asked.value("request_id");
     if text.is_empty() {
         return Err(bad("request_id not set"));
@@ -157,7 +154,7 @@ pub(super) async fn cancel_delete(State(app): State<Arc<App>>, asked: Params) ->
         Fault(Problem::new(Cause::Missing, why))
     };
     let id = u64::from_str_radix(text, 16).map_err(|_| missing())?;
-    let store = app.logs()?;
+    let store = app.known_tenant()?.logs()?;
     let (was_known, was_cancelled) = app
         .chores
         .run(move || {
@@ -175,8 +172,8 @@ pub(super) async fn cancel_delete(State(app): State<Arc<App>>, asked: Params) ->
 }
 
 /// Moves what is in memory to blocks. Done when it is answered.
-pub(super) async fn flush(State(app): State<Arc<App>>) -> Answer {
-    let store = app.logs()?;
+pub(super) async fn flush(app: Scope) -> Answer {
+    let store = app.known_tenant()?.logs()?;
     app.chores
         .run(move || Ok(store.freeze().map(drop)?))
         .await?;
@@ -184,8 +181,8 @@ pub(super) async fn flush(State(app): State<Arc<App>>) -> Answer {
 }
 
 /// Merges blocks as far as they can be. Done when it is answered.
-pub(super) async fn compact(State(app): State<Arc<App>>) -> Answer {
-    let store = app.logs()?;
+pub(super) async fn compact(app: Scope) -> Answer {
+    let store = app.known_tenant()?.logs()?;
     app.chores
         .run(move || Ok(store.compact().map(drop)?))
         .await?;

@@ -1,13 +1,10 @@
 //! Which labels and fields there are, found out from the lines: what Logs Drilldown builds its
 //! pages from.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use chronolith_engine::logs::Lines;
 use chronolith_engine::{Selector, Snapshot};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -23,7 +20,7 @@ const ALWAYS_TOLD: [&str; 4] = ["cluster", "namespace", "instance", "pod"];
 const VALUES_LOOKED_AT: usize = 100;
 
 /// The labels of streams with the number of their values.
-pub(super) async fn labels(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn labels(app: Scope, asked: Params) -> Answer {
     let matchers = params::matchers_if_given(asked.value("query"))?;
     let selector = names::select(matchers, params::range(&asked)?);
     let store = app.logs()?;

@@ -2,14 +2,13 @@
 //! text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use chronolith_query::logql::pipeline::detect::{self, FieldType, Parser};
 use chronolith_query::logql::{Direction, EngineLines, LinesAnswer, LinesRequest};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::stream;
@@ -36,11 +35,7 @@ struct Field {
 type Fields = BTreeMap<String, Field>;
 
 /// The fields of the lines that a query selects.
-pub(super) async fn fields(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn fields(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let limit = limit(&asked)?;
     let work = found(&app, &headers, &asked, move |found| written(&found, limit));
     Ok(stream::response(work.await?.into()))
@@ -48,7 +43,7 @@ pub(super) async fn fields(
 
 /// The values of one field.
 pub(super) async fn values(
-    State(app): State<Arc<App>>,
+    app: Scope,
     Path(name): Path<String>,
     headers: HeaderMap,
     asked: Params,
@@ -82,7 +77,7 @@ fn limit(asked: &Params) -> Result<usize, Fault> {
 
 /// Finds the fields of the newest lines, and writes them.
 async fn found(
-    app: &Arc<App>,
+    app: &Scope,
     headers: &HeaderMap,
     asked: &Params,
     write: impl FnOnce(Fields) -> Vec<u8> + Send + 'static,

@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::ingest::logs::tails::{NewLines, News};
@@ -40,7 +40,7 @@ const TELL_LOST: Duration = Duration::from_secs(1);
 
 /// Makes frames of what is stored.
 pub(super) struct Watcher {
-    app: Arc<App>,
+    app: Scope,
     wanted: Arc<Wanted>,
     frames: mpsc::Sender<String>,
     lost: Vec<Lost>,
@@ -69,7 +69,7 @@ impl Told {
 }
 
 impl Watcher {
-    pub(super) fn new(app: Arc<App>, wanted: Wanted, frames: mpsc::Sender<String>) -> Self {
+    pub(super) fn new(app: Scope, wanted: Wanted, frames: mpsc::Sender<String>) -> Self {
         Watcher {
             app,
             wanted: Arc::new(wanted),

@@ -1,7 +1,6 @@
 //! The Loki door: its paths and what answers them.
 //!
 //! Reads parameters, calls engine and query crate on a lane, writes the answer in Loki's shape.
-//! There is one tenant: `X-Scope-OrgID` is taken and not looked at.
 
 mod admin;
 mod answer;
@@ -23,7 +22,6 @@ mod volume;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -31,7 +29,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
-use crate::doors::layers::{gate, same_site, wrap};
+use crate::doors::layers::{let_in, same_site, wrap};
 
 /// Everything that the Loki address answers.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -41,23 +39,17 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .merge(reads())
         .merge(states())
         .merge(of_old())
-        .merge(admin)
-        // Each body is read up to a limit of its own.
-        .layer(DefaultBodyLimit::disable())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+        .merge(admin);
     let open = Router::new()
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics));
-    wrap(open.merge(gated).fallback(no_such_path), app)
+    wrap(open.merge(let_in(gated, app)).fallback(no_such_path), app)
 }
 
 /// What the OTLP address answers over HTTP about logs.
 pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
-    let routes = Router::new()
-        .route("/v1/logs", post(otlp::export))
-        .layer(DefaultBodyLimit::disable())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
-    wrap(routes, app)
+    let routes = Router::new().route("/v1/logs", post(otlp::export));
+    wrap(let_in(routes, app), app)
 }
 
 /// What is pushed.

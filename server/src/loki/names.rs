@@ -1,14 +1,12 @@
 //! Which streams, label names and label values there are.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use chronolith_engine::labels::Matcher;
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Wanted};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -18,22 +16,18 @@ use super::answer::{Answer, Fault, bad};
 use super::params;
 
 /// Label names.
-pub(super) async fn labels(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn labels(app: Scope, asked: Params) -> Answer {
     names(app, &asked).await
 }
 
 /// Values of a label.
-pub(super) async fn values(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    asked: Params,
-) -> Answer {
+pub(super) async fn values(app: Scope, Path(name): Path<String>, asked: Params) -> Answer {
     let found = found_values(app, name, &asked).await?;
     Ok(listed("data", found))
 }
 
 /// Label names as `/api/prom/label` answers them.
-pub(super) async fn labels_of_old(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn labels_of_old(app: Scope, asked: Params) -> Answer {
     let selector = selector(&asked)?;
     let store = app.logs()?;
     let find = move || Ok(store.snapshot().label_names(&selector, usize::MAX)?);
@@ -41,22 +35,18 @@ pub(super) async fn labels_of_old(State(app): State<Arc<App>>, asked: Params) ->
 }
 
 /// Values of a label as `/api/prom/label/{name}/values` answers them.
-pub(super) async fn values_of_old(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    asked: Params,
-) -> Answer {
+pub(super) async fn values_of_old(app: Scope, Path(name): Path<String>, asked: Params) -> Answer {
     Ok(of_old(found_values(app, name, &asked).await?))
 }
 
-async fn names(app: Arc<App>, asked: &Params) -> Result<Response, Fault> {
+async fn names(app: Scope, asked: &Params) -> Result<Response, Fault> {
     let selector = selector(asked)?;
     let store = app.logs()?;
     let find = move || Ok(store.snapshot().label_names(&selector, usize::MAX)?);
     Ok(listed("data", app.queries.run(find).await?))
 }
 
-async fn found_values(app: Arc<App>, name: String, asked: &Params) -> Result<Vec<String>, Fault> {
+async fn found_values(app: Scope, name: String, asked: &Params) -> Result<Vec<String>, Fault> {
     let selector = selector(asked)?;
     let store = app.logs()?;
     let find = move || {
@@ -101,7 +91,7 @@ fn of_old(texts: Vec<String>) -> Response {
 }
 
 /// Streams by `match[]`, which is also called `match`.
-pub(super) async fn series(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn series(app: Scope, asked: Params) -> Answer {
     let range = params::range(&asked)?;
     let mut groups = asked.values("match[]");
     groups.extend(asked.values("match"));

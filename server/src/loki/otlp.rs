@@ -1,14 +1,12 @@
 //! Logs of OpenTelemetry over HTTP, on both addresses that take them.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::form::Form;
 use crate::http::json::Json;
@@ -29,7 +27,7 @@ const INVALID_ARGUMENT: i64 = 3;
 const UNAVAILABLE: i64 = 14;
 
 /// Takes a request at Loki's address: 204 says that it is stored.
-pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+pub(super) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Response {
     answered(app, &headers, body, |_| {
         StatusCode::NO_CONTENT.into_response()
     })
@@ -37,11 +35,7 @@ pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body:
 }
 
 /// Takes a request at the address of OTLP: an empty response says that it is stored.
-pub(super) async fn export(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub(super) async fn export(app: Scope, headers: HeaderMap, body: Body) -> Response {
     answered(app, &headers, body, |form| {
         let empty = match form {
             Form::Json => "{}",
@@ -56,7 +50,7 @@ pub(super) async fn export(
 }
 
 async fn answered(
-    app: Arc<App>,
+    app: Scope,
     headers: &HeaderMap,
     body: Body,
     stored: impl FnOnce(Form) -> Response,
@@ -98,7 +92,7 @@ fn refused(form: Form, problem: Problem) -> Response {
     problem.into_form(form.content_type(), body)
 }
 
-async fn store(app: Arc<App>, form: Form, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+async fn store(app: Scope, form: Form, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     let encoding = match Encoding::of(headers) {
         Ok(encoding @ (Encoding::Plain | Encoding::Gzip | Encoding::Zstd)) => encoding,
         _ => {
@@ -108,7 +102,7 @@ async fn store(app: Arc<App>, form: Form, headers: &HeaderMap, body: Body) -> Re
     };
     let received = body::read(body, BODY_BYTES_MAX).await?;
     add(&app.meters.received_bytes, received.len() as u64);
-    let taker = Arc::clone(&app);
+    let taker = app.clone();
     let work = app.writes.run(move || {
         let mut message = body::decompress(encoding, &received)?;
         let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));

@@ -1,13 +1,10 @@
 //! The patterns of lines, for those who look for what is unusual in them.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use chronolith_query::logql::{Direction, EngineLines, LinesRequest};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::stream;
@@ -25,11 +22,7 @@ const LINES_MAX: usize = 50_000;
 const STEP: i64 = 10 * SECOND;
 
 /// The patterns of the lines that a query selects.
-pub(super) async fn patterns(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn patterns(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     if !app.settings().log_patterns {
         return Ok(StatusCode::NOT_FOUND.into_response());
     }

@@ -1,13 +1,10 @@
 //! The receiver of pushed lines: protobuf in snappy, or JSON, in the forms of today and of old.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::http::times;
@@ -25,11 +22,11 @@ enum Form {
 }
 
 /// Stores what can be stored of a request.
-pub(super) async fn push(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
+pub(super) async fn push(app: Scope, headers: HeaderMap, body: Body) -> Answer {
     let (form, encoding) = (form(&headers)?, encoding(&headers)?);
     let received = body::read(body, BODY_BYTES_MAX).await?;
     add(&app.meters.received_bytes, received.len() as u64);
-    let taker = Arc::clone(&app);
+    let taker = app.clone();
     let work = app
         .writes
         .run(move || take(&taker, form, encoding, &received));
@@ -38,7 +35,7 @@ pub(super) async fn push(State(app): State<Arc<App>>, headers: HeaderMap, body: 
 }
 
 /// Decodes and stores. Blocks.
-fn take(app: &App, form: Form, encoding: Encoding, received: &[u8]) -> Result<(), Problem> {
+fn take(app: &Scope, form: Form, encoding: Encoding, received: &[u8]) -> Result<(), Problem> {
     let unpacked;
     let unpacked = match encoding {
         Encoding::Plain => received,
@@ -71,18 +68,19 @@ fn take(app: &App, form: Form, encoding: Encoding, received: &[u8]) -> Result<()
 }
 
 /// Stores what was decoded.
-pub(super) fn store(app: &App, columns: &LogColumns<'_>) -> Result<(), Problem> {
+pub(super) fn store(app: &Scope, columns: &LogColumns<'_>) -> Result<(), Problem> {
     if columns.stream_count() == 0 {
         let why = "error at least one valid stream is required for ingestion";
         return Err(Problem::new(Cause::Empty, why));
     }
-    let store = app.logs()?;
+    let store = app.tenant_to_fill()?.logs()?;
     let intake = LogIntake {
         store: &store,
         limits: &app.settings().logs,
         retention: app.settings().retention,
         meters: &app.meters,
         tails: &app.tails,
+        tenant: app.tenant_name(),
     };
     logs::store(intake, columns)
 }

@@ -1,9 +1,7 @@
 //! Queries carried out: parameters to a run of the query crate, and how it is stopped.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use chronolith_query::logql::{
@@ -11,7 +9,7 @@ use chronolith_query::logql::{
     SeriesBeyond,
 };
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -40,11 +38,7 @@ impl Drop for StopOnDrop {
 }
 
 /// Evaluates a query at one time.
-pub(super) async fn instant(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn instant(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let time = params::time_if_given(&asked, "time")?.unwrap_or_else(params::now);
     params::limit(&asked, LIMIT)?;
     params::direction(&asked)?;
@@ -58,7 +52,7 @@ pub(super) async fn instant(
     let (options, stop) = options(&app, &headers);
     let store = app.logs()?;
     let queued = Instant::now();
-    let lane = Arc::clone(&app);
+    let lane = app.clone();
     let answer = stream::answer(&lane.queries, move |json| {
         let began = begun(queued, options.limits.timeout)?;
         let source = EngineLines::new(store.snapshot());
@@ -74,11 +68,7 @@ pub(super) async fn instant(
 }
 
 /// Evaluates a query over a range.
-pub(super) async fn range(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    asked: Params,
-) -> Answer {
+pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let (start, end) = params::range(&asked)?;
     if end < start {
         return Err(bad(
@@ -101,7 +91,7 @@ pub(super) async fn range(
     }
     let store = app.logs()?;
     let queued = Instant::now();
-    let lane = Arc::clone(&app);
+    let lane = app.clone();
     let answer = stream::answer(&lane.queries, move |json| {
         let began = begun(queued, options.limits.timeout)?;
         let source = EngineLines::new(store.snapshot());
@@ -153,7 +143,7 @@ pub(super) fn parsed(asked: &Params) -> Result<LogQuery, Fault> {
 }
 
 /// How queries are evaluated for whoever sent these headers.
-pub(super) fn options(app: &App, headers: &HeaderMap) -> (Options, StopOnDrop) {
+pub(super) fn options(app: &Scope, headers: &HeaderMap) -> (Options, StopOnDrop) {
     let settings = app.settings();
     let limits = &settings.logs;
     let stop = CancelFlag::new();

@@ -4,20 +4,19 @@
 //! through; the other sends them. Between them is a short queue: where the reader is too slow for
 //! it, frames are dropped and the reader is told which lines it lost.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::extract::RawQuery;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use chronolith_query::logql::LogQuery;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::times::SECOND;
 
@@ -87,7 +86,7 @@ impl Wanted {
 
 /// Opens a tail.
 pub(super) async fn tail(
-    State(app): State<Arc<App>>,
+    app: Scope,
     headers: HeaderMap,
     RawQuery(encoded): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -112,11 +111,11 @@ pub(super) async fn tail(
 }
 
 /// Counts a tail while it is open.
-struct Open<'a>(&'a App);
+struct Open<'a>(&'a Scope);
 
 impl<'a> Open<'a> {
     /// The number that it is, and the guard.
-    fn new(app: &'a App) -> (u64, Open<'a>) {
+    fn new(app: &'a Scope) -> (u64, Open<'a>) {
         let before = app.meters.tails.fetch_add(1, Ordering::Relaxed);
         (before + 1, Open(app))
     }
@@ -136,7 +135,7 @@ enum End {
     Told(u16, String),
 }
 
-async fn serve(app: Arc<App>, mut socket: WebSocket, wanted: Wanted) {
+async fn serve(app: Scope, mut socket: WebSocket, wanted: Wanted) {
     let (number, _open) = Open::new(&app);
     let max = app.settings().logs.tails_max as u64;
     let end = match number > max {
@@ -149,8 +148,8 @@ async fn serve(app: Arc<App>, mut socket: WebSocket, wanted: Wanted) {
         false => {
             let (frames, waiting) = mpsc::channel(FRAMES_MAX);
             // Before anything is read, so that nothing is missed in between.
-            let news = app.tails.watch();
-            let watcher = Watcher::new(Arc::clone(&app), wanted, frames);
+            let news = app.tails.watch(app.tenant_name());
+            let watcher = Watcher::new(app.clone(), wanted, frames);
             let watching = tokio::spawn(watcher.run(news));
             let end = send(&mut socket, waiting).await;
             watching.abort();

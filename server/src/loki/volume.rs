@@ -5,15 +5,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
-use axum::extract::State;
 use chronolith_engine::labels::{Labels, Matcher};
 use chronolith_engine::logs::{LineRun, Lines};
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Series, Snapshot, Wanted};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -43,7 +41,7 @@ struct Measure {
 }
 
 /// Streams, chunks, lines and bytes of a selection.
-pub(super) async fn stats(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn stats(app: Scope, asked: Params) -> Answer {
     let selector = selector(&asked)?;
     let store = app.logs()?;
     let work = app.queries.run(move || {
@@ -165,17 +163,17 @@ impl By {
 type Key = BTreeMap<String, String>;
 
 /// Bytes by label.
-pub(super) async fn volume(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn volume(app: Scope, asked: Params) -> Answer {
     answered(app, &asked, None).await
 }
 
 /// Bytes by label and time.
-pub(super) async fn volume_range(State(app): State<Arc<App>>, asked: Params) -> Answer {
+pub(super) async fn volume_range(app: Scope, asked: Params) -> Answer {
     let step = params::step(&asked, params::range(&asked)?)?;
     answered(app, &asked, Some(step)).await
 }
 
-async fn answered(app: Arc<App>, asked: &Params, step: Option<i64>) -> Answer {
+async fn answered(app: Scope, asked: &Params, step: Option<i64>) -> Answer {
     let matchers = match asked.value("query").trim() {
         "{}" => Vec::new(),
         text => params::required_matchers(text)?,

@@ -2,16 +2,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chronolith_engine::{DEFAULT_TENANT, Deletion};
+use chronolith_engine::Deletion;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::times::rfc3339_text;
@@ -25,13 +23,10 @@ const SNAPSHOTS: &str = "-snapshots";
 
 /// Deletes samples of the series that `match[]` selects. Done when it is answered, also after a
 /// crash; the disk is freed by merges.
-pub(crate) async fn delete_series(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn delete_series(app: Scope, params: Params) -> Result<StatusCode, Problem> {
     let sets = names::required_matcher_sets(&params)?;
     let (start, end) = names::range(&params)?;
-    let store = app.metrics()?;
+    let store = app.known_tenant()?.metrics()?;
     let chore = app.chores.run(move || {
         for matchers in sets {
             store.delete(&Deletion::new(matchers).between(start, end))?;
@@ -43,10 +38,9 @@ pub(crate) async fn delete_series(
 }
 
 /// Frees what was deleted, and merges blocks as far as they can be. Done when it is answered.
-pub(crate) async fn compact(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
-    let engine = app.engine()?;
+pub(crate) async fn compact(app: Scope) -> Result<StatusCode, Problem> {
+    let tenant = app.known_tenant()?;
     let chore = app.chores.run(move || {
-        let tenant = engine.tenant(DEFAULT_TENANT)?;
         tenant.metrics()?.compact()?;
         tenant.logs()?.compact()?;
         Ok(())
@@ -57,8 +51,8 @@ pub(crate) async fn compact(State(app): State<Arc<App>>) -> Result<StatusCode, P
 
 /// Moves everything in memory to blocks, and what was deleted out of them. Done when it is
 /// answered.
-pub(crate) async fn clean_tombstones(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
-    let store = app.metrics()?;
+pub(crate) async fn clean_tombstones(app: Scope) -> Result<StatusCode, Problem> {
+    let store = app.known_tenant()?.metrics()?;
     let chore = app.chores.run(move || {
         store.freeze()?;
         store.compact()?;
@@ -69,10 +63,9 @@ pub(crate) async fn clean_tombstones(State(app): State<Arc<App>>) -> Result<Stat
 }
 
 /// Moves everything in memory to blocks. Done when it is answered.
-pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<StatusCode, Problem> {
-    let engine = app.engine()?;
+pub(crate) async fn flush(app: Scope) -> Result<StatusCode, Problem> {
+    let tenant = app.known_tenant()?;
     let chore = app.chores.run(move || {
-        let tenant = engine.tenant(DEFAULT_TENANT)?;
         tenant.metrics()?.freeze()?;
         tenant.logs()?.freeze()?;
         Ok(())
@@ -83,7 +76,7 @@ pub(crate) async fn flush(State(app): State<Arc<App>>) -> Result<StatusCode, Pro
 
 /// Makes a copy of the data directory in a folder beside it, of links to blocks where the disk can
 /// have them. Inside of it a copy would be a part of what is copied.
-pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(crate) async fn snapshot(app: Scope) -> Result<Response, Problem> {
     let engine = app.engine()?;
     let name = snapshot_name();
     let target = snapshots(&app.settings().data)?.join(&name);
@@ -122,8 +115,8 @@ fn snapshot_name() -> String {
 }
 
 /// Reads the configuration again.
-pub(crate) async fn reload(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let told = Arc::clone(&app);
+pub(crate) async fn reload(app: Scope) -> Result<Response, Problem> {
+    let told = app.clone();
     let outcome = app.chores.run(move || Ok(reload::reload(&told))).await?;
     outcome.map_err(|why| {
         let why = format!("failed to reload config: {why}");

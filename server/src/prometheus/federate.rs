@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chronolith_engine::labels::{LabelSet, Matcher};
@@ -13,7 +11,7 @@ use chronolith_engine::metrics::{STALE_NAN_BITS, SampleColumn, Samples};
 use chronolith_engine::time::Millis;
 use chronolith_engine::{Selector, Snapshot};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::put_float;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -29,10 +27,7 @@ const METRIC_NAME: &str = "__name__";
 type Newest = BTreeMap<(String, LabelSet), (i64, f64)>;
 
 /// Answers a scrape by another Prometheus.
-pub(crate) async fn federate(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn federate(app: Scope, params: Params) -> Result<Response, Problem> {
     let sets = names::required_matcher_sets(&params)?;
     let store = app.metrics()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

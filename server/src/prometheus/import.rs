@@ -1,14 +1,12 @@
 //! Samples as text, pushed: the format that Prometheus scrapes, and OpenMetrics.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
@@ -20,19 +18,14 @@ use crate::wire::text::{self, Dialect};
 const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Stores what can be stored of a text.
-pub(crate) async fn import(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub(crate) async fn import(app: Scope, uri: Uri, headers: HeaderMap, body: Body) -> Response {
     match store(app, &uri, &headers, body).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn store(app: Arc<App>, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+async fn store(app: Scope, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     let encoding = Encoding::of(headers).map_err(|other| {
         let why = format!("{other} is not taken: compress with gzip, zstd or snappy");
         Problem::new(Cause::Unsupported, why)
@@ -43,15 +36,15 @@ async fn store(app: Arc<App>, uri: &Uri, headers: &HeaderMap, body: Body) -> Res
     let dialect = dialect(headers);
     let received = body::read(body, BODY_BYTES_MAX).await?;
     add(&app.meters.received_bytes, received.len() as u64);
-    let taker = Arc::clone(&app);
+    let taker = app.clone();
     let work = app.writes.run(move || {
         let decoded = body::decompress(encoding, &received)?;
         let lines = std::str::from_utf8(&decoded)
             .map_err(|error| Problem::bad_data(format!("the text is not UTF-8: {error}")))?;
         let mut columns = text::decode(lines, dialect, now)
             .map_err(|error| Problem::bad_data(error.to_string()))?;
-        let engine = taker.engine()?;
-        ingest::in_parts(taker.intake(&engine), &mut columns).1
+        let tenant = taker.tenant_to_fill()?;
+        ingest::in_parts(taker.intake(&tenant), &mut columns).1
     });
     work.await
 }

@@ -1,15 +1,12 @@
 //! What metrics mean, as their senders say, and exemplars of their samples.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
+use chronolith_engine::Selector;
 use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::Exemplar;
-use chronolith_engine::{DEFAULT_TENANT, Selector};
 use chronolith_query::promql::syntax::{Expr, ExprKind, parse};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -19,17 +16,14 @@ use super::answer::{self, Notes};
 use super::names;
 
 /// Type, help and unit of metric families.
-pub(crate) async fn metadata(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn metadata(app: Scope, params: Params) -> Result<Response, Problem> {
     let limit = params.limit()?.unwrap_or(usize::MAX);
     // One family has one metadata here, so this limit is only checked.
     params.count("limit_per_metric")?;
     let metric = params.value("metric").to_owned();
-    let engine = app.engine()?;
+    let tenant = app.tenant()?;
     stream::answer(&app.queries, move |json| {
-        let mut families = engine.tenant(DEFAULT_TENANT)?.metadata()?;
+        let mut families = tenant.metadata()?;
         families.retain(|family, _| metric.is_empty() || *family == metric);
         answer::write(json, |json| {
             json.raw("{");
@@ -55,10 +49,7 @@ pub(crate) async fn metadata(
 }
 
 /// Exemplars of the series that a query reads.
-pub(crate) async fn exemplars(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn exemplars(app: Scope, params: Params) -> Result<Response, Problem> {
     let (start, end) = names::range(&params)?;
     if end < start {
         return Err(Problem::bad_data(
@@ -72,9 +63,8 @@ pub(crate) async fn exemplars(
     if sets.is_empty() {
         return Ok(answer::nothing());
     }
-    let engine = app.engine()?;
+    let tenant = app.tenant()?;
     stream::answer(&app.queries, move |json| {
-        let tenant = engine.tenant(DEFAULT_TENANT)?;
         let mut found: Vec<(LabelSet, Vec<Exemplar>)> = Vec::new();
         for matchers in sets {
             found.extend(tenant.exemplars(&Selector::new(matchers).between(start, end))?);

@@ -20,12 +20,11 @@ mod write;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
-use crate::doors::layers::{gate, same_site, wrap};
+use crate::doors::layers::{let_in, same_site, wrap};
 
 /// Everything that the Prometheus address answers.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -38,10 +37,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/read", post(read::read))
         .merge(reads())
         .merge(states())
-        .merge(admin)
-        // Each body is read up to a limit of its own.
-        .layer(DefaultBodyLimit::disable())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
+        .merge(admin);
     let reload = Router::new()
         .route("/-/reload", post(admin::reload).put(admin::reload))
         .route_layer(middleware::from_fn(same_site));
@@ -52,16 +48,13 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/metrics", get(watch::metrics))
         .route("/api/v1/status/walreplay", get(status::walreplay))
         .route("/api/v1/notifications", get(status::notifications));
-    wrap(open.merge(gated), app)
+    wrap(open.merge(let_in(gated, app)), app)
 }
 
 /// What the OTLP address answers over HTTP.
 pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
-    let routes = Router::new()
-        .route("/v1/metrics", post(otlp::write))
-        .layer(DefaultBodyLimit::disable())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), gate));
-    wrap(routes, app)
+    let routes = Router::new().route("/v1/metrics", post(otlp::write));
+    wrap(let_in(routes, app), app)
 }
 
 /// What is asked of the data.

@@ -1,9 +1,8 @@
 //! Which series, label names and label values there are.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::Samples;
@@ -11,7 +10,7 @@ use chronolith_engine::time::Millis;
 use chronolith_engine::{Selector, Snapshot, Wanted};
 use chronolith_query::promql::syntax::parse_selector;
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::http::stream;
@@ -100,10 +99,7 @@ pub(crate) fn required_matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>
 }
 
 /// Series by `match[]`.
-pub(crate) async fn series(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn series(app: Scope, params: Params) -> Result<Response, Problem> {
     let chosen = Chosen::read(&params)?;
     required_matcher_sets(&params)?;
     let store = app.metrics()?;
@@ -153,10 +149,7 @@ fn label_sets(
 }
 
 /// Label names.
-pub(crate) async fn labels(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn labels(app: Scope, params: Params) -> Result<Response, Problem> {
     let chosen = Chosen::read(&params)?;
     let store = app.metrics()?;
     stream::answer(&app.queries, move |json| {
@@ -170,7 +163,7 @@ pub(crate) async fn labels(
 
 /// Values of a label.
 pub(crate) async fn values(
-    State(app): State<Arc<App>>,
+    app: Scope,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {

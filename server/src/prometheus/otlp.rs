@@ -1,14 +1,11 @@
 //! Metrics of OpenTelemetry over HTTP.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::form::Form;
 use crate::http::problem::{Cause, Problem};
@@ -22,7 +19,7 @@ use crate::wire::otlp;
 const JSON_BYTES_MAX: usize = 8 << 20;
 
 /// Stores what can be stored of a request.
-pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Response {
     let Some(form) = Form::of(&headers) else {
         let why = "send application/x-protobuf or application/json: other forms are not taken";
         return Problem::new(Cause::Unsupported, why).into_text();
@@ -39,7 +36,7 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body:
 }
 
 async fn store(
-    app: Arc<App>,
+    app: Scope,
     form: Form,
     headers: &HeaderMap,
     body: Body,
@@ -51,7 +48,7 @@ async fn store(
     };
     let received = body::read(body, BODY_BYTES_MAX).await?;
     add(&app.meters.received_bytes, received.len() as u64);
-    let taker = Arc::clone(&app);
+    let taker = app.clone();
     let work = app.writes.run(move || {
         let mut message = body::decompress(encoding, &received)?;
         let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
@@ -62,9 +59,10 @@ async fn store(
             }
             message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
         }
-        let engine = taker.engine()?;
+        let tenant = taker.tenant_to_fill()?;
         let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
-        let mut deltas = taker.deltas.lock().map_err(stopped)?;
+        let deltas = taker.deltas();
+        let mut deltas = deltas.lock().map_err(stopped)?;
         let translation = taker.settings().otlp_translation;
         let (mut columns, faults) = match otlp::decode(&message, translation, &mut deltas) {
             Ok(taken) => taken,
@@ -75,7 +73,7 @@ async fn store(
         };
         // Without points that are added up nothing has to be taken back, and nobody waits.
         let added = deltas.is_adding().then_some(deltas);
-        let stored = ingest::in_parts(taker.intake(&engine), &mut columns).1;
+        let stored = ingest::in_parts(taker.intake(&tenant), &mut columns).1;
         if let Some(mut deltas) = added {
             match &stored {
                 Err(problem) if problem.is_retried() => deltas.roll_back(),

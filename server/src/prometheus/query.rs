@@ -1,16 +1,14 @@
 //! Queries carried out: parameters to a run of the query crate, and how it is stopped.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::extract::State;
 use axum::response::Response;
 use chronolith_query::promql::signatures::ValueType;
 use chronolith_query::promql::{
     Answer, CancelFlag, EngineSource, Error, ErrorKind, Limits, Options, Query,
 };
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -23,10 +21,7 @@ use super::result::{Timings, write_data};
 const STEPS_MAX: u64 = 11_000;
 
 /// Evaluates a query at one time.
-pub(crate) async fn instant(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn instant(app: Scope, params: Params) -> Result<Response, Problem> {
     let wanted = Wanted::read(&params)?;
     let time = params.time_if_given("time")?.unwrap_or_else(now);
     let (options, stop) = options(&app, &params)?;
@@ -40,10 +35,7 @@ pub(crate) async fn instant(
 }
 
 /// Evaluates a query over a range.
-pub(crate) async fn range(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
+pub(crate) async fn range(app: Scope, params: Params) -> Result<Response, Problem> {
     let wanted = Wanted::read(&params)?;
     let (start, end) = (params.time("start")?, params.time("end")?);
     if end < start {
@@ -112,7 +104,7 @@ fn now() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn options(app: &App, params: &Params) -> Result<(Options, StopOnDrop), Problem> {
+fn options(app: &Scope, params: &Params) -> Result<(Options, StopOnDrop), Problem> {
     let allowed = app.settings();
     let allowed = &allowed.query;
     let mut options = Options {
@@ -146,7 +138,7 @@ fn parsed(params: &Params) -> Result<Query, Problem> {
 }
 
 async fn answered(
-    app: &Arc<App>,
+    app: &Scope,
     wanted: Wanted,
     time: i64,
     text: &str,
@@ -155,7 +147,7 @@ async fn answered(
     let store = app.metrics()?;
     let text = text.to_owned();
     let asked = Instant::now();
-    let told = Arc::clone(app);
+    let told = app.clone();
     stream::answer(&app.queries, move |json| {
         let began = Instant::now();
         if began - asked >= wanted.timeout {

@@ -1,15 +1,12 @@
 //! Remote read: samples of selected series, for a Prometheus that reads from here.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{Selector, Snapshot};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::wire::message::Message;
@@ -19,14 +16,14 @@ use crate::wire::read::{self, SeriesMessage};
 const SAMPLES_MAX: usize = 10_000_000;
 
 /// Answers a request with samples.
-pub(crate) async fn read(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn read(app: Scope, headers: HeaderMap, body: Body) -> Response {
     match answer(&app, &headers, body).await {
         Ok(message) => response(message),
         Err(problem) => problem.into_text(),
     }
 }
 
-async fn answer(app: &Arc<App>, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
     if !matches!(
         Encoding::of(headers),
         Ok(Encoding::Plain | Encoding::Snappy)

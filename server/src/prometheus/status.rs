@@ -9,7 +9,7 @@ use axum::response::Response;
 use chronolith_engine::operations::Cardinality;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, Scope};
 use crate::config;
 use crate::duration;
 use crate::http::params::Params;
@@ -83,7 +83,7 @@ pub(crate) async fn walreplay() -> Response {
 }
 
 /// What the store holds, and what makes it large.
-pub(crate) async fn tsdb(State(app): State<Arc<App>>, params: Params) -> Result<Response, Problem> {
+pub(crate) async fn tsdb(app: Scope, params: Params) -> Result<Response, Problem> {
     let limit = params.limit()?.unwrap_or(LISTED);
     if limit > LISTED_MAX {
         return Err(Problem::parameter(

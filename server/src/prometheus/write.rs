@@ -1,13 +1,10 @@
 //! The remote-write receiver: which message is taken, and what its sender is told.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
+use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::{self, Written};
@@ -29,7 +26,7 @@ const WRITTEN_HEADERS: [&str; 3] = [
 ];
 
 /// Takes a request of either version.
-pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Response {
     let version = match negotiate(&headers) {
         Ok(version) => version,
         Err(problem) => return problem.into_text(),
@@ -39,7 +36,7 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body:
         Err(problem) => return told(version, Written::default(), Err(problem)),
     };
     add(&app.meters.received_bytes, received.len() as u64);
-    let taker = Arc::clone(&app);
+    let taker = app.clone();
     let taken = app
         .writes
         .run(move || Ok(take(&taker, version, &received)))
@@ -49,14 +46,14 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, body:
 }
 
 /// Decodes and stores. Blocks.
-fn take(app: &App, version: Version, received: &[u8]) -> (Written, Result<(), Problem>) {
+fn take(app: &Scope, version: Version, received: &[u8]) -> (Written, Result<(), Problem>) {
     let nothing = |problem| (Written::default(), Err(problem));
     let message = match body::decompress(Encoding::Snappy, received) {
         Ok(message) => message,
         Err(problem) => return nothing(problem),
     };
-    let engine = match app.engine() {
-        Ok(engine) => engine,
+    let tenant = match app.tenant_to_fill() {
+        Ok(tenant) => tenant,
         Err(problem) => return nothing(problem),
     };
     let decoded = match version {
@@ -73,9 +70,9 @@ fn take(app: &App, version: Version, received: &[u8]) -> (Written, Result<(), Pr
     match version {
         Version::One => (
             Written::default(),
-            ingest::whole(app.intake(&engine), &columns),
+            ingest::whole(app.intake(&tenant), &columns),
         ),
-        Version::Two => ingest::in_parts(app.intake(&engine), &mut columns),
+        Version::Two => ingest::in_parts(app.intake(&tenant), &mut columns),
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Settings {
     pub otlp_delta_series_max: usize,
     /// What senders and readers of logs may do.
     pub logs: LogLimits,
+    /// Whether `X-Scope-OrgID` chooses the tenant. Otherwise the header is taken and not looked at.
+    pub multi_tenant: bool,
+    /// Tenants that there may be, the default one counted; a write of a further one is refused.
+    pub tenants_max: usize,
     /// Whether patterns of lines are looked for when somebody asks, which reads the lines.
     pub log_patterns: bool,
 }
@@ -226,6 +230,8 @@ impl Default for Settings {
             otlp_translation: Translation::default(),
             otlp_delta_series_max: 100_000,
             logs: LogLimits::default(),
+            multi_tenant: false,
+            tenants_max: 100,
             log_patterns: false,
         }
     }

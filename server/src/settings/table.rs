@@ -291,6 +291,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         positive
     ),
     setting!(
+        "multi_tenant",
+        Start,
+        multi_tenant,
+        "Whether X-Scope-OrgID chooses the tenant; otherwise the header is not looked at"
+    ),
+    setting!(
+        "tenants_max",
+        Reload,
+        tenants_max,
+        "Tenants that there may be, the default one counted; a write of a further one is refused",
+        positive
+    ),
+    setting!(
         "journal.format",
         Start,
         journal.format,

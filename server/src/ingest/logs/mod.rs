@@ -24,7 +24,7 @@ use crate::wire::otlp::names;
 
 use levels::{DETECTED_LEVEL, LEVEL_FIELDS, Level};
 use streams::{Stream, text_of};
-use tails::Tails;
+use tails::{Queue, Tails};
 
 /// Different faults that are told.
 const TOLD_MAX: usize = 10;
@@ -37,6 +37,8 @@ pub(crate) struct LogIntake<'a> {
     pub(crate) retention: Option<Duration>,
     pub(crate) meters: &'a Meters,
     pub(crate) tails: &'a Tails,
+    /// Whose tails are told.
+    pub(crate) tenant: &'a str,
 }
 
 /// What was not taken.
@@ -96,8 +98,8 @@ pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(
         true => Report::default(),
         false => intake.store.append(&batch)?,
     };
-    if intake.tails.is_watched() {
-        prepared.publish(intake.tails, columns, &report);
+    if let Some(queue) = intake.tails.watched(intake.tenant) {
+        prepared.publish(&queue, columns, &report);
     }
     for refused in &report.refused {
         let line = &prepared.lines[refused.entry];
@@ -263,7 +265,7 @@ impl Prepared {
     }
 
     /// Tells those who wait for new lines about those that were stored.
-    fn publish(&self, tails: &Tails, columns: &LogColumns<'_>, report: &Report) {
+    fn publish(&self, queue: &Queue, columns: &LogColumns<'_>, report: &Report) {
         let mut start = 0;
         for stream in &self.streams {
             let stored = (start..stream.lines_end).filter(|place| report.refusal(*place).is_none());
@@ -278,7 +280,7 @@ impl Prepared {
                 })
             });
             if let Ok(labels) = Labels::from_bytes(&self.bytes[stream.labels.clone()]) {
-                tails.publish(labels, lines);
+                queue.publish(labels, lines);
             }
             start = stream.lines_end;
         }

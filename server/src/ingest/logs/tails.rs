@@ -3,7 +3,8 @@
 //! A writer never waits for a reader: what a reader has not fetched when the queue is full is lost
 //! to it, and the reader learns how much that was.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use chronolith_engine::labels::{LabelSet, Labels};
@@ -16,8 +17,15 @@ const NEWS_MAX: usize = 256;
 /// Bytes of lines of one piece; a stream with more makes several.
 const NEWS_BYTES_MAX: usize = 128 << 10;
 
-/// The queue that readers hang on.
+/// The queues that readers hang on, one for each tenant that has readers.
+#[derive(Default)]
 pub(crate) struct Tails {
+    queues: RwLock<HashMap<Box<str>, Queue>>,
+}
+
+/// The queue of one tenant.
+#[derive(Clone)]
+pub(crate) struct Queue {
     news: broadcast::Sender<News>,
 }
 
@@ -37,31 +45,45 @@ pub(crate) struct NewLines {
     pub(crate) stored: Instant,
 }
 
-impl Default for Tails {
+impl Tails {
+    /// The tenant's queue, if anybody waits for its lines.
+    pub(crate) fn watched(&self, tenant: &str) -> Option<Queue> {
+        let queues = self.queues.read().ok()?;
+        let queue = queues.get(tenant)?;
+        (queue.news.receiver_count() > 0).then(|| queue.clone())
+    }
+
+    /// What is stored for a tenant from now on.
+    pub(crate) fn watch(&self, tenant: &str) -> broadcast::Receiver<News> {
+        let Ok(mut queues) = self.queues.write() else {
+            // Nobody will send, which says that there will be no more.
+            return Queue::default().news.subscribe();
+        };
+        // So there are never more queues than readers.
+        queues.retain(|_, queue| queue.news.receiver_count() > 0);
+        let queue = queues.entry(tenant.into()).or_default();
+        queue.news.subscribe()
+    }
+
+    /// Tells that there will be no more lines.
+    pub(crate) fn stop(&self) {
+        if let Ok(queues) = self.queues.read() {
+            // Nobody has to listen.
+            let tell = |queue: &Queue| drop(queue.news.send(News::Stop));
+            queues.values().for_each(tell);
+        }
+    }
+}
+
+impl Default for Queue {
     fn default() -> Self {
-        Tails {
+        Queue {
             news: broadcast::Sender::new(NEWS_MAX),
         }
     }
 }
 
-impl Tails {
-    /// Whether anybody waits for lines.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.news.receiver_count() > 0
-    }
-
-    /// What is stored from now on.
-    pub(crate) fn watch(&self) -> broadcast::Receiver<News> {
-        self.news.subscribe()
-    }
-
-    /// Tells that there will be no more lines.
-    pub(crate) fn stop(&self) {
-        // Nobody has to listen.
-        let _ = self.news.send(News::Stop);
-    }
-
+impl Queue {
     /// Tells of lines of one stream.
     pub(crate) fn publish<'l>(&self, labels: Labels<'_>, lines: impl Iterator<Item = Line<'l>>) {
         let mut lines: Vec<Line<'l>> = lines.collect();
@@ -96,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    fn lines(tails: &Tails, count: usize, length: usize) {
+    fn lines(tails: &Queue, count: usize, length: usize) {
         let labels = LabelSet::from_pairs([("a", "b")]).unwrap();
         let text = "x".repeat(length);
         let lines = (0..count).map(|time| Line::new(Nanos(-(time as i64)), &text));
@@ -106,9 +128,10 @@ mod tests {
     #[test]
     fn news_come_in_pieces_and_in_order_of_time() {
         let tails = Tails::default();
-        assert!(!tails.is_watched());
-        let mut watching = tails.watch();
-        lines(&tails, 10, 50_000);
+        assert!(tails.watched("a").is_none());
+        let mut watching = tails.watch("a");
+        let other = tails.watch("b");
+        lines(&tails.watched("a").unwrap(), 10, 50_000);
         let (mut pieces, mut times) = (0, Vec::new());
         while let Ok(News::Lines(news)) = watching.try_recv() {
             pieces += 1;
@@ -116,14 +139,17 @@ mod tests {
         }
         assert_eq!(pieces, 4);
         assert!(times.is_sorted() && times.len() == 10);
+        assert!(other.is_empty(), "lines of one tenant went to another");
+        drop(watching);
+        assert!(tails.watched("a").is_none());
     }
 
     #[test]
     fn who_does_not_listen_loses_the_oldest_and_is_told() {
         let tails = Tails::default();
-        let mut watching = tails.watch();
+        let mut watching = tails.watch("a");
         for _ in 0..NEWS_MAX + 3 {
-            lines(&tails, 1, 1);
+            lines(&tails.watched("a").unwrap(), 1, 1);
         }
         let lost = watching.try_recv().err().unwrap();
         assert_eq!(lost, broadcast::error::TryRecvError::Lagged(3));

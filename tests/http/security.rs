@@ -1,0 +1,3 @@
+//! What strangers, neighbours and broken clients must not be able to do.
+
+mod tenants;
