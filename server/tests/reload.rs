@@ -151,7 +151,7 @@ fn the_service_manager_hears_of_each_turn() {
     let _ = std::fs::remove_file(&socket);
     let manager = UnixDatagram::bind(&socket).unwrap();
     let mut bed = Bed::new("turns", "", Some(&socket));
-    let mut heard = |expected: &str| {
+    let heard = |expected: &str| {
         let mut buffer = [0; 256];
         loop {
             let read = manager.recv(&mut buffer).unwrap();
