@@ -137,23 +137,20 @@ fn seal_group<'f, K: Kind>(
         let Some(view) = window.view(catalogue.order[place], u64::MAX) else {
             continue;
         };
-        let runs = K::decode(view)?;
+        let mut runs = K::decode(view)?;
         catalogue.labels(place, &mut labels);
         let series = Labels::trusted(&labels);
         let series = (series.id(), series);
         for (slot, (partition, class)) in group.iter().enumerate() {
-            let overlaps = |run: &K::Run| {
-                let ticks = run.ticks();
-                let range = TickRange {
-                    start: Ticks(ticks[0]),
-                    end: Ticks(ticks[ticks.len() - 1]),
-                };
-                range.overlaps(partition)
-            };
+            let overlaps = |run: &K::Run| span_of(run).overlaps(partition);
             if *class != own_class || !runs.iter().any(overlaps) {
                 continue;
             }
-            let part = clip(runs.clone(), *partition);
+            // Mostly all of them lie in one partition, and need not be copied.
+            let part = match runs.iter().all(|run| lies_in(run, partition)) {
+                true => std::mem::take(&mut runs),
+                false => clip(runs.clone(), *partition),
+            };
             if part.is_empty() {
                 continue;
             }
@@ -161,7 +158,7 @@ fn seal_group<'f, K: Kind>(
                 Some(writer) => writer,
                 absent => absent.insert(sink.begin(*partition, *class)?),
             };
-            write_series::<K>(writer, series, &part, full, &mut scratch)?;
+            write_series::<K>(writer, series, part, full, &mut scratch)?;
         }
     }
     for (writer, (partition, class)) in writers.into_iter().zip(group) {
@@ -172,10 +169,24 @@ fn seal_group<'f, K: Kind>(
     Ok(())
 }
 
+/// The times of a run, which has some.
+fn span_of(run: &impl Columns) -> TickRange {
+    let ticks = run.ticks();
+    TickRange {
+        start: Ticks(ticks[0]),
+        end: Ticks(ticks[ticks.len() - 1]),
+    }
+}
+
+fn lies_in(run: &impl Columns, partition: &TickRange) -> bool {
+    let span = span_of(run);
+    partition.contains(span.start) && partition.contains(span.end)
+}
+
 fn write_series<K: Kind>(
     writer: &mut BlockWriter<'_>,
     series: (SeriesId, Labels<'_>),
-    runs: &[K::Run],
+    runs: Vec<K::Run>,
     full_page_bytes: Option<usize>,
     scratch: &mut Scratch,
 ) -> Result<()> {
@@ -185,12 +196,12 @@ fn write_series<K: Kind>(
     let mut gathered: Option<K::Run> = None;
     for run in runs {
         match &mut gathered {
-            _ if !fills_pages => seal_run::<K>(writer, run, Effort::Quick, scratch)?,
-            Some(held) if held.weight_bytes() < GATHERED_BYTES_MAX && held.joins(run) => {
-                held.extend_from(run);
+            _ if !fills_pages => seal_run::<K>(writer, &run, Effort::Quick, scratch)?,
+            Some(held) if held.weight_bytes() < GATHERED_BYTES_MAX && held.joins(&run) => {
+                held.extend_from(&run);
             }
             held => {
-                if let Some(full) = held.replace(run.clone()) {
+                if let Some(full) = held.replace(run) {
                     seal_run::<K>(writer, &full, Effort::Best, scratch)?;
                 }
             }
