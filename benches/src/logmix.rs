@@ -17,6 +17,7 @@ mod words;
 
 use chronolith_engine::labels::put_label;
 
+pub use json::put_request;
 pub use random::Random;
 use scene::Scene;
 

@@ -5,6 +5,7 @@ mod append;
 mod churn;
 mod create;
 mod logmix;
+mod logql;
 mod logs;
 mod matchers;
 mod memory;
@@ -127,7 +128,7 @@ impl Load {
     /// Sizes and settings that fit one load only.
     fn adjust(&mut self) {
         match &self.name[..] {
-            "logmix" | "logmix-lines" => self.megabytes = 200,
+            "logmix" | "logmix-lines" | "logql" => self.megabytes = 200,
             "short-streams" => self.streams = 100_000,
             "backfill" => self.series = 5_000,
             "servers" | "chronolith" | "victoria-metrics" => {
@@ -142,7 +143,7 @@ impl Load {
 }
 
 const USAGE: &str = "engine_load append-stable|append-shuffled|append-always|create|memory|recover|\
-                     logs|open|node|logmix|logmix-lines|matchers|churn|short-series|short-streams|\
+                     logs|open|node|logmix|logmix-lines|logql|matchers|churn|short-series|short-streams|\
                      backfill [--series N] [--rounds N] [--writers N] [--megabytes N] [--hosts N] \
                      [--hours N] [--jitter PERCENT] [--streams N] [--generations N] [--settings \
                      held|default]";
@@ -162,6 +163,7 @@ pub fn run(load: &Load) -> Outcome {
         "node" => node::run(load),
         "logmix" => logmix::run(load),
         "logmix-lines" => logmix::print(load),
+        "logql" => logql::run(load),
         "matchers" => matchers::run(load),
         "churn" => churn::run(load),
         "short-series" => short::series(load),

@@ -3,7 +3,7 @@
 use crate::logmix::logfmt::put_failure;
 use crate::logmix::random::Random;
 use crate::logmix::scene::{Request, Scene, put_agent, put_path, status};
-use crate::logmix::text::{put_address, put_hex, put_number, put_padded, put_uuid};
+use crate::logmix::text::{Civil, put_address, put_hex, put_number, put_padded, put_uuid};
 use crate::logmix::words::{METHODS, PEOPLE, TABLES, TOPICS};
 
 /// The next line.
@@ -68,6 +68,35 @@ pub fn put_line(out: &mut String, scene: &mut Scene) {
     out.push_str(",\"trace_id\":\"");
     request.put_trace(out);
     out.push_str("\",\"span_id\":\"");
+    put_hex(out, random.bits(), 16);
+    out.push_str("\"}");
+}
+
+/// A line that tells of one request, all on the first level.
+pub fn put_request(out: &mut String, random: &mut Random, time_ns: i64) {
+    out.push_str("{\"time\":\"");
+    Civil::of(time_ns).put_iso(out, 3);
+    out.push_str("\",\"level\":\"info\",\"msg\":\"request handled\",\"method\":\"");
+    out.push_str(random.ranked(&METHODS));
+    out.push_str("\",\"path\":\"");
+    out.push_str(random.ranked(&[
+        "/api/cart",
+        "/api/search",
+        "/healthz",
+        "/login",
+        "/",
+        "/api/o",
+    ]));
+    out.push_str("\",\"status\":");
+    put_number(out, status(random));
+    out.push_str(",\"duration_ms\":");
+    put_decimal(out, random.tailed(4_000), 3);
+    out.push_str(",\"bytes\":");
+    put_number(out, random.tailed(2_000));
+    out.push_str(",\"ip\":\"");
+    put_address(out, random.rank(40_000));
+    out.push_str("\",\"trace_id\":\"");
+    put_hex(out, random.bits(), 16);
     put_hex(out, random.bits(), 16);
     out.push_str("\"}");
 }
