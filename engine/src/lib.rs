@@ -85,6 +85,7 @@ pub mod metrics {
 
 /// Logs: lines, and what reads give back of them.
 pub mod logs {
+    pub use crate::codec::text::{Abridge, Abridged, Filling};
     pub use crate::kind::lines::filter::{LineFilter, LineOp};
     pub use crate::kind::lines::run::LineRun;
     pub use crate::kind::lines::{Line, Lines};

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use parking_lot::Mutex;
 use zstd::bulk::Decompressor;
 
-use crate::codec::text::{self, Found};
+use crate::codec::text::{self, Abridge, Found};
 use crate::codec::tokens::Needle;
 use crate::error::Result;
 
@@ -164,6 +164,17 @@ impl PageCache {
         let needles: Vec<&[u8]> = needles.iter().map(|needle| &needle.text[..]).collect();
         let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
         self.with_scratch(|scratch| text::search(stored, raw_bytes, &needles, &mut frames, scratch))
+    }
+
+    /// Abridges texts that are `raw_bytes` long when they are unpacked; see [`text::abridge`].
+    pub(crate) fn abridge_texts(
+        &self,
+        stored: &[u8],
+        raw_bytes: usize,
+        reader: &dyn Abridge,
+    ) -> Result<Option<Found>> {
+        let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
+        self.with_scratch(|scratch| text::abridge(stored, raw_bytes, reader, &mut frames, scratch))
     }
 
     fn with_scratch<T>(&self, work: impl FnOnce(&mut text::Scratch) -> T) -> T {

@@ -11,7 +11,7 @@ use crate::block::page::StoredStrip;
 use crate::block::reader::{BlockReader, read};
 use crate::block::shared::Shared;
 use crate::block::{ChunkMeta, STRIPS_MAX};
-use crate::codec::text::{self, Found};
+use crate::codec::text::{self, Abridge, Found};
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 
@@ -101,6 +101,29 @@ impl BlockReader {
         let decoded = self.expand(chunk.page, strip, stored, &packed)?;
         self.cache.insert(key, &decoded);
         Ok(None)
+    }
+
+    /// The texts of a chunk's strip, abridged. None where the strip has to be decoded.
+    pub(crate) fn abridged(
+        &self,
+        chunk: &ChunkMeta,
+        strip: usize,
+        reader: &dyn Abridge,
+    ) -> Result<Option<Found>> {
+        let stored = self.stored_strip(chunk.page, strip)?;
+        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
+        // A page that several chunks share is decoded once for all of them.
+        let is_alone = place.offset == 0 && place.length == stored.raw;
+        if !is_alone || stored.stored == stored.raw {
+            return Ok(None);
+        }
+        let packed = self.read_strip(chunk.page, strip, stored)?;
+        if packed.first() != Some(&text::TAG) {
+            return Ok(None);
+        }
+        self.cache
+            .abridge_texts(&packed, stored.raw as usize, reader)
+            .map_err(|error| self.damaged(chunk.page, strip, stored, &format!("{error}")))
     }
 
     /// A decoded strip of a page, from the cache or the disk.

@@ -147,8 +147,9 @@ pub type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
 /// Where a kind's decoder fetches the strips of the chunk at hand.
 pub type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
 
-/// Where a kind's decoder has the texts of a strip searched: those that a reader's needles do not
-/// rule out, or nothing where the strip has to be fetched.
+/// Where a kind's decoder has the texts of a strip searched or abridged: those that a reader's
+/// needles do not rule out, or as much of all as is enough; nothing where the strip has to be
+/// fetched.
 pub type SearchSource<'a> = dyn Fn(usize) -> Result<Option<Found>> + 'a;
 
 /// State that a log record's entries share, so that each is a small delta to the one before.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::block::{BlockReader, ChunkMeta};
+use crate::codec::text::Abridge;
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::kind::hidden::Hidden;
@@ -27,6 +28,8 @@ pub struct Cursor<K: Kind> {
     range: TickRange,
     wanted: Wanted,
     needles: Arc<[Needle]>,
+    /// Says how little of lines is enough.
+    abridge: Option<Arc<dyn Abridge>>,
     pub(super) groups: VecDeque<Vec<Piece<K>>>,
     front: VecDeque<<K as Parts>::Run>,
     back: VecDeque<<K as Parts>::Run>,
@@ -71,10 +74,17 @@ impl<K: Kind> Cursor<K> {
             range: series.range,
             wanted,
             needles: Arc::clone(&series.needles),
+            abridge: None,
             groups,
             front,
             back,
         })
+    }
+
+    /// Lets lines come with no more of them than is enough.
+    pub(crate) fn abridged(mut self, abridge: Arc<dyn Abridge>) -> Self {
+        self.abridge = Some(abridge);
+        self
     }
 
     pub(super) fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
@@ -85,16 +95,29 @@ impl<K: Kind> Cursor<K> {
             1 => self.wanted,
             _ => Wanted::Everything,
         };
+        let abridge = match group.len() {
+            1 => self.abridge.as_deref(),
+            _ => None,
+        };
         for piece in group {
             let runs = match piece.content {
                 Content::Decoded(runs) => runs,
                 Content::Chunk(block, chunk, hidden) => {
                     let reader = &self.view.state.blocks[block as usize].reader;
-                    let wanted = match &hidden {
-                        Some(hidden) if hidden.looks_at_text(&chunk.range) => Wanted::Everything,
-                        _ => wanted,
+                    let (wanted, abridge) = match &hidden {
+                        Some(hidden) if hidden.looks_at_text(&chunk.range) => {
+                            (Wanted::Everything, None)
+                        }
+                        _ => (wanted, abridge),
                     };
-                    let run = self.open_sought(reader, &chunk, wanted, piece.shown)?;
+                    let run = match abridge {
+                        Some(abridge) => open_abridged::<K>(reader, &chunk, abridge)?,
+                        None => None,
+                    };
+                    let run = match run {
+                        Some(run) => run,
+                        None => self.open_sought(reader, &chunk, wanted, piece.shown)?,
+                    };
                     let runs = clip(vec![run], piece.shown);
                     match hidden {
                         Some(hidden) => hidden.cut(runs),
@@ -132,6 +155,18 @@ impl<K: Kind> Cursor<K> {
         }
         open_chunk::<K>(reader, chunk, wanted, shown)
     }
+}
+
+/// Decodes a chunk with no more of its lines than is enough, if it can be told.
+fn open_abridged<K: Kind>(
+    reader: &BlockReader,
+    chunk: &ChunkMeta,
+    abridge: &dyn Abridge,
+) -> Result<Option<<K as Parts>::Run>> {
+    let strip = |strip: usize| reader.strip(chunk, strip);
+    let texts = |strip: usize| reader.abridged(chunk, strip, abridge);
+    K::search_chunk(chunk.encoding, chunk.count, &strip, &texts)
+        .map_err(|error| error.at_path(reader.path()))
 }
 
 /// Decodes what is wanted of a chunk of a block: what is shown of it, and some of what is not.

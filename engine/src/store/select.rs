@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 
 use crate::block::ChunkMeta;
 use crate::block::walk::LabelWalk;
+use crate::codec::text::Abridge;
 use crate::codec::tokens::Needle;
 use crate::error::Result;
 use crate::head::index::HeadIndexView;
@@ -119,6 +120,12 @@ impl<K: Kind> Series<K> {
     /// series: of one whose labels say enough, a reader may want less than of another.
     pub fn cursor_wanting(&self, wanted: Wanted) -> Result<Cursor<K>> {
         Cursor::open(self, wanted)
+    }
+
+    /// Reads the entries in the selector's range, of logs with no more of their texts than `abridge`
+    /// says is enough. It is asked about merged blocks only: other lines come whole.
+    pub fn cursor_abridged(&self, abridge: Arc<dyn Abridge>) -> Result<Cursor<K>> {
+        Ok(Cursor::open(self, Wanted::Everything)?.abridged(abridge))
     }
 
     /// How many entries [`Series::cursor`] would give, without decoding those that the indexes of

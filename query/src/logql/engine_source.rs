@@ -1,7 +1,9 @@
 //! [`EngineLines`]: the logs of the engine as a source.
 
+use std::sync::Arc;
+
 use chronolith_engine::labels::Labels;
-use chronolith_engine::logs::Lines;
+use chronolith_engine::logs::{Abridge, Lines};
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Series, Snapshot, Wanted};
 
@@ -43,5 +45,10 @@ impl LineStream for Series<Lines> {
             Direction::Forward => Box::new(cursor.map(|run| run.map_err(Error::from))),
             Direction::Backward => Box::new(cursor.rev().map(|run| run.map_err(Error::from))),
         })
+    }
+
+    fn runs_abridged(&self, abridge: &Arc<dyn Abridge>) -> Result<Runs<'_>> {
+        let cursor = self.cursor_abridged(Arc::clone(abridge))?;
+        Ok(Box::new(cursor.map(|run| run.map_err(Error::from))))
     }
 }

@@ -3,9 +3,11 @@
 //! The engine's snapshots are one source, lines in memory another. A source knows streams, times
 //! and texts to look for; it knows no pipeline.
 
+use std::sync::Arc;
+
 use chronolith_engine::Wanted;
 use chronolith_engine::labels::{Labels, Matcher};
-use chronolith_engine::logs::LineRun;
+use chronolith_engine::logs::{Abridge, LineRun};
 
 use crate::logql::Result;
 
@@ -40,6 +42,13 @@ pub trait LineStream: Send + Sync {
     /// Its lines in runs, each in order of time, lines of one time in order of arrival. What is not
     /// wanted may be missing. The runs themselves come in the direction that is asked for.
     fn runs(&self, wanted: Wanted, direction: Direction) -> Result<Runs<'_>>;
+
+    /// Its lines from the oldest on, with no more of their texts than `abridge` says is enough,
+    /// where the source can tell. Whole lines are right as well.
+    fn runs_abridged(&self, abridge: &Arc<dyn Abridge>) -> Result<Runs<'_>> {
+        let _ = abridge;
+        self.runs(Wanted::Everything, Direction::Forward)
+    }
 }
 
 /// Which lines come first.

@@ -6,6 +6,7 @@ mod limits;
 mod lines;
 mod numbers;
 mod random;
+mod shapes;
 mod shop;
 mod store;
 mod twin;

@@ -138,7 +138,7 @@ fn too_short() -> Error {
 
 /// Copies a piece to `at` and returns where it ends; none where there is no room.
 #[inline(always)]
-fn put(out: &mut [u8], at: usize, from: &[u8], piece: Span) -> Option<usize> {
+pub(super) fn put(out: &mut [u8], at: usize, from: &[u8], piece: Span) -> Option<usize> {
     let (start, length) = (piece.start as usize, piece.length as usize);
     let is_put = if length <= STEP {
         put_step::<STEP>(out, at, from, start)

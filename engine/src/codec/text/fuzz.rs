@@ -4,7 +4,9 @@ use crate::codec::Sought;
 use crate::codec::bytes::Cursor;
 
 use super::span::Strip;
-use super::{Scratch, TextPacker, Unsqueeze, decode, put_chunk, search};
+use super::{
+    Abridge, Abridged, Filling, Scratch, TextPacker, Unsqueeze, abridge, decode, put_chunk, search,
+};
 
 /// A strip is claimed to have at most so many bytes: a few bytes may rightly stand for as many as a
 /// page has, which would make every run slow.
@@ -35,10 +37,42 @@ pub(crate) fn fuzz_text(data: &[u8]) {
         return;
     }
     check_search(cursor.rest(), &strip, &mut frame);
+    check_abridged(cursor.rest(), &strip, &mut frame);
     let mut packer = TextPacker::new().expect("memory for compressors");
     let packed = packer.pack(&strip, Sought::ByContent);
     // The packer compares what comes back by itself, and falls back to a frame where it differs.
     assert!(packed.is_ok(), "a strip that was decoded is not a strip");
+}
+
+/// Puts all pieces of all shapes together again.
+struct Everything;
+
+impl Abridge for Everything {
+    fn shape(&self, pieces: &[&[u8]]) -> Option<Abridged> {
+        let (last, before) = pieces.split_last()?;
+        let parts = before.iter().enumerate();
+        Some(Abridged {
+            parts: parts.map(|(hole, piece)| (piece.to_vec(), hole)).collect(),
+            last: last.to_vec(),
+            fillings: vec![Filling::Quoted; before.len()],
+        })
+    }
+}
+
+fn check_abridged(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {
+    let scratch = &mut Scratch::default();
+    let found = abridge(encoded, strip.len(), &Everything, frame, scratch);
+    let Some(found) = found.expect("what decodes can be abridged") else {
+        return;
+    };
+    let texts = Strip::read(strip).expect("a strip that was decoded").texts;
+    let mut start = 0;
+    for (text, end) in texts.iter().zip(&found.ends) {
+        let whole = &found.bytes[start..*end as usize];
+        assert!(whole == text.of(strip), "a text has changed");
+        start = *end as usize;
+    }
+    assert_eq!(found.ends.len(), texts.len(), "a text is missing");
 }
 
 fn check_search(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {

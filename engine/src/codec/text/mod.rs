@@ -4,10 +4,12 @@
 //! Owns the bytes of such a strip (docs/format/lines.md) and gives every byte of it back. Knows no
 //! kinds, pages or streams: a strip is lists of texts, chunk behind chunk.
 
+mod abridge;
 mod assemble;
 mod columns;
 mod decode;
 mod encode;
+mod filling;
 mod lexer;
 mod marks;
 mod parse;
@@ -20,7 +22,9 @@ mod span;
 mod symbols;
 mod typed;
 
+pub(crate) use abridge::abridge;
 pub(crate) use decode::Scratch;
+pub use filling::{Abridge, Abridged, Filling};
 pub(crate) use search::{Found, search};
 pub(crate) use sections::Unsqueeze;
 

@@ -14,6 +14,7 @@ mod rate;
 mod series;
 mod steps;
 mod values;
+mod ways;
 
 pub(super) use lines::lines;
 pub(super) use metric::{instant, range};

@@ -4,10 +4,11 @@
 //! the stream reads times alone.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chronolith_engine::Wanted;
 use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
-use chronolith_engine::logs::LineRun;
+use chronolith_engine::logs::{Abridge, LineRun};
 use foldhash::fast::RandomState;
 
 use crate::logql::Result;
@@ -17,6 +18,7 @@ use crate::logql::eval::parallel::work;
 use crate::logql::eval::series::{Identity, SeriesTable};
 use crate::logql::eval::steps::TimeGrid;
 use crate::logql::eval::values::{Fold, Values, seconds};
+use crate::logql::eval::ways::Ways;
 use crate::logql::limits::Guard;
 use crate::logql::pipeline::{
     LabelsWanted, LineLabels, Pipeline, StreamPipeline, Unwrapped, Unwrapper,
@@ -60,18 +62,22 @@ impl Reading<'_> {
             _ => grouping,
         };
         let unwrapped = unwrapper.as_ref().map(Unwrapper::label);
+        let pipeline = Pipeline::new(&range.lines.stages, &wanted(grouping, unwrapper.as_ref()))?;
+        let counted = match range.op {
+            RangeOp::BytesOverTime | RangeOp::BytesRate => Counted::Bytes,
+            _ => Counted::Lines,
+        };
         let aggregation = Aggregation {
-            pipeline: Pipeline::new(&range.lines.stages, &wanted(grouping, unwrapper.as_ref()))?,
+            abridge: pipeline.abridge().filter(|_| counted == Counted::Lines),
+            pipeline,
+            repeats: range.unwrap.is_none() && range.lines.stages.iter().all(is_timeless),
             identity: Identity::of(grouping, unwrapped),
             fails: Fails::of(range, grouping),
             is_bare: range.lines.stages.is_empty() && range.unwrap.is_none(),
             is_of_metadata: range.unwrap.is_none() && range.lines.stages.iter().all(is_of_metadata),
             keeps_labels: range.lines.stages.iter().all(keeps_labels),
             unwrapper,
-            counted: match range.op {
-                RangeOp::BytesOverTime | RangeOp::BytesRate => Counted::Bytes,
-                _ => Counted::Lines,
-            },
+            counted,
             windows,
             guard: self.guard,
         };
@@ -120,9 +126,19 @@ fn is_of_metadata(stage: &Stage) -> bool {
     matches!(stage, Stage::Label(_) | Stage::Drop(_) | Stage::Keep(_))
 }
 
+/// Whether a stage of a pipeline over JSON does the same with equal lines. Templates may see the
+/// time.
+fn is_timeless(stage: &Stage) -> bool {
+    matches!(stage, Stage::Json(_)) || is_of_metadata(stage)
+}
+
 /// An aggregation, compiled.
 struct Aggregation<'a> {
     pipeline: Pipeline,
+    /// How little of lines is enough, if not all of them is looked at.
+    abridge: Option<Arc<dyn Abridge>>,
+    /// Whether lines that are equal, metadata included, go the same way.
+    repeats: bool,
     identity: Identity,
     fails: Fails,
     /// Whether there are no stages at all.
@@ -168,13 +184,20 @@ impl Aggregation<'_> {
         };
         let mut bound = self.pipeline.stream(stream.labels());
         let mut known = ByMetadata::default();
+        let mut ways = Ways::default();
         let mut stepper = Stepper::new(self.windows);
-        for run in stream.runs(wanted, Direction::Forward)? {
+        let runs = match &self.abridge {
+            Some(abridge) if wants_text => stream.runs_abridged(abridge)?,
+            _ => stream.runs(wanted, Direction::Forward)?,
+        };
+        for run in runs {
             let run = run?;
             let kept = if self.is_bare && !wants_metadata {
                 self.count_run(tables, &run, stream.labels(), &mut stepper)?
             } else if self.is_of_metadata && !wants_text {
                 self.count_by_metadata(tables, &run, &mut bound, &mut known, &mut stepper)?
+            } else if self.abridge.is_some() && self.repeats && ways.are_worth_it() {
+                self.count_by_line(tables, &run, &mut bound, &mut ways, &mut stepper)?
             } else {
                 self.read_run(tables, at, &run, &mut bound, &mut stepper)?
             };
@@ -240,6 +263,41 @@ impl Aggregation<'_> {
             };
             last = Some((metadata, found));
             if let Some(place) = found {
+                kept += 1;
+                tables.counts.state(place).add(stepper.steps(time), 0);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Counts lines of which many are the same, once they are abridged: the pipeline is asked once
+    /// for each. How many passed.
+    fn count_by_line(
+        &self,
+        tables: &mut Tables,
+        run: &LineRun,
+        bound: &mut StreamPipeline<'_>,
+        ways: &mut Ways,
+        stepper: &mut Stepper,
+    ) -> Result<usize> {
+        let mut kept = 0;
+        for (index, &time) in run.times().iter().enumerate() {
+            if index % LINES_PER_CHECK == LINES_PER_CHECK - 1 {
+                self.guard.check()?;
+            }
+            let (line, metadata) = (run.line(index), run.metadata(index));
+            let way = match ways.find(line, metadata) {
+                Some(way) => way,
+                None => {
+                    let way = match bound.process(time, line, metadata) {
+                        Some(outcome) => Some(self.place(tables, &outcome.labels)?),
+                        None => None,
+                    };
+                    ways.note(way);
+                    way
+                }
+            };
+            if let Some(place) = way {
                 kept += 1;
                 tables.counts.state(place).add(stepper.steps(time), 0);
             }

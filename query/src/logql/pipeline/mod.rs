@@ -23,9 +23,10 @@ mod unwrap;
 mod wild;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chronolith_engine::labels::Labels;
-use chronolith_engine::logs::LineRun;
+use chronolith_engine::logs::{Abridge, LineRun};
 use memchr::memmem::Finder;
 
 pub use labels::{ERROR_DETAILS_LABEL, ERROR_LABEL, LineLabels};
@@ -33,6 +34,7 @@ pub use unwrap::{Unwrapped, Unwrapper};
 
 use super::Result;
 use super::syntax::ast::Stage;
+use json::Abridger;
 use labels::LabelBuffer;
 use needs::Needs;
 use stage::{Scratch, Step};
@@ -138,6 +140,17 @@ impl Pipeline {
     /// Whether any stage looks at the text of lines. Without, `process` may be given empty lines.
     pub fn wants_text(&self) -> bool {
         self.steps.iter().any(Step::wants_text)
+    }
+
+    /// How little of lines is enough, where that can be told from what lines have in common.
+    /// `process` may be given abridged lines then. None if whole lines are looked at.
+    pub fn abridge(&self) -> Option<Arc<dyn Abridge>> {
+        let looking = self.steps.iter().filter(|step| step.wants_text());
+        let needs: Option<Vec<Needs>> = looking
+            .map(|step| step.json_needs().filter(|needs| !needs.are_all()).cloned())
+            .collect();
+        let needs = needs.filter(|needs| !needs.is_empty())?;
+        Some(Arc::new(Abridger::new(needs)))
     }
 
     /// Whether structured metadata is looked at, by a stage or behind the pipeline. Without,

@@ -96,6 +96,11 @@ impl Needs {
         })
     }
 
+    /// Whether every label is looked at.
+    pub(super) fn are_all(&self) -> bool {
+        self.names.is_none()
+    }
+
     /// Whether a label that begins with this byte may be one that a parser should set.
     pub(super) fn may_begin(&self, byte: u8) -> bool {
         let begins = |name: &String| name.as_bytes().first() == Some(&byte);

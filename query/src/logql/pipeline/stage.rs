@@ -155,6 +155,11 @@ impl Step {
         }
     }
 
+    /// What is wanted of lines of JSON, if the stage looks at nothing else of their text.
+    pub(super) fn json_needs(&self) -> Option<&Needs> {
+        matches!(self.kind, Kind::Json).then_some(&self.needs)
+    }
+
     /// Texts all of which every line that passes contains.
     pub(super) fn needles(&self) -> Vec<&[u8]> {
         match &self.kind {

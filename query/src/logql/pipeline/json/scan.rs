@@ -68,6 +68,11 @@ impl<'l> Scanner<'l> {
         Scanner { bytes, at: 0 }
     }
 
+    /// How many bytes were taken.
+    pub(in crate::logql) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The next byte that is no space, which is not taken.
     #[inline]
     pub(in crate::logql) fn peek(&mut self) -> Option<u8> {
