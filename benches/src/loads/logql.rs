@@ -57,9 +57,9 @@ const QUERIES: [(&str, Read, &str); 12] = [
         r#"sum by (http_path) (rate({format="json"} | json | http_status >= 500 [1m]))"#,
     ),
     (
-        "json, quantile of a number",
+        "json, largest of a number",
         Read::Requests,
-        r#"quantile_over_time(0.99, {kind="requests"} | json | unwrap duration_ms [1m]) by (method)"#,
+        r#"max_over_time({kind="requests"} | json | unwrap duration_ms [1m]) by (method)"#,
     ),
     (
         "a regex without a literal",

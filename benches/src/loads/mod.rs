@@ -143,10 +143,10 @@ impl Load {
 }
 
 const USAGE: &str = "engine_load append-stable|append-shuffled|append-always|create|memory|recover|\
-                     logs|open|node|logmix|logmix-lines|logql|matchers|churn|short-series|short-streams|\
-                     backfill [--series N] [--rounds N] [--writers N] [--megabytes N] [--hosts N] \
-                     [--hours N] [--jitter PERCENT] [--streams N] [--generations N] [--settings \
-                     held|default]";
+                     logs|open|node|logmix|logmix-lines|logql|matchers|churn|short-series|\
+                     short-streams|backfill [--series N] [--rounds N] [--writers N] \
+                     [--megabytes N] [--hosts N] [--hours N] [--jitter PERCENT] [--streams N] \
+                     [--generations N] [--settings held|default]";
 
 /// Runs a load.
 pub fn run(load: &Load) -> Outcome {

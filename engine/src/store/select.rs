@@ -122,8 +122,8 @@ impl<K: Kind> Series<K> {
         Cursor::open(self, wanted)
     }
 
-    /// Reads the entries in the selector's range, of logs with no more of their texts than `abridge`
-    /// says is enough. It is asked about merged blocks only: other lines come whole.
+    /// Reads the entries in the selector's range, of logs with no more of their texts than
+    /// `abridge` says is enough. It is asked about merged blocks only: other lines come whole.
     pub fn cursor_abridged(&self, abridge: Arc<dyn Abridge>) -> Result<Cursor<K>> {
         Ok(Cursor::open(self, Wanted::Everything)?.abridged(abridge))
     }

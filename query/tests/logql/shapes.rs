@@ -58,10 +58,10 @@ fn text(dice: &mut Dice, nasty: u64) -> String {
     let took = format!("{took}{}", number % 7);
     match number % 11 {
         0..3 => format!(
-            r#"{{"time":"{number}","path":"{path}","status":{status},"took":{took},"id":"{number:08x}"}}"#
+            r#"{{"t":"{number}","path":"{path}","status":{status},"took":{took},"i":"{number:x}"}}"#
         ),
         3 => format!(
-            r#"{{"http":{{"path":"{path}","status":{status},"more":{{}}}},"user":"u{}","app":"x"}}"#,
+            r#"{{"http":{{"path":"{path}","status":{status},"m":{{}}}},"user":"u{}","app":"x"}}"#,
             number % 9
         ),
         4 => format!(
@@ -69,7 +69,7 @@ fn text(dice: &mut Dice, nasty: u64) -> String {
         ),
         5 => format!(
             r#"{{"path":"one","path":"{path}","n":{number},"ok":{},"obj":{{}}}}"#,
-            number % 2 == 0
+            number.is_multiple_of(2)
         ),
         6 => format!(
             r#"{{"a":{{"b":{{"c":"{path}","d":-{number}}}}},"note":"say \"{number}\""}} {number}"#

@@ -1,5 +1,5 @@
-//! Lines with holes anywhere, and anything in the holes: what is wanted of the abridged line is what
-//! is wanted of the whole one.
+//! Lines with holes anywhere, and anything in the holes: what is wanted of the abridged line is
+//! what is wanted of the whole one.
 
 use super::super::flatten::{Flattened, Sink, flatten};
 use super::super::scan::Fault;
