@@ -5,6 +5,7 @@ mod bed;
 mod grafana;
 mod loki;
 mod names;
+mod own;
 mod query;
 mod security;
 mod transfer;
