@@ -1,6 +1,8 @@
 //! The program as a process: it starts by its flags, says where it listens, stops when told, and
 //! takes no more memory than it should.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
