@@ -13,6 +13,7 @@ use crate::ingest::Families;
 use crate::ingest::logs::tails::Tails;
 use crate::journal::{Journal, Level};
 use crate::meters::{Meters, Text, add};
+use crate::security::Security;
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
@@ -37,6 +38,7 @@ pub(crate) struct App {
     settings: RwLock<Arc<Settings>>,
     pub(crate) journal: Journal,
     pub(crate) reloads: Reloads,
+    pub(crate) security: Security,
     pub(crate) meters: Meters,
     pub(crate) queries: Lane,
     pub(crate) writes: Lane,
@@ -65,8 +67,9 @@ enum Phase {
 }
 
 impl App {
-    pub(crate) fn new(settings: Settings, load: Load) -> Self {
+    pub(crate) fn new(settings: Settings, load: Load, security: Security) -> Self {
         App {
+            security,
             meters: Meters::default(),
             queries: Lane::new(
                 "queries",
@@ -229,6 +232,7 @@ impl App {
             deltas as f64,
         );
         self.meters.write(&mut out);
+        self.security.write(&mut out);
         if let Ok(engine) = self.engine() {
             write_engine(&mut out, &engine.stats());
             self.write_tenants(&mut out, &engine);

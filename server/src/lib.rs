@@ -17,6 +17,7 @@ mod loki;
 mod meters;
 mod prometheus;
 mod reload;
+mod security;
 mod server;
 mod settings;
 mod supervisor;

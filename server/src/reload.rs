@@ -43,6 +43,7 @@ fn put_in_force(app: &App, settings: Settings) -> Result<Vec<&'static str>, Stri
             fixed.join(", ")
         ));
     }
+    let policy = app.security.prepare()?;
     let engine = app
         .engine()
         .map_err(|problem| problem.message().to_owned())?;
@@ -50,6 +51,7 @@ fn put_in_force(app: &App, settings: Settings) -> Result<Vec<&'static str>, Stri
         app.limit(&engine, &tenant, &settings)
             .map_err(|error| error.to_string())?;
     }
+    app.security.install(policy);
     app.set_settings(settings);
     Ok(changed)
 }

@@ -18,11 +18,15 @@ use crate::journal::Level;
 use crate::loki;
 use crate::prometheus;
 use crate::reload;
+use crate::security::Security;
 use crate::settings::Settings;
 use crate::supervisor;
 
 /// How long to wait between two looks at whether the engine is let go of.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// How long to wait between two looks at whether certificates have changed.
+const FILES_LOOK: Duration = Duration::from_secs(30);
 
 /// Threads for blocking work beyond what the lanes hold: opening, closing, own metrics.
 const SPARE_THREADS: usize = 8;
@@ -34,6 +38,7 @@ pub struct Server {
     prometheus_address: SocketAddr,
     loki_address: SocketAddr,
     otlp_http_address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
     opening: Option<JoinHandle<Result<String, ServeError>>>,
@@ -80,21 +85,33 @@ impl Server {
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
         let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
         let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
-        let app = Arc::new(App::new(settings, load));
+        let admin_door = match settings.listen_admin {
+            Some(address) => Some(bind(&runtime, "--listen-admin", address)?),
+            None => None,
+        };
+        let security = Security::open(&settings)
+            .map_err(|error| ServeError::new("cannot use --web-config-file", error))?;
+        let app = Arc::new(App::new(settings, load, security));
         let (stop, stopped) = watch::channel(false);
         let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
         let otlp_http_address = otlp_door.1;
         let otlp = prometheus::otlp_router(&app).merge(loki::otlp_router(&app));
-        let doors = vec![
+        let mut doors = vec![
             (prometheus_door.0, prometheus::router(&app)),
             (loki_door.0, loki::router(&app)),
             (otlp_door.0, otlp),
         ];
+        let admin_address = admin_door.as_ref().map(|door| door.1);
+        if let Some((listener, _)) = admin_door {
+            let admin = prometheus::admin_router(&app).merge(loki::admin_router(&app));
+            doors.push((listener, admin));
+        }
         let doors = doors.into_iter().map(|(listener, router)| {
             let door = accept::serve(listener, router, Arc::clone(&app), stopped.clone());
             runtime.spawn(door)
         });
-        let doors = doors.collect();
+        let mut doors: Vec<_> = doors.collect();
+        doors.push(runtime.spawn(watch_files(Arc::clone(&app), stopped)));
         let opened = Arc::clone(&app);
         let opening = runtime.spawn_blocking(move || open(&opened));
         Ok(Server {
@@ -103,6 +120,7 @@ impl Server {
             prometheus_address,
             loki_address,
             otlp_http_address,
+            admin_address,
             stop,
             doors,
             opening: Some(opening),
@@ -122,6 +140,18 @@ impl Server {
     /// Where OTLP over HTTP listens.
     pub fn otlp_http_address(&self) -> SocketAddr {
         self.otlp_http_address
+    }
+
+    /// Where administrative paths are answered, if that is an address of their own.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Reads the web configuration and its certificates again. What was in force stays if anything
+    /// is wrong with them.
+    pub fn reload(&self) -> Result<(), ServeError> {
+        let reloaded = self.app.security.reload();
+        reloaded.map_err(|error| ServeError::new("the web configuration was not reloaded", error))
     }
 
     /// Waits until everything is recovered. What was recovered, in a sentence.
@@ -208,6 +238,27 @@ impl Server {
         match engine {
             Some(engine) => self.runtime.block_on(close(engine)),
             None => Ok(()),
+        }
+    }
+}
+
+/// Reloads the web configuration when its files change.
+async fn watch_files(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let journal = app.journal;
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(FILES_LOOK) => {}
+        }
+        let app = Arc::clone(&app);
+        let reloaded = tokio::task::spawn_blocking(move || match app.security.has_changed() {
+            true => app.security.reload(),
+            false => Ok(()),
+        });
+        if let Ok(Err(error)) = reloaded.await {
+            let pairs = [("why", error.into())];
+            let message = "the web configuration in force is kept";
+            journal.say(Level::Error, message, &pairs);
         }
     }
 }

@@ -37,6 +37,7 @@ pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
     ("journal", 1),
     ("wire", 1),
     ("ingest", 2),
+    ("security", 2),
     ("app", 3),
     ("doors", 4),
     ("reload", 4),

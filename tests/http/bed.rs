@@ -131,6 +131,27 @@ impl Bed {
         request(self.address, method, path, headers, body)
     }
 
+    /// Where the Prometheus API listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where administrators are answered.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().admin_address().unwrap()
+    }
+
+    /// Where OTLP over HTTP listens.
+    pub(crate) fn otlp_address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().otlp_http_address()
+    }
+
+    /// Reads the web configuration again.
+    pub(crate) fn reload(&self) -> Result<(), String> {
+        let reloaded = self.server.as_ref().unwrap().reload();
+        reloaded.map_err(|error| error.to_string())
+    }
+
     /// Where the Loki API listens.
     pub(crate) fn loki_address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().loki_address()
@@ -239,7 +260,7 @@ fn start(settings: Settings) -> (Server, SocketAddr) {
 }
 
 /// One request on a connection of its own.
-fn request(
+pub(crate) fn request(
     address: SocketAddr,
     method: &str,
     path: &str,
@@ -264,7 +285,18 @@ fn request(
         .unwrap()
 }
 
-fn read_reply(answer: &[u8]) -> Option<Reply> {
+/// What comes back for some bytes, until the server closes or the client's patience ends.
+pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A server that has seen enough need not read the rest.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+pub(crate) fn read_reply(answer: &[u8]) -> Option<Reply> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).unwrap();
     let mut lines = head.lines();

@@ -86,12 +86,13 @@ fn a_tenant_that_nobody_wrote_to_is_empty_and_leaves_nothing_behind() {
     assert!(texts(&stranger.logs().unwrap()).is_empty());
     assert!(stranger.metadata().unwrap().is_empty());
     let mut batch = chronolith_engine::Batch::new();
-    batch.series(numbered(1).as_bytes());
+    let labels = numbered(1);
+    batch.series(labels.as_labels().as_bytes());
     batch.entry(chronolith_engine::metrics::Sample::float(Millis(1), 1.0));
     let error = stranger.metrics().unwrap().append(&batch).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ReadOnly);
     assert_eq!(engine.tenants(), [DEFAULT_TENANT]);
-    assert!(!folder.0.join("tenants").join("stranger").exists());
+    assert!(!folder.path().join("tenants").join("stranger").exists());
     assert!(engine.tenant_to_read("../default").is_err());
     // Once it is written to, everybody sees the same tenant.
     let known = engine.tenant("stranger").unwrap();

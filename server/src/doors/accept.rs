@@ -12,6 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use super::secured::secure;
 use crate::app::App;
 
 /// More connections than this no door has, whatever the settings say.
@@ -60,19 +61,10 @@ pub(crate) async fn serve(
         };
         set_up(&stream);
         let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let (app, mut stop) = (Arc::clone(&app), stop.clone());
+        let (app, stop, http) = (Arc::clone(&app), stop.clone(), http.clone());
         tokio::spawn(async move {
             app.meters.connections.fetch_add(1, Ordering::Relaxed);
-            let mut connection = std::pin::pin!(connection.with_upgrades());
-            // What fails on a connection is its client's to notice.
-            tokio::select! {
-                _ = &mut connection => {}
-                _ = stop.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
-                }
-            }
+            converse(&app, stream, &http, service, stop).await;
             app.meters.connections.fetch_sub(1, Ordering::Relaxed);
             drop(slot);
         });
@@ -81,6 +73,33 @@ pub(crate) async fn serve(
     // Once every slot is free no connection is left.
     let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, slots.acquire_many(all)).await;
+}
+
+/// Answers what comes over one connection, until it ends or the server stops.
+async fn converse(
+    app: &App,
+    stream: TcpStream,
+    http: &http1::Builder,
+    service: TowerToHyperService<Router>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let stream = tokio::select! {
+        secured = secure(&app.security, stream) => secured,
+        _ = stop.changed() => None,
+    };
+    let Some(stream) = stream else {
+        return;
+    };
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection.with_upgrades());
+    // What fails on a connection is its client's to notice.
+    tokio::select! {
+        _ = &mut connection => {}
+        _ = stop.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
 }
 
 fn set_up(stream: &TcpStream) {

@@ -1,4 +1,5 @@
-//! What every request of a door passes: it is counted, let in when the server is ready, answered
+//! What every request of a door passes: it is counted, let in when its sender may and the server is
+//! ready, answered
 //! compressed, and its answer may be read by pages of other sites.
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
-use super::tenant;
+use super::guard::{Side, guard, name_tenant};
 use crate::app::App;
 use crate::http::problem::{Cause, Problem};
 
@@ -23,10 +24,12 @@ const NO_ROUTE: &str = "other";
 const READY_RETRY_SECONDS: u32 = 1;
 
 /// Puts around a door's routes what all doors have in common.
-pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>, side: Side) -> Router {
+    let guarded = (Arc::clone(app), side);
     routes
         .layer(middleware::from_fn(share))
         .layer(CompressionLayer::new().gzip(true).zstd(true))
+        .layer(middleware::from_fn_with_state(guarded, guard))
         .layer(middleware::from_fn_with_state(Arc::clone(app), count))
         .with_state(Arc::clone(app))
 }
@@ -73,18 +76,6 @@ pub(crate) fn let_in(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App
         .layer(DefaultBodyLimit::disable())
         .route_layer(middleware::from_fn_with_state(state(), name_tenant))
         .route_layer(middleware::from_fn_with_state(state(), gate))
-}
-
-/// Tells the handlers whose request it is.
-async fn name_tenant(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    if app.settings().multi_tenant {
-        match tenant::wanted(request.headers()) {
-            Ok(Some(name)) => drop(request.extensions_mut().insert(name)),
-            Ok(None) => {}
-            Err(problem) => return problem.into_text(),
-        }
-    }
-    next.run(request).await
 }
 
 /// Turns requests away until everything is recovered and once the server stops.

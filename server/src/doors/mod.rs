@@ -4,5 +4,8 @@
 //! Knows no API.
 
 pub(crate) mod accept;
+pub(crate) mod guard;
 pub(crate) mod layers;
-pub(crate) mod tenant;
+mod rights;
+mod secured;
+mod tenant;

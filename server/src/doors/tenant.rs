@@ -1,21 +1,13 @@
-//! Whose request it is: the header that names a tenant, and which names are taken.
-//!
-//! A name becomes a folder, so what is taken is told letter by letter and nothing is decoded: what
-//! is encoded in any way has a letter that is not taken.
+//! Whose request it is: the header that names a tenant.
 
 use axum::http::HeaderMap;
 
 use crate::app::TenantName;
 use crate::http::problem::Problem;
+use crate::security::{TENANT_BYTES_MAX, is_tenant_name};
 
 /// The header that names the tenant, as in Loki and Mimir.
 pub(crate) const TENANT_HEADER: &str = "x-scope-orgid";
-
-/// Bytes of a name.
-const NAME_BYTES_MAX: usize = 150;
-
-/// What a name may have beside letters and digits of ASCII.
-const MARKS: &[u8] = b"!-_.*'()";
 
 /// The tenant that a request is for, if it says so.
 pub(crate) fn wanted(headers: &HeaderMap) -> Result<Option<TenantName>, Problem> {
@@ -33,21 +25,12 @@ pub(crate) fn wanted(headers: &HeaderMap) -> Result<Option<TenantName>, Problem>
         return Err(Problem::bad_data(why));
     }
     match std::str::from_utf8(name) {
-        Ok(name) if is_name(name) => Ok(Some(TenantName(name.into()))),
+        Ok(name) if is_tenant_name(name) => Ok(Some(TenantName(name.into()))),
         _ => Err(Problem::bad_data(format!(
-            "X-Scope-OrgID is no name of a tenant: 1 to {NAME_BYTES_MAX} letters and digits of \
+            "X-Scope-OrgID is no name of a tenant: 1 to {TENANT_BYTES_MAX} letters and digits of \
              ASCII and !-_.*'() are, except . and .."
         ))),
     }
-}
-
-/// Whether a tenant may be called this.
-pub(crate) fn is_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
-    (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(is_plain)
-        && name != "."
-        && name != ".."
 }
 
 #[cfg(test)]
@@ -71,7 +54,7 @@ mod tests {
         for name in ["a", "team-1", "A.b_c!*'()", "...", "x\u{2e}"] {
             assert_eq!(of(&[name.as_bytes()]), Ok(Some(name.to_owned())));
         }
-        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let long = "x".repeat(TENANT_BYTES_MAX + 1);
         for name in [
             "",
             ".",
@@ -108,7 +91,7 @@ mod tests {
         for byte in 0..128u8 {
             let name = format!("a{}", char::from(byte));
             let taken = engine.tenant_to_read(&name).is_ok();
-            assert_eq!(taken, is_name(&name), "{name:?}");
+            assert_eq!(taken, is_tenant_name(&name), "{name:?}");
         }
         engine.close().unwrap();
         std::fs::remove_dir_all(&folder).unwrap();

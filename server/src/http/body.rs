@@ -22,6 +22,10 @@ pub(crate) const DECODED_BYTES_MAX: usize = 32 << 20;
 /// compressed bytes.
 const SNAPPY_RATIO_MAX: usize = 22;
 
+/// How far back zstd may refer, as a power of two: the decoder allocates it on the word of a header
+/// of some bytes. No more than a body may have.
+const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -85,11 +89,17 @@ pub(crate) fn decompress(encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, Pro
         Encoding::Snappy => snappy(body),
         Encoding::Gzip => bounded(flate2::read::MultiGzDecoder::new(body), "gzip"),
         Encoding::Deflate => bounded(flate2::read::DeflateDecoder::new(body), "deflate"),
-        Encoding::Zstd => match zstd::stream::read::Decoder::with_buffer(body) {
+        Encoding::Zstd => match zstd_decoder(body) {
             Ok(decoder) => bounded(decoder, "zstd"),
             Err(error) => Err(undecodable("zstd", &error)),
         },
     }
+}
+
+fn zstd_decoder(body: &[u8]) -> std::io::Result<zstd::stream::read::Decoder<'_, &[u8]>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+    Ok(decoder)
 }
 
 fn snappy(body: &[u8]) -> Result<Vec<u8>, Problem> {
@@ -136,6 +146,20 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn a_few_bytes_of_zstd_cannot_ask_for_much_memory() {
+        // A frame whose window is 2 to the power of `log`, with one block of one byte.
+        let frame = |log: u8| {
+            let window = (log - 10) << 3;
+            vec![0x28, 0xb5, 0x2f, 0xfd, 0, window, 9, 0, 0, b'x']
+        };
+        assert_eq!(decompress(Encoding::Zstd, &frame(25)).unwrap(), b"x");
+        for log in [26, 27, 31, 41] {
+            let refused = decompress(Encoding::Zstd, &frame(log)).unwrap_err();
+            assert_eq!(refused.cause(), Cause::BadData, "{log}");
+        }
+    }
 
     #[test]
     fn every_encoding_gives_back_what_went_in() {

@@ -29,6 +29,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::doors::guard::Side;
 use crate::doors::layers::{let_in, same_site, wrap};
 
 /// Everything that the Loki address answers.
@@ -43,13 +44,26 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .route("/ready", get(status::ready))
         .route("/metrics", get(status::metrics));
-    wrap(open.merge(let_in(gated, app)).fallback(no_such_path), app)
+    wrap(
+        open.merge(let_in(gated, app)).fallback(no_such_path),
+        app,
+        Side::Public,
+    )
+}
+
+/// What the address for administrators answers about logs.
+pub(crate) fn admin_router(app: &Arc<App>) -> Router {
+    let admin = admin_routes().route_layer(middleware::from_fn(same_site));
+    let gated = Router::new()
+        .route("/config", get(status::configuration))
+        .merge(admin);
+    wrap(let_in(gated, app), app, Side::Admin)
 }
 
 /// What the OTLP address answers over HTTP about logs.
 pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     let routes = Router::new().route("/v1/logs", post(otlp::export));
-    wrap(let_in(routes, app), app)
+    wrap(let_in(routes, app), app, Side::Public)
 }
 
 /// What is pushed.

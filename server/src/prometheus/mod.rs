@@ -24,6 +24,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::doors::guard::Side;
 use crate::doors::layers::{let_in, same_site, wrap};
 
 /// Everything that the Prometheus address answers.
@@ -48,13 +49,27 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/metrics", get(watch::metrics))
         .route("/api/v1/status/walreplay", get(status::walreplay))
         .route("/api/v1/notifications", get(status::notifications));
-    wrap(open.merge(let_in(gated, app)), app)
+    wrap(open.merge(let_in(gated, app)), app, Side::Public)
+}
+
+/// What the address for administrators answers.
+pub(crate) fn admin_router(app: &Arc<App>) -> Router {
+    let admin = admin_routes().route_layer(middleware::from_fn(same_site));
+    let gated = Router::new()
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/config", get(status::configuration))
+        .merge(admin);
+    let reload = Router::new()
+        .route("/-/reload", post(admin::reload).put(admin::reload))
+        .route_layer(middleware::from_fn(same_site));
+    let open = reload.route("/-/healthy", get(watch::healthy));
+    wrap(open.merge(let_in(gated, app)), app, Side::Admin)
 }
 
 /// What the OTLP address answers over HTTP.
 pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     let routes = Router::new().route("/v1/metrics", post(otlp::write));
-    wrap(let_in(routes, app), app)
+    wrap(let_in(routes, app), app, Side::Public)
 }
 
 /// What is asked of the data.

@@ -25,6 +25,10 @@ pub struct Settings {
     pub listen_otlp_grpc: SocketAddr,
     /// Where OTLP over HTTP listens.
     pub listen_otlp_http: SocketAddr,
+    /// Where administrative paths are answered; then they are not at the other addresses.
+    pub listen_admin: Option<SocketAddr>,
+    /// The file that says who is let in, and how connections are encrypted.
+    pub web_config_file: Option<PathBuf>,
     /// How long data is kept (`None`: for ever).
     pub retention: Option<Duration>,
     /// How long the series that the first rule with all its matchers accepts are kept instead.
@@ -214,6 +218,8 @@ impl Default for Settings {
             listen_loki: local(3100),
             listen_otlp_grpc: local(4317),
             listen_otlp_http: local(4318),
+            listen_admin: None,
+            web_config_file: None,
             retention: None,
             retention_rules: Vec::new(),
             retention_bytes_max: None,

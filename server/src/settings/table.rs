@@ -163,6 +163,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Where OTLP over HTTP listens"
     ),
     setting!(
+        "listen.admin",
+        Start,
+        listen_admin,
+        "Where administrative paths are answered; then they are not at the other addresses"
+    ),
+    setting!(
         "retention",
         Reload,
         retention,
@@ -289,6 +295,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         writes_max,
         "Writes that run at once; more wait",
         positive
+    ),
+    setting!(
+        "web_config_file",
+        Start,
+        web_config_file,
+        "The file that says who is let in and how connections are encrypted; docs/security.md"
     ),
     setting!(
         "multi_tenant",
