@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use chronolith_engine::{Engine, Options};
 use chronolith_query::promql::syntax::parse_selector;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::cli::{FAILED, fail, say};
 use crate::http::times;
 use crate::transfer::export::{Range, Written};
 use crate::transfer::fault::{Fault, Result};
 use crate::transfer::progress::Progress;
-use crate::transfer::{self};
+use crate::transfer::{export_blocks, export_lines};
 
 pub(super) fn command() -> Command {
     Command::new("export")
@@ -23,6 +23,16 @@ pub(super) fn command() -> Command {
             "prometheus",
             "Metrics as blocks of Prometheus",
             "An empty folder for the blocks",
+        ))
+        .subcommand(kind(
+            "victoriametrics",
+            "Metrics as VictoriaMetrics' export lines; native histograms have no place there",
+            "A file that is not there yet; .gz and .zst are packed",
+        ))
+        .subcommand(kind(
+            "log-lines",
+            "Logs as JSON lines",
+            "A file that is not there yet; .gz and .zst are packed",
         ))
 }
 
@@ -42,8 +52,7 @@ fn kind(name: &'static str, about: &'static str, out: &'static str) -> Command {
             "match",
             "SELECTOR",
             "Which series, such as '{job=\"node\"}' [default: all]",
-        )
-        .action(ArgAction::Set),
+        ),
         flag(
             "start",
             "TIME",
@@ -60,6 +69,10 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
     match export(name, flags) {
         Ok(written) => {
             let mut text = format!("{} entries in {} files\n", written.entries, written.files);
+            if written.left_out > 0 {
+                let left = written.left_out;
+                text += &format!("note: {left} native histograms have no place in the format\n");
+            }
             if written.starts_lost > 0 {
                 let lost = written.starts_lost;
                 text += &format!("note: {lost} start timestamps have no place in the format\n");
@@ -103,9 +116,14 @@ fn export(name: &str, flags: &ArgMatches) -> Result<Written> {
     let tenant = flags.get_one::<String>("tenant").map(String::as_str);
     let tenant = engine.tenant(tenant.unwrap_or(chronolith_engine::DEFAULT_TENANT))?;
     let mut progress = Progress::new();
+    let seen = &mut progress;
     let written = match name {
-        _ => transfer::export_blocks(&tenant.metrics()?.snapshot(), &range, &out, &mut progress)?,
-    };
+        "log-lines" => export_lines::logs(&tenant.logs()?.snapshot(), &range, &out, seen),
+        "victoriametrics" => {
+            export_lines::metrics(&tenant.metrics()?.snapshot(), &range, &out, seen)
+        }
+        _ => export_blocks::export(&tenant.metrics()?.snapshot(), &range, &out, seen),
+    }?;
     progress.end();
     engine.close()?;
     Ok(written)

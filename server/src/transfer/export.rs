@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use chronolith_engine::labels::{LabelSet, Matcher};
-use chronolith_engine::time::{Millis, Nanos, Ticks};
+use chronolith_engine::labels::Matcher;
+use chronolith_engine::time::{Millis, Nanos};
 use chronolith_engine::{Kind, Selector, Series, Snapshot};
 
 use super::fault::{Fault, Result};
@@ -24,6 +24,8 @@ pub(crate) struct Written {
     pub(crate) entries: u64,
     /// Start timestamps, for which the format has no place.
     pub(crate) starts_lost: u64,
+    /// Native histograms, for which it has none either.
+    pub(crate) left_out: u64,
 }
 
 impl Range {

@@ -6,15 +6,24 @@
 
 pub(crate) mod bytes;
 mod checkpoint;
+pub(crate) mod client;
 pub(crate) mod export;
-mod export_blocks;
+pub(crate) mod export_blocks;
+pub(crate) mod export_lines;
 pub(crate) mod fault;
+mod files;
 mod job;
+pub(crate) mod json_logs;
+pub(crate) mod layouts;
+mod lines;
+pub(crate) mod loki;
+pub(crate) mod metric_files;
+pub(crate) mod plain_logs;
 pub(crate) mod progress;
-mod prometheus;
+pub(crate) mod prometheus;
+pub(crate) mod remote_read;
 mod tally;
 pub(crate) mod tsdb;
 
-pub(crate) use export_blocks::export as export_blocks;
 pub(crate) use job::{Into, Job, Outcome, Target};
-pub(crate) use prometheus::import as import_prometheus;
+pub(crate) use lines::Pairs;
