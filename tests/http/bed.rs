@@ -131,6 +131,11 @@ impl Bed {
         request(self.address, method, path, headers, body)
     }
 
+    /// Where the Prometheus API listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where the Loki API listens.
     pub(crate) fn loki_address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().loki_address()

@@ -100,7 +100,7 @@ impl Client {
             .map_err(|error| Fault::new(format!("cannot ask for {target}: {error}")))?;
         let answered = self
             .runtime
-            .block_on(timeout(ANSWER_TIMEOUT, self.answer(request)));
+            .block_on(async { timeout(ANSWER_TIMEOUT, self.answer(request)).await });
         let (code, body) = answered
             .map_err(|_| Fault::new(format!("{} does not answer", self.authority)))?
             .map_err(|why| Fault::new(format!("{}: {why}", self.authority)))?;

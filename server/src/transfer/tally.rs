@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 /// Reasons that are told apart; what comes beyond is counted under one.
 const REASONS_MAX: usize = 20;
 const OTHER_REASONS: &str = "other reasons";
+/// Notes that are told.
+const NOTES_MAX: usize = 8;
 
 /// Counts of entries: samples, histograms and lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Tally {
     /// Tells the operator something that makes nothing wrong.
     pub(crate) fn note(&mut self, what: impl Into<String>) {
         let what = what.into();
-        if self.notes.len() < REASONS_MAX && !self.notes.contains(&what) {
+        if self.notes.len() < NOTES_MAX && !self.notes.contains(&what) {
             self.notes.push(what);
         }
     }
