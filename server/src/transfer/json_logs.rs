@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn every_sort_of_line_is_read() {
         let own = found(
-            r#"{"timestamp":"1700000000000000001","line":"x","labels":{"a":"b"},"metadata":{"t":"1"}}"#,
+            &(r#"{"timestamp":"1700000000000000001","line":"x","labels":{"a":"b"},"#.to_owned()
+                + r#""metadata":{"t":"1"}}"#),
         );
         assert_eq!(
             (own.time, own.line.as_str()),

@@ -177,11 +177,11 @@ fn fragment(rest: &[u8]) -> Result<(u8, &[u8])> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// A fragment as Prometheus writes it.
-    pub(crate) fn put_fragment(out: &mut Vec<u8>, kind: u8, data: &[u8]) {
+    fn put_fragment(out: &mut Vec<u8>, kind: u8, data: &[u8]) {
         out.push(kind);
         out.extend_from_slice(&(data.len() as u16).to_be_bytes());
         out.extend_from_slice(&crc32c(data).to_be_bytes());

@@ -1,3 +1,5 @@
+//! Chunks of histograms that come back, and those that have to begin anew.
+
 use super::*;
 
 fn decoded(bytes: &[u8], sort: Sort) -> Result<Vec<(i64, Histogram)>> {
