@@ -173,6 +173,7 @@ impl Job {
             retention: None,
             meters: &self.meters,
             tails: &self.tails,
+            tenant: self.tenant.name(),
         };
         let taken = logs::take(intake, columns)?;
         let reasons = taken.reasons;
