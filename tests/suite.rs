@@ -8,3 +8,4 @@ mod licences;
 mod model;
 mod promql;
 mod store;
+mod transfer;

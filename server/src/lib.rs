@@ -23,6 +23,7 @@ mod settings;
 mod supervisor;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transfer;
 mod wire;
 
 pub use cli::run;

@@ -1,6 +1,10 @@
 //! Doors for tests and fuzzing, behind the feature `testing`: an encoder of messages as senders
 //! write them, and the decoders under names that take any bytes.
 
+mod transfer;
+
+pub use transfer::*;
+
 use crate::http::times;
 use crate::ingest::logs::levels::Level;
 use crate::wire::logs as wire_logs;

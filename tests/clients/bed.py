@@ -53,6 +53,7 @@ class Bed:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="chronolith-clients-")
         self.started = []
+        self.named = {}
 
     def __enter__(self):
         return self
@@ -85,7 +86,15 @@ class Bed:
         )
         log.close()
         self.started.append(process)
+        self.named[name] = process
         return process
+
+    def stop(self, name):
+        """Ends a process by its name, if it still runs, and waits for it."""
+        process = self.named[name]
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
 
     def said(self, name):
         with open(self.path(name + ".log"), encoding="utf-8", errors="replace") as file:
@@ -97,16 +106,21 @@ class Bed:
                 print(f"--- {name}:", *self.said(name[:-4]).splitlines()[-15:], sep="\n")
 
     def chronolith(self, program):
-        """Starts the server and returns its addresses by their names."""
+        """Starts the server on an empty folder and returns its addresses by their names."""
+        return self.chronolith_on(program, self.path("data"))
+
+    def chronolith_on(self, program, data):
+        """Starts a server on a data directory."""
         any_port = "127.0.0.1:0"
-        self.start("chronolith", [
-            os.path.abspath(program), "serve", "--data", self.path("data"),
+        name = "chronolith-" + os.path.basename(data)
+        self.start(name, [
+            os.path.abspath(program), "serve", "--data", data,
             "--listen-prometheus", any_port, "--listen-loki", any_port,
             "--listen-otlp-http", any_port,
         ])
 
         def address(what):
-            found = re.search(what + r" on (http:[^,\s]*)", self.said("chronolith"))
+            found = re.search(what + r" on (http:[^,\s]*)", self.said(name))
             return found and found.group(1)
 
         url = until("the server says where it listens", lambda: address("Prometheus API"))

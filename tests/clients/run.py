@@ -10,6 +10,7 @@ import sys
 import otel
 import otel_logs
 import prometheus
+import transfer
 import vmagent
 from bed import Bed
 
@@ -32,6 +33,7 @@ def main(program, interpreter):
         node = bed.node_exporter()
         try:
             prometheus.run(bed, ours, node, note)
+            transfer.run(bed, program, node, note)
             vmagent.run(bed, ours, node, note)
             otel.run(ours, interpreter, note)
             otel_logs.run(ours, interpreter, note)

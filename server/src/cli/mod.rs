@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 
 mod check;
+mod export;
+mod import;
 mod serve;
 
 /// What the process ends with if it could not do what it was asked to.
@@ -24,7 +26,7 @@ struct Verb {
 }
 
 /// All commands, as help lists them.
-const VERBS: [Verb; 2] = [
+const VERBS: [Verb; 4] = [
     Verb {
         command: serve::command,
         run: serve::run,
@@ -32,6 +34,14 @@ const VERBS: [Verb; 2] = [
     Verb {
         command: check::command,
         run: check::run,
+    },
+    Verb {
+        command: import::command,
+        run: import::run,
+    },
+    Verb {
+        command: export::command,
+        run: export::run,
     },
 ];
 

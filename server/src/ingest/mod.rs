@@ -212,7 +212,8 @@ fn beside(intake: Intake<'_>, columns: &Columns<'_>, faults: &mut Faults) -> u64
     stored
 }
 
-fn read_exemplar(wire: &WireExemplar<'_>) -> Result<Exemplar, String> {
+/// An exemplar as the engine takes it, or why it does not.
+pub(crate) fn read_exemplar(wire: &WireExemplar<'_>) -> Result<Exemplar, String> {
     let (mut pairs, mut chars) = (Vec::with_capacity(wire.labels.len()), 0);
     for (name, value) in &wire.labels {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|_| "a label is not UTF-8");

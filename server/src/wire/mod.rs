@@ -14,5 +14,6 @@ pub(crate) mod read;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod vm_lines;
 pub(crate) mod write_v1;
 pub(crate) mod write_v2;

@@ -8,6 +8,7 @@ pub(crate) mod streams;
 pub(crate) mod tails;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use chronolith_engine::labels::{Labels, put_label};
@@ -91,6 +92,29 @@ enum Metadata {
 
 /// Stores what can be stored of a request.
 pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(), Problem> {
+    let faults = take(intake, columns)?.faults;
+    if faults.count == 0 {
+        return Ok(());
+    }
+    add(&intake.meters.refused_lines, faults.count);
+    let cause = match faults.count == faults.limited {
+        true => Cause::Limit,
+        false => Cause::BadData,
+    };
+    Err(Problem::new(cause, faults.told.join("\n")))
+}
+
+/// What became of the lines of a request.
+pub(crate) struct Taken {
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    /// Why lines were not taken: those of a stream that cannot be, and others one by one.
+    pub(crate) reasons: BTreeMap<String, u64>,
+    faults: Faults,
+}
+
+/// Stores what can be stored of a request, and says what became of the rest.
+pub(crate) fn take(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<Taken, Problem> {
     let mut faults = Faults::default();
     let prepared = prepare(intake, columns, &mut faults);
     let batch = batch(&prepared, columns);
@@ -101,23 +125,25 @@ pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(
     if let Some(queue) = intake.tails.watched(intake.tenant) {
         prepared.publish(&queue, columns, &report);
     }
+    let mut reasons = BTreeMap::new();
+    if faults.count > 0 {
+        reasons.insert(faults.told.join("; "), faults.count);
+    }
     for refused in &report.refused {
         let line = &prepared.lines[refused.entry];
         let stream = prepared.stream_text(refused.series);
         let time = columns.entries()[line.place as usize].time;
         faults.limited += u64::from(refused.why == Refusal::SeriesLimit);
         faults.add(1, || refusal_text(intake, &stream, time, &refused.why));
+        *reasons.entry(refused.why.to_string()).or_default() += 1;
     }
     count(intake.meters, columns, &prepared, &report);
-    if faults.count == 0 {
-        return Ok(());
-    }
-    add(&intake.meters.refused_lines, faults.count);
-    let cause = match faults.count == faults.limited {
-        true => Cause::Limit,
-        false => Cause::BadData,
-    };
-    Err(Problem::new(cause, faults.told.join("\n")))
+    Ok(Taken {
+        accepted: report.accepted,
+        duplicates: report.duplicates,
+        reasons,
+        faults,
+    })
 }
 
 fn count(meters: &Meters, columns: &LogColumns<'_>, prepared: &Prepared, report: &Report) {

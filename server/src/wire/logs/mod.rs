@@ -7,7 +7,7 @@ pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod otlp;
 pub(crate) mod protobuf;
-mod scan;
+pub(crate) mod scan;
 
 use std::borrow::Cow;
 

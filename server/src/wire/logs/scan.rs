@@ -8,18 +8,18 @@ use super::super::protobuf::Malformed;
 const DEPTH_MAX: usize = 64;
 
 /// A place in a JSON text.
-pub(super) struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Scan { text, at: 0 }
     }
 
     /// The next byte that is no space.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
             match byte {
@@ -31,14 +31,14 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes the byte if it comes next.
-    pub(super) fn eat(&mut self, wanted: u8) -> bool {
+    pub(crate) fn eat(&mut self, wanted: u8) -> bool {
         let is_there = self.peek() == Some(wanted);
         self.at += usize::from(is_there);
         is_there
     }
 
     /// Takes a byte that has to come next.
-    pub(super) fn expect(&mut self, wanted: u8) -> Result<(), Malformed> {
+    pub(crate) fn expect(&mut self, wanted: u8) -> Result<(), Malformed> {
         match self.eat(wanted) {
             true => Ok(()),
             false => Err(self.fault(&format!("expected {:?}", char::from(wanted)))),
@@ -46,12 +46,12 @@ impl<'a> Scan<'a> {
     }
 
     /// What is wrong here.
-    pub(super) fn fault(&self, what: &str) -> Malformed {
+    pub(crate) fn fault(&self, what: &str) -> Malformed {
         Malformed::new(format!("{what} at byte {} of the body", self.at))
     }
 
     /// Nothing but space may follow.
-    pub(super) fn end(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(self.fault("unexpected text behind the value")),
@@ -59,7 +59,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The elements of an array.
-    pub(super) fn array(
+    pub(crate) fn array(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
@@ -77,7 +77,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The members of an object.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
@@ -97,7 +97,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A string.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
         if !self.eat(b'"') {
             return Err(self.fault("expected a string"));
         }
@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over a value.
-    pub(super) fn skip(&mut self) -> Result<(), Malformed> {
+    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
         self.skip_at(0)
     }
 
@@ -189,21 +189,24 @@ impl<'a> Scan<'a> {
             Some(b'{') => self.object(|scan, _| scan.skip_at(depth + 1)),
             Some(b'[') => self.array(|scan| scan.skip_at(depth + 1)),
             Some(b'"') => self.string().map(|_| ()),
-            Some(_) => {
-                let is_end =
-                    |byte: u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
-                let rest = &self.text.as_bytes()[self.at..];
-                let length = rest.iter().take_while(|byte| !is_end(**byte)).count();
-                let word = &self.text[self.at..self.at + length];
-                let is_value = matches!(word, "true" | "false" | "null")
-                    || word.parse::<f64>().is_ok_and(f64::is_finite);
-                if !is_value {
-                    return Err(self.fault("expected a value"));
-                }
-                self.at += length;
-                Ok(())
-            }
+            Some(_) => self.word().map(|_| ()),
             None => Err(self.fault("expected a value")),
         }
+    }
+
+    /// A number, `true`, `false` or `null`, as it is written.
+    pub(crate) fn word(&mut self) -> Result<&'a str, Malformed> {
+        self.peek();
+        let is_end = |byte: u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+        let rest = &self.text.as_bytes()[self.at..];
+        let length = rest.iter().take_while(|byte| !is_end(**byte)).count();
+        let word = &self.text[self.at..self.at + length];
+        let is_value = matches!(word, "true" | "false" | "null")
+            || word.parse::<f64>().is_ok_and(f64::is_finite);
+        if !is_value {
+            return Err(self.fault("expected a value"));
+        }
+        self.at += length;
+        Ok(word)
     }
 }
