@@ -264,7 +264,8 @@ impl Engine {
     }
 
     /// A tenant's stores for reading: those of a name that [`Engine::tenants`] does not list are
-    /// empty, take no writes, and leave nothing behind, neither on the disk nor in memory.
+    /// empty and leave nothing behind, neither on the disk nor in memory. They are not to be
+    /// written to: ask [`Engine::tenant`] for that.
     pub fn tenant_to_read(&self, name: &str) -> Result<Tenant> {
         self.tenants.tenant_to_read(name)
     }

@@ -67,7 +67,8 @@ async fn share(request: Request, next: Next) -> Response {
     response
 }
 
-/// Puts around routes that need the data what lets requests in: the server is ready, and it is known
+/// Puts around routes that need the data what lets requests in: the server is ready, and it is
+/// known
 /// whose request it is.
 pub(crate) fn let_in(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     let state = || Arc::clone(app);
