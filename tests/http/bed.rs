@@ -136,7 +136,6 @@ impl Bed {
         self.address
     }
 
-<<<<<<< HEAD
     /// Where administrators are answered.
     pub(crate) fn admin_address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().admin_address().unwrap()
@@ -153,8 +152,6 @@ impl Bed {
         reloaded.map_err(|error| error.to_string())
     }
 
-=======
->>>>>>> cc1fa9d43c378ae4b78986b3816d6899fe1c34ea
     /// Where the Loki API listens.
     pub(crate) fn loki_address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().loki_address()

@@ -29,10 +29,6 @@ pub struct Settings {
     pub listen_admin: Option<SocketAddr>,
     /// The file that says who is let in, and how connections are encrypted.
     pub web_config_file: Option<PathBuf>,
-    /// Where administrative paths are answered; then they are not at the other addresses.
-    pub listen_admin: Option<SocketAddr>,
-    /// The file that says who is let in, and how connections are encrypted.
-    pub web_config_file: Option<PathBuf>,
     /// How long data is kept (`None`: for ever).
     pub retention: Option<Duration>,
     /// How long the series that the first rule with all its matchers accepts are kept instead.
@@ -196,8 +192,6 @@ pub struct LogLimits {
 impl Default for LogLimits {
     fn default() -> Self {
         LogLimits {
-            listen_admin: None,
-            web_config_file: None,
             retention: None,
             query_timeout: Duration::from_secs(60),
             labels_max: 15,
