@@ -18,7 +18,7 @@ const MORE: [&str; 9] = [
     "max_over_time(node_memory_MemFree_bytes[24h])",
     "avg_over_time(node_load1[30m])",
     "sum_over_time(node_memory_MemFree_bytes[30m])",
-    "count_over_time({__name__=~\"node_cpu.+\"}[30m])",
+    "count_over_time(node_cpu_seconds_total[30m])",
     "increase(node_network_receive_bytes_total[1h])",
     "changes(node_load1[30m])",
     "min_over_time(node_load1[30m]) + min_over_time(node_load1[30m])",
