@@ -14,6 +14,8 @@ use crate::loads::{Load, Outcome, node, say};
 use crate::meter::Made;
 use server::Program;
 
+pub use servers::RANGES;
+
 /// Runs what the arguments ask for, with the options of the load `node`: `prometheus`, which
 /// compares blocks with the engine's, `servers`, which compares servers with ours, or the name of
 /// one of these.

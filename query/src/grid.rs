@@ -1,7 +1,7 @@
 //! [`Grid`]: the times that a query is evaluated at, in the ticks of its language.
 
 /// The times that a query is evaluated at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Grid {
     /// The first one.
     pub(crate) start: i64,

@@ -115,6 +115,41 @@ fn native_histograms_are_drawn_by_their_buckets() {
 }
 
 #[test]
+fn an_explanation_comes_if_it_is_asked_for_and_changes_nothing() {
+    let bed = bed();
+    let form = "query=sum(rate(up[5m]))&start=1768476600&end=1768476720&step=60";
+    let plain = bed.get(&format!("/api/v1/query_range?{form}")).data();
+    let other = bed.get(&format!("/api/v1/query_range?{form}&explain=false"));
+    assert_eq!(other.data(), plain);
+    let mut explained = bed
+        .get(&format!("/api/v1/query_range?{form}&explain=true"))
+        .data();
+    let explain = explained
+        .as_object_mut()
+        .unwrap()
+        .remove("explain")
+        .unwrap();
+    assert_eq!(explained, plain);
+    assert_eq!(
+        (&explain["operator"], &explain["steps"]),
+        (&json!("sum"), &json!(3))
+    );
+    assert_eq!(
+        (&explain["series"], &explain["samplesRead"]),
+        (&json!(1), &json!(6))
+    );
+    assert_eq!(explain["repeated"], json!(false));
+    assert!(explain["seconds"].is_number());
+    let range = &explain["parts"][0]["parts"][0];
+    assert_eq!(
+        (&range["operator"], &range["query"]),
+        (&json!("range"), &json!("up[5m]"))
+    );
+    let instant = bed.get("/api/v1/query?query=up&time=1768476600&explain=true");
+    assert_eq!(instant.data()["explain"]["operator"], "selector");
+}
+
+#[test]
 fn limit_and_stats_are_extras() {
     let bed = bed();
     let limited = bed.get("/api/v1/query?query=up&time=1768476600&limit=1");

@@ -24,7 +24,7 @@ const ROUNDS: std::ops::Range<usize> = 5..400;
 const STEP_SECONDS: i64 = 15;
 
 /// Queries over a range, heavy ones of dashboards.
-const RANGES: [(&str, &str); 8] = [
+pub const RANGES: [(&str, &str); 8] = [
     (
         "sum by (mode) of rate",
         "sum by (mode) (rate(node_cpu_seconds_total[5m]))",

@@ -11,6 +11,7 @@ mod matchers;
 mod memory;
 pub mod node;
 mod open;
+mod queries;
 mod recover;
 mod short;
 
@@ -37,12 +38,15 @@ pub struct Load {
     writers: usize,
     megabytes: u64,
     hosts: usize,
+    threads: usize,
     hours: usize,
     jitter_percent: u64,
     streams: usize,
     generations: usize,
     settings: Settings,
     directory: String,
+    /// What a query must contain to be asked.
+    query: String,
 }
 
 /// The two settings that loads run at.
@@ -89,12 +93,14 @@ impl Load {
             writers: 4,
             megabytes: 1_536,
             hosts: 100,
+            threads: 1,
             hours: 24,
             jitter_percent: 0,
             streams: 50,
             generations: 10,
             settings: Settings::Held,
             directory: String::new(),
+            query: String::new(),
         };
         load.adjust();
         for pair in options.chunks(2) {
@@ -107,10 +113,12 @@ impl Load {
                 "--writers" => load.writers = value.parse()?,
                 "--megabytes" => load.megabytes = value.parse()?,
                 "--hosts" => load.hosts = value.parse()?,
+                "--threads" => load.threads = value.parse()?,
                 "--hours" => load.hours = value.parse()?,
                 "--jitter" => load.jitter_percent = value.parse()?,
                 "--streams" => load.streams = value.parse()?,
                 "--generations" => load.generations = value.parse()?,
+                "--query" => load.query = value.clone(),
                 "--directory" => load.directory = value.clone(),
                 "--settings" if value == "held" => load.settings = Settings::Held,
                 "--settings" if value == "default" => load.settings = Settings::Default,
@@ -131,7 +139,7 @@ impl Load {
             "logmix" | "logmix-lines" | "logql" => self.megabytes = 200,
             "short-streams" => self.streams = 100_000,
             "backfill" => self.series = 5_000,
-            "servers" | "chronolith" | "victoria-metrics" => {
+            "servers" | "chronolith" | "victoria-metrics" | "queries" => {
                 self.hours = 1;
             }
             "node" | "prometheus" | "churn" | "short-series" => {}
@@ -143,10 +151,10 @@ impl Load {
 }
 
 const USAGE: &str = "engine_load append-stable|append-shuffled|append-always|create|memory|recover|\
-                     logs|open|node|logmix|logmix-lines|logql|matchers|churn|short-series|\
-                     short-streams|backfill [--series N] [--rounds N] [--writers N] \
-                     [--megabytes N] [--hosts N] [--hours N] [--jitter PERCENT] [--streams N] \
-                     [--generations N] [--settings held|default]";
+                     logs|open|node|queries|logmix|logmix-lines|logql|matchers|churn|\
+                     short-series|short-streams|backfill [--series N] [--rounds N] [--writers N] \
+                     [--megabytes N] [--hosts N] [--threads N] [--hours N] [--jitter PERCENT] \
+                     [--streams N] [--generations N] [--query PART] [--settings held|default]";
 
 /// Runs a load.
 pub fn run(load: &Load) -> Outcome {
@@ -161,6 +169,7 @@ pub fn run(load: &Load) -> Outcome {
         "logs" => logs::run(load),
         "open" => open::run(load),
         "node" => node::run(load),
+        "queries" => queries::run(load),
         "logmix" => logmix::run(load),
         "logmix-lines" => logmix::print(load),
         "logql" => logql::run(load),

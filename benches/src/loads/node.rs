@@ -14,7 +14,7 @@ use crate::meter::{Made, Meter, Spent};
 use crate::process::{RunDirectory, midnight_before_ms};
 
 /// Hosts whose samples go into one batch: about ten thousand samples.
-const HOSTS_A_BATCH: usize = 20;
+pub const HOSTS_A_BATCH: usize = 20;
 
 /// One host of so many is read back and compared, sample by sample.
 const COMPARED: usize = 10;
@@ -78,7 +78,8 @@ pub fn measure(
     Ok(made)
 }
 
-fn append<'a>(
+/// Appends one scrape of some hosts.
+pub fn append<'a>(
     store: &Store<Samples>,
     batch: &mut Batch<'a, Samples>,
     hosts: &'a Hosts,

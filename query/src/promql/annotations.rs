@@ -12,6 +12,8 @@ use crate::text::{Span, number, quote};
 #[derive(Clone, Debug, Default)]
 pub struct Annotations {
     notes: Vec<Note>,
+    /// How often something was noted, again and again counted as well.
+    times: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +58,7 @@ impl Annotations {
     }
 
     fn add(&mut self, note: Note) {
+        self.times += 1;
         let same =
             |known: &&mut Note| known.text == note.text && known.span.start == note.span.start;
         let Some(known) = self.notes.iter_mut().find(same) else {
@@ -120,6 +123,24 @@ pub(crate) struct Notes(Mutex<Annotations>);
 impl Notes {
     pub(crate) fn into_annotations(self) -> Annotations {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often something was noted so far.
+    pub(crate) fn times(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).times
+    }
+
+    /// Adds what was noted elsewhere.
+    pub(crate) fn absorb(&self, others: Notes) {
+        let others = others.into_annotations();
+        if others.notes.is_empty() {
+            return;
+        }
+        let mut annotations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        others
+            .notes
+            .into_iter()
+            .for_each(|note| annotations.add(note));
     }
 
     fn warn(&self, span: Span, text: String) {

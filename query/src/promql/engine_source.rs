@@ -1,16 +1,16 @@
 //! [`EngineSource`]: the metrics of the engine as a source.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chronolith_engine::labels::LabelSet;
+use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::{SampleColumn, Samples};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Selector, Snapshot};
+use chronolith_engine::{Selector, Series, Snapshot};
 
 use crate::promql::error::Result;
 use crate::promql::histogram::{ChunkHints, Histogram};
-use crate::promql::source::{Request, Source, SourceSeries};
+use crate::promql::source::{Request, Source, SourceSeries, Unread};
 
 /// How far in front of a range the histogram before the first one is looked for, in milliseconds.
 const HINT_LOOK_MS: i64 = 15 * 60 * 1000;
@@ -29,13 +29,112 @@ impl EngineSource {
     pub fn new(snapshot: Snapshot<Samples>) -> Self {
         EngineSource { snapshot }
     }
+}
 
-    /// The hints as they stand at the start of a range, by the series that had a histogram not long
-    /// before.
-    fn earlier_hints(&self, request: &Request<'_>) -> Result<BTreeMap<LabelSet, ChunkHints>> {
-        let start = request.start.saturating_sub(HINT_LOOK_MS);
-        let end = request.start.saturating_sub(1);
-        let selector = Selector::new(request.matchers.to_vec()).between(Millis(start), Millis(end));
+impl Source for EngineSource {
+    fn select(&self, request: &Request<'_>) -> Result<Vec<SourceSeries>> {
+        let mut found = Vec::new();
+        for series in self.find(request)? {
+            let series = series.read()?;
+            if !series.is_empty() {
+                found.push(series);
+            }
+        }
+        Ok(found)
+    }
+
+    fn find<'s>(&'s self, request: &Request<'_>) -> Result<Vec<Box<dyn Unread + 's>>> {
+        let selector = Selector::new(request.matchers.to_vec())
+            .between(Millis(request.start), Millis(request.end));
+        let earlier = Arc::new(Earlier {
+            snapshot: self.snapshot.clone(),
+            matchers: request.matchers.to_vec(),
+            start: request.start,
+            hints: Mutex::new(None),
+        });
+        let series = self.snapshot.select(&selector)?.into_iter();
+        let unread = series.map(|series| {
+            let earlier = Arc::clone(&earlier);
+            Box::new(Found { series, earlier }) as Box<dyn Unread>
+        });
+        Ok(unread.collect())
+    }
+}
+
+/// A series of the engine, not read yet.
+struct Found {
+    series: Series<Samples>,
+    earlier: Arc<Earlier>,
+}
+
+impl Unread for Found {
+    fn read(self: Box<Self>) -> Result<SourceSeries> {
+        let mut columns = SourceSeries {
+            labels: self.series.labels().to_set(),
+            ..SourceSeries::default()
+        };
+        let mut hints = None;
+        for run in self.series.cursor()? {
+            let run = run?;
+            let start = |index: usize| run.starts().map_or(0, |starts| starts[index]);
+            match run.values() {
+                SampleColumn::Floats(values) => {
+                    hints = Some(ChunkHints::default());
+                    if run.starts().is_none() && columns.floats.starts.is_none() {
+                        columns.floats.times.extend_from_slice(run.times());
+                        columns.floats.values.extend_from_slice(values);
+                        continue;
+                    }
+                    for (index, value) in values.iter().enumerate() {
+                        columns
+                            .floats
+                            .push(run.times()[index], *value, start(index));
+                    }
+                }
+                SampleColumn::Histograms(values) => {
+                    let hints = match &mut hints {
+                        Some(hints) => hints,
+                        None => hints.insert(self.earlier.take(&columns.labels)?),
+                    };
+                    for (index, stored) in values.iter().enumerate() {
+                        let histogram = Histogram::from(stored.as_ref());
+                        let hint = hints.next(&histogram);
+                        let histogram = Arc::new(histogram.with_hint(hint));
+                        let time = run.times()[index];
+                        columns.histograms.push(time, histogram, start(index));
+                    }
+                }
+            }
+        }
+        Ok(columns)
+    }
+}
+
+/// What stands in front of a range, looked for when the first series has a histogram: most
+/// selectors find none.
+struct Earlier {
+    snapshot: Snapshot<Samples>,
+    matchers: Vec<Matcher>,
+    start: i64,
+    hints: Mutex<Option<BTreeMap<LabelSet, ChunkHints>>>,
+}
+
+impl Earlier {
+    /// The hints of a series as they stand at the start of the range.
+    fn take(&self, labels: &LabelSet) -> Result<ChunkHints> {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match &mut *hints {
+            Some(known) => known,
+            None => hints.insert(self.find()?),
+        };
+        Ok(known.remove(labels).unwrap_or_default())
+    }
+
+    /// By the series that had a histogram not long before the range.
+    fn find(&self) -> Result<BTreeMap<LabelSet, ChunkHints>> {
+        let start = self.start.saturating_sub(HINT_LOOK_MS);
+        let end = self.start.saturating_sub(1);
+        let selector = Selector::new(self.matchers.clone()).between(Millis(start), Millis(end));
         let mut found = BTreeMap::new();
         for series in self.snapshot.select(&selector)? {
             let mut last = None;
@@ -49,63 +148,6 @@ impl EngineSource {
                 let mut hints = ChunkHints::default();
                 hints.next(&Histogram::from(last.as_ref()));
                 found.insert(series.labels().to_set(), hints);
-            }
-        }
-        Ok(found)
-    }
-}
-
-impl Source for EngineSource {
-    fn select(&self, request: &Request<'_>) -> Result<Vec<SourceSeries>> {
-        let selector = Selector::new(request.matchers.to_vec())
-            .between(Millis(request.start), Millis(request.end));
-        let mut found = Vec::new();
-        // Looked for at the first histogram: most selectors find none.
-        let mut earlier = None;
-        for series in self.snapshot.select(&selector)? {
-            let mut columns = SourceSeries {
-                labels: series.labels().to_set(),
-                ..SourceSeries::default()
-            };
-            let mut hints = None;
-            for run in series.cursor()? {
-                let run = run?;
-                let start = |index: usize| run.starts().map_or(0, |starts| starts[index]);
-                match run.values() {
-                    SampleColumn::Floats(values) => {
-                        hints = Some(ChunkHints::default());
-                        if run.starts().is_none() && columns.floats.starts.is_none() {
-                            columns.floats.times.extend_from_slice(run.times());
-                            columns.floats.values.extend_from_slice(values);
-                            continue;
-                        }
-                        for (index, value) in values.iter().enumerate() {
-                            columns
-                                .floats
-                                .push(run.times()[index], *value, start(index));
-                        }
-                    }
-                    SampleColumn::Histograms(values) => {
-                        if hints.is_none() && earlier.is_none() {
-                            earlier = Some(self.earlier_hints(request)?);
-                        }
-                        let hints = hints.get_or_insert_with(|| {
-                            let known = earlier.as_mut();
-                            let known = known.and_then(|known| known.remove(&columns.labels));
-                            known.unwrap_or_default()
-                        });
-                        for (index, stored) in values.iter().enumerate() {
-                            let histogram = Histogram::from(stored.as_ref());
-                            let hint = hints.next(&histogram);
-                            let histogram = Arc::new(histogram.with_hint(hint));
-                            let time = run.times()[index];
-                            columns.histograms.push(time, histogram, start(index));
-                        }
-                    }
-                }
-            }
-            if !columns.floats.is_empty() || !columns.histograms.is_empty() {
-                found.push(columns);
             }
         }
         Ok(found)

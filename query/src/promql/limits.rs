@@ -9,7 +9,8 @@ use crate::promql::error::{Error, ErrorKind, Result};
 /// How much a query may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Samples that it may hold at once. Default 50,000,000.
+    /// Samples that it may hold at once. Default 50,000,000. A quarter of that may be kept beside
+    /// it for parts of the query that come again.
     pub samples_max: usize,
     /// Steps of a range query. Default 11,000.
     pub steps_max: usize,
@@ -50,6 +51,9 @@ impl CancelFlag {
     }
 }
 
+/// Beside what a query may hold, this part of it may be kept for parts of the query that come again.
+const KEPT_PART: usize = 4;
+
 /// How often [`Guard::check`] looks at the clock.
 const CHECKS_PER_LOOK: u32 = 64;
 
@@ -58,6 +62,8 @@ pub(crate) struct Guard {
     limits: Limits,
     deadline: Option<Instant>,
     held: AtomicUsize,
+    /// Held beside that, for parts of the query that come again.
+    kept: AtomicUsize,
     peak: AtomicUsize,
     read: AtomicUsize,
     checks: AtomicU32,
@@ -69,33 +75,53 @@ impl Guard {
             limits: limits.clone(),
             deadline: Instant::now().checked_add(limits.timeout),
             held: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
             checks: AtomicU32::new(0),
         }
     }
 
-    /// Whether the query may go on.
+    /// Whether the query may go on. The clock is looked at now and then.
     pub(crate) fn check(&self) -> Result<()> {
-        if self
-            .limits
-            .cancel
-            .as_ref()
-            .is_some_and(CancelFlag::is_raised)
-        {
-            let message = "query was canceled in expression evaluation";
-            return Err(Error::new(ErrorKind::Canceled, message));
-        }
         let checks = self.checks.fetch_add(1, Ordering::Relaxed);
-        if checks.is_multiple_of(CHECKS_PER_LOOK)
-            && self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-        {
+        if checks.is_multiple_of(CHECKS_PER_LOOK) {
+            return self.check_now();
+        }
+        self.check_canceled()
+    }
+
+    /// Whether the query may go on, by the clock as well.
+    pub(crate) fn check_now(&self) -> Result<()> {
+        self.check_canceled()?;
+        if self.is_late() {
             let message = "query timed out in expression evaluation";
             return Err(Error::new(ErrorKind::Timeout, message));
         }
         Ok(())
+    }
+
+    /// Whether it may not go on: [`Guard::check_now`] then says why.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_canceled() || self.is_late()
+    }
+
+    fn check_canceled(&self) -> Result<()> {
+        if self.is_canceled() {
+            let message = "query was canceled in expression evaluation";
+            return Err(Error::new(ErrorKind::Canceled, message));
+        }
+        Ok(())
+    }
+
+    fn is_canceled(&self) -> bool {
+        let flag = self.limits.cancel.as_ref();
+        flag.is_some_and(CancelFlag::is_raised)
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Counts samples that are held from now on.
@@ -104,7 +130,9 @@ impl Guard {
             .held
             .fetch_add(samples, Ordering::Relaxed)
             .saturating_add(samples);
-        self.peak.fetch_max(held, Ordering::Relaxed);
+        let kept = self.kept.load(Ordering::Relaxed);
+        self.peak
+            .fetch_max(held.saturating_add(kept), Ordering::Relaxed);
         if held > self.limits.samples_max {
             let message = format!(
                 "query processing would load too many samples into memory in query execution: \
@@ -122,9 +150,30 @@ impl Guard {
         self.hold(samples)
     }
 
+    /// Forgets so many that were held.
+    pub(crate) fn release(&self, samples: usize) {
+        self.held.fetch_sub(samples, Ordering::Relaxed);
+    }
+
     /// How many samples are held.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
+    }
+
+    /// Keeps samples for later if there is room for them beside what is held, so that nothing is
+    /// refused for what is only kept.
+    pub(crate) fn keep(&self, samples: usize) -> bool {
+        let kept = self.kept.fetch_add(samples, Ordering::Relaxed);
+        let fits = kept.saturating_add(samples) <= self.limits.samples_max / KEPT_PART;
+        if !fits {
+            self.drop_kept(samples);
+        }
+        fits
+    }
+
+    /// Forgets so many that were kept.
+    pub(crate) fn drop_kept(&self, samples: usize) {
+        self.kept.fetch_sub(samples, Ordering::Relaxed);
     }
 
     /// Forgets what was held beyond `held`.

@@ -18,7 +18,10 @@ pub mod signatures;
 pub mod source;
 mod sum;
 pub mod syntax;
+mod trace;
+mod twins;
 mod value;
+mod workers;
 
 pub use engine_source::EngineSource;
 pub use error::{Error, ErrorKind, Result};
@@ -26,4 +29,6 @@ pub use limits::{CancelFlag, Limits};
 pub use memory::MemorySource;
 pub use options::{NameRemoval, Options};
 pub use query::{Answer, Query};
+pub use trace::Explanation;
 pub use value::{Point, ResultSeries, Sample, Value};
+pub use workers::Workers;

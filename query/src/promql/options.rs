@@ -1,6 +1,7 @@
 //! [`Options`]: how queries are evaluated.
 
 use crate::promql::limits::Limits;
+use crate::promql::workers::Workers;
 
 /// How queries are evaluated.
 #[derive(Clone, Debug)]
@@ -15,8 +16,12 @@ pub struct Options {
     pub start_timestamps: bool,
     /// Whether `__type__` tells what is a counter. Default no, as in a default Prometheus.
     pub type_and_unit_labels: bool,
+    /// Whether the answer comes with what each part of the query did. Default no.
+    pub explains: bool,
     /// How much a query may use.
     pub limits: Limits,
+    /// Which threads work on it. Default one for each core, shared by all queries.
+    pub workers: Workers,
 }
 
 impl Default for Options {
@@ -27,7 +32,9 @@ impl Default for Options {
             names: NameRemoval::AtOnce,
             start_timestamps: false,
             type_and_unit_labels: false,
+            explains: false,
             limits: Limits::default(),
+            workers: Workers::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::promql::syntax::{
     AggregateOp, At, BinaryOp, DurationExpr, Edge, Expr, ExprKind, Extent, Grouping, Matching,
     Selector, Text, UnaryOp,
 };
+use crate::promql::twins::{self, Twin};
 use crate::text::Span;
 
 /// What the whole query spans, for `start()`, `end()`, `range()` and `step()`.
@@ -28,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) kind: NodeKind,
     /// Whether it gives the same at every step.
     pub(crate) is_invariant: bool,
+    /// Which of the parts that occur more than once it is, if it is one.
+    pub(crate) twin: Option<Twin>,
 }
 
 #[derive(Clone, Debug)]
@@ -127,7 +130,9 @@ pub(crate) fn plan(expr: &Expr, frame: Frame) -> Result<Node> {
         counts_only: false,
         needs_buckets: false,
     };
-    place.plan(expr)
+    let mut node = place.plan(expr)?;
+    twins::mark(&mut node);
+    Ok(node)
 }
 
 /// Where in the query a part stands.
@@ -221,6 +226,7 @@ impl Place {
         Ok(Node {
             span: expr.span,
             is_invariant: is_invariant(&kind),
+            twin: None,
             kind,
         })
     }

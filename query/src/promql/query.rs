@@ -1,6 +1,6 @@
 //! [`Query`]: the door of PromQL. Parse once, run at a time or over a range, over any source.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
 
 use chronolith_engine::labels::LabelSet;
 
@@ -14,6 +14,7 @@ use crate::promql::plan::{Frame, Grid, NodeKind, plan};
 use crate::promql::signatures::ValueType;
 use crate::promql::source::Source;
 use crate::promql::syntax::{self, Expr};
+use crate::promql::trace::{Explanation, Trace};
 use crate::promql::value::{Point, ResultSeries, Value};
 
 /// A parsed and checked query.
@@ -51,6 +52,8 @@ pub struct Answer {
     pub samples_read: usize,
     /// The most samples that were held at once.
     pub samples_peak: usize,
+    /// What each part of the query did, if [`Options::explains`].
+    pub explanation: Option<Explanation>,
 }
 
 impl Query {
@@ -96,7 +99,7 @@ impl Query {
             step: 0,
         };
         let node = plan(&self.expr, frame)?;
-        let evaluator = evaluator(source, options, frame);
+        let evaluator = evaluator(&self.text, source, options, frame);
         let grid = Grid::instant(time);
         let value = match node.kind {
             NodeKind::Range(..) | NodeKind::Subquery(_) => {
@@ -157,7 +160,7 @@ impl Query {
         }
         let frame = Frame { start, end, step };
         let node = plan(&self.expr, frame)?;
-        let evaluator = evaluator(source, options, frame);
+        let evaluator = evaluator(&self.text, source, options, frame);
         let count = usize::try_from(steps + 1).unwrap_or(usize::MAX);
         let grid = Grid { start, step, count };
         let series = match evaluator.eval(&node, grid)? {
@@ -175,15 +178,23 @@ impl Query {
     }
 }
 
-fn evaluator<'a>(source: &'a dyn Source, options: &'a Options, frame: Frame) -> Evaluator<'a> {
+fn evaluator<'a>(
+    text: &'a str,
+    source: &'a dyn Source,
+    options: &'a Options,
+    frame: Frame,
+) -> Evaluator<'a> {
     Evaluator {
         dialect: Dialect::Prometheus,
-        given: RefCell::default(),
+        given: Mutex::default(),
         source,
         options,
         frame,
         notes: Default::default(),
         guard: Guard::new(&options.limits),
+        shared: Default::default(),
+        trace: options.explains.then(Default::default),
+        text,
     }
 }
 
@@ -192,6 +203,7 @@ fn answer(value: Value, evaluator: Evaluator<'_>) -> Answer {
         value,
         samples_read: evaluator.guard.read(),
         samples_peak: evaluator.guard.peak(),
+        explanation: evaluator.trace.and_then(Trace::into_explanation),
         annotations: evaluator.notes.into_annotations(),
     }
 }

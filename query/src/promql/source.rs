@@ -26,6 +26,27 @@ pub trait Source: Sync {
     /// The series that all matchers accept, with their samples of the range, in label order.
     /// Series without a sample in the range may be left out. Stale markers are samples.
     fn select(&self, request: &Request<'_>) -> Result<Vec<SourceSeries>>;
+
+    /// The same series, not read yet: several threads read them, and each is gone before others
+    /// come. A source that can read its series one by one says so here.
+    fn find<'s>(&'s self, request: &Request<'_>) -> Result<Vec<Box<dyn Unread + 's>>> {
+        let series = self.select(request)?.into_iter();
+        Ok(series
+            .map(|series| Box::new(series) as Box<dyn Unread>)
+            .collect())
+    }
+}
+
+/// A series that was found and not read.
+pub trait Unread: Send {
+    /// Reads it; of one without a sample in the range the columns are empty.
+    fn read(self: Box<Self>) -> Result<SourceSeries>;
+}
+
+impl Unread for SourceSeries {
+    fn read(self: Box<Self>) -> Result<SourceSeries> {
+        Ok(*self)
+    }
 }
 
 /// A series as columns; floats and histograms lie apart.
@@ -37,6 +58,18 @@ pub struct SourceSeries {
     pub floats: Points<f64>,
     /// The histograms.
     pub histograms: Points<Arc<Histogram>>,
+}
+
+impl SourceSeries {
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.floats.len() + self.histograms.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.floats.is_empty() && self.histograms.is_empty()
+    }
 }
 
 /// Samples of one sort in time order.

@@ -21,6 +21,13 @@ pub(crate) struct Kahan {
 }
 
 impl Kahan {
+    /// The sum of some values.
+    pub(crate) fn of(values: &[f64]) -> f64 {
+        let mut sum = Kahan::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum.value()
+    }
+
     pub(crate) fn add(&mut self, added: f64) {
         (self.sum, self.lost) = kahan(added, self.sum, self.lost);
     }
@@ -46,6 +53,16 @@ pub(crate) struct Mean {
 }
 
 impl Mean {
+    /// The mean of some values; NaN of none.
+    pub(crate) fn over(values: &[f64]) -> f64 {
+        let Some((first, rest)) = values.split_first() else {
+            return f64::NAN;
+        };
+        let mut mean = Mean::of(*first);
+        rest.iter().for_each(|value| mean.add(*value));
+        mean.value()
+    }
+
     pub(crate) fn of(first: f64) -> Mean {
         Mean {
             count: 1.0,

@@ -109,6 +109,7 @@ fn options(app: &Scope, params: &Params) -> Result<(Options, StopOnDrop), Proble
     let allowed = &allowed.query;
     let mut options = Options {
         lookback_ms: i64::try_from(allowed.lookback.as_millis()).unwrap_or(i64::MAX),
+        explains: params.value("explain") == "true",
         ..Options::default()
     };
     let timeout = params

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chronolith_query::promql::histogram::Histogram;
-use chronolith_query::promql::{Answer, Point, ResultSeries, Sample, Value};
+use chronolith_query::promql::{Answer, Explanation, Point, ResultSeries, Sample, Value};
 use serde_json::json;
 
 use crate::http::json::Json;
@@ -66,6 +66,10 @@ pub(super) fn write_data(
     if wanted.has_stats {
         json.raw(",\"stats\":");
         json.raw(&stats(answer, timings).to_string());
+    }
+    if let Some(explanation) = &answer.explanation {
+        json.raw(",\"explain\":");
+        write_explanation(json, explanation);
     }
     json.raw("}");
     Ok(notes)
@@ -190,6 +194,30 @@ fn write_histogram(json: &mut Json, time: i64, histogram: &Histogram) {
         });
     }
     json.raw("}]");
+}
+
+/// Parts are as deep as the query, whose depth is limited.
+fn write_explanation(json: &mut Json, explanation: &Explanation) {
+    json.raw("{\"operator\":");
+    json.text(&explanation.operator);
+    json.raw(",\"query\":");
+    json.text(&explanation.text);
+    let numbers = json!({
+        "steps": explanation.steps,
+        "series": explanation.series,
+        "samplesRead": explanation.samples_read,
+        "seconds": explanation.time.as_secs_f64(),
+        "repeated": explanation.is_repeated,
+    });
+    for (name, number) in numbers.as_object().into_iter().flatten() {
+        json.raw(",");
+        json.text(name);
+        json.raw(":");
+        json.raw(&number.to_string());
+    }
+    json.raw(",\"parts\":");
+    json.array(&explanation.parts, write_explanation);
+    json.raw("}");
 }
 
 fn stats(answer: &Answer, timings: &Timings) -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! Metric queries: aggregations over windows are made of lines, and what is around them is handed
 //! to PromQL's operators.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
 
 use chronolith_engine::labels::LabelSet;
 
@@ -152,7 +152,10 @@ fn evaluate(
         given: Vec::new(),
     };
     let node = lowering.node(expr)?;
-    let mut options = prometheus::Options::default();
+    let mut options = prometheus::Options {
+        workers: prometheus::Workers::new(1),
+        ..prometheus::Options::default()
+    };
     options.limits.samples_max = guard.limits().samples_max;
     options.limits.cancel = guard.limits().cancel.clone();
     if let Some(left) = guard.time_left() {
@@ -160,7 +163,7 @@ fn evaluate(
     }
     let evaluator = Evaluator {
         dialect: Dialect::Loki,
-        given: RefCell::new(lowering.given),
+        given: Mutex::new(lowering.given),
         source: &NoSeries,
         options: &options,
         frame: Frame {
@@ -170,6 +173,9 @@ fn evaluate(
         },
         notes: Default::default(),
         guard: prometheus::limits::Guard::new(&options.limits),
+        shared: Default::default(),
+        trace: None,
+        text: "",
     };
     // No operator of LogQL looks at the time of a step.
     let steps = Grid {
@@ -219,6 +225,7 @@ impl Lowering<'_> {
         Ok(Node {
             span: expr.span,
             is_invariant: matches!(kind, NodeKind::Number(_)),
+            twin: None,
             kind,
         })
     }
@@ -267,6 +274,7 @@ impl Lowering<'_> {
         let param = aggregate.parameter.map(|count| Node {
             span: expr.span,
             is_invariant: true,
+            twin: None,
             kind: NodeKind::Number((count as f64).min(1e15)),
         });
         Ok(NodeKind::Aggregate(Box::new(AggregateNode {
@@ -298,6 +306,7 @@ impl Lowering<'_> {
         args.extend(texts.map(|text| Node {
             span: expr.span,
             is_invariant: true,
+            twin: None,
             kind: NodeKind::Text(promql::Text {
                 value: text.clone(),
                 bytes: None,

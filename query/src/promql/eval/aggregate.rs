@@ -5,17 +5,17 @@
 
 use std::collections::HashMap;
 
-use chronolith_engine::labels::LabelSet;
+use chronolith_engine::labels::{LabelSet, Labels};
 
 use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::column::{Cell, Column, Sample, Series};
-use crate::promql::eval::labels::{grouped, metric_name, with};
+use crate::promql::eval::labels::{grouped, metric_name, put_grouped, with};
+use crate::promql::eval::totals::Totals;
 use crate::promql::functions::order::quantile_of;
 use crate::promql::functions::total::HistogramTotal;
 use crate::promql::plan::{AggregateNode, Grid, Node};
-use crate::promql::sum::{Kahan, Mean};
 use crate::promql::syntax::{AggregateOp, Grouping};
 use crate::text::{Span, number, quote};
 
@@ -27,19 +27,29 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn of(series: &[Series], grouping: &Grouping) -> Groups {
-        let mut places: HashMap<LabelSet, usize> = HashMap::new();
+        let random = foldhash::fast::RandomState::default();
+        let mut places: HashMap<Vec<u8>, usize, _> = HashMap::with_hasher(random);
         let mut groups = Groups {
             labels: Vec::new(),
             members: Vec::new(),
         };
+        // Canonical bytes tell a group; labels are made of those of a new one only.
+        let mut key = Vec::new();
         for (index, series) in series.iter().enumerate() {
-            let labels = grouped(series.labels.as_labels(), grouping);
-            let next = groups.labels.len();
-            let place = *places.entry(labels.clone()).or_insert(next);
-            if place == next {
-                groups.labels.push(labels);
-                groups.members.push(Vec::new());
-            }
+            key.clear();
+            put_grouped(series.labels.as_labels(), grouping, &mut key);
+            let place = match places.get(&key) {
+                Some(place) => *place,
+                None => {
+                    let labels = Labels::from_bytes(&key);
+                    groups
+                        .labels
+                        .push(labels.map_or_else(|_| LabelSet::default(), Labels::to_set));
+                    groups.members.push(Vec::new());
+                    places.insert(key.clone(), groups.labels.len() - 1);
+                    groups.labels.len() - 1
+                }
+            };
             groups.members[place].push(index);
         }
         groups
@@ -63,15 +73,15 @@ impl Evaluator<'_> {
                 let q = self.scalar(param, grid)?;
                 self.note_quantiles(&q, param.span);
                 let series = self.vector(&node.expr, grid)?;
-                self.by_group(node, series, |members| {
-                    quantiles(members, &q, node.expr.span, &self.notes)
+                self.by_group(node, series, |members, notes| {
+                    quantiles(members, &q, node.expr.span, notes)
                 })
             }
             _ => {
                 let series = self.vector(&node.expr, grid)?;
                 let span = node.expr.span;
-                self.by_group(node, series, |members| {
-                    accumulate(node.op, members, grid.count, span, &self.notes)
+                self.by_group(node, series, |members, notes| {
+                    accumulate(node.op, members, grid.count, span, notes)
                 })
             }
         }
@@ -81,22 +91,19 @@ impl Evaluator<'_> {
         &self,
         node: &AggregateNode,
         series: Vec<Series>,
-        column: impl Fn(&[&Series]) -> Column,
+        column: impl Fn(&[&Series], &Notes) -> Column + Sync,
     ) -> Result<Vec<Series>> {
         let groups = Groups::of(&series, &node.grouping);
-        let mut found = Vec::with_capacity(groups.labels.len());
-        for (labels, places) in groups.labels.into_iter().zip(&groups.members) {
-            self.guard.check()?;
+        let groups: Vec<_> = groups.labels.into_iter().zip(groups.members).collect();
+        self.share(groups, |(labels, places), notes| {
             let members: Vec<&Series> = places.iter().map(|place| &series[*place]).collect();
-            let drops_name = members.iter().any(|series| series.drops_name);
-            found.push(Series {
+            let column = column(&members, notes);
+            Ok((!column.is_absent()).then(|| Series {
                 labels,
-                drops_name,
-                column: column(&members),
-            });
-        }
-        found.retain(|series| !series.column.is_absent());
-        Ok(found)
+                drops_name: members.iter().any(|series| series.drops_name),
+                column,
+            }))
+        })
     }
 
     fn note_quantiles(&self, values: &[f64], span: Span) {
@@ -180,76 +187,6 @@ fn quantiles(members: &[&Series], q: &[f64], span: Span, notes: &Notes) -> Colum
     column
 }
 
-/// What is known of a group at one step.
-enum Total {
-    Sum(Kahan),
-    Mean(Mean),
-    Extreme(f64),
-    Count(f64),
-    Spread { count: f64, mean: f64, squares: f64 },
-}
-
-impl Total {
-    fn of(op: AggregateOp, first: f64) -> Total {
-        match op {
-            AggregateOp::Sum => {
-                let mut sum = Kahan::default();
-                sum.add(first);
-                Total::Sum(sum)
-            }
-            AggregateOp::Avg => Total::Mean(Mean::of(first)),
-            AggregateOp::Min | AggregateOp::Max => Total::Extreme(first),
-            AggregateOp::Stddev | AggregateOp::Stdvar => Total::Spread {
-                count: 1.0,
-                mean: first,
-                squares: if first.is_finite() { 0.0 } else { f64::NAN },
-            },
-            _ => Total::Count(1.0),
-        }
-    }
-
-    fn add(&mut self, op: AggregateOp, value: f64) {
-        match self {
-            Total::Sum(sum) => sum.add(value),
-            Total::Mean(mean) => mean.add(value),
-            Total::Extreme(extreme) => {
-                let beats = match op {
-                    AggregateOp::Max => *extreme < value,
-                    _ => *extreme > value,
-                };
-                if beats || extreme.is_nan() {
-                    *extreme = value;
-                }
-            }
-            Total::Count(count) => *count += 1.0,
-            Total::Spread {
-                count,
-                mean,
-                squares,
-            } => {
-                *count += 1.0;
-                let delta = value - *mean;
-                *mean += delta / *count;
-                *squares += delta * (value - *mean);
-            }
-        }
-    }
-
-    fn value(&self, op: AggregateOp) -> f64 {
-        match self {
-            Total::Sum(sum) => sum.value(),
-            Total::Mean(mean) => mean.value(),
-            Total::Extreme(extreme) => *extreme,
-            Total::Count(_) if op == AggregateOp::Group => 1.0,
-            Total::Count(count) => *count,
-            Total::Spread { count, squares, .. } => match op {
-                AggregateOp::Stddev => (squares / count).sqrt(),
-                _ => squares / count,
-            },
-        }
-    }
-}
-
 fn accumulate(
     op: AggregateOp,
     members: &[&Series],
@@ -257,18 +194,21 @@ fn accumulate(
     span: Span,
     notes: &Notes,
 ) -> Column {
-    let mut totals: Vec<Option<Total>> = Vec::new();
-    totals.resize_with(steps, || None);
+    let mut totals = Totals::of(op, steps);
     let mut histograms: HashMap<usize, HistogramTotal> = HashMap::new();
     let counts_all = matches!(op, AggregateOp::Count | AggregateOp::Group);
     let adds_histograms = matches!(op, AggregateOp::Sum | AggregateOp::Avg);
     for series in members {
+        if let Some((present, values)) = series.column.only_floats() {
+            totals.add_all(present, values);
+            continue;
+        }
         let metric = metric_name(series.labels.as_labels());
-        for (step, total) in totals.iter_mut().enumerate() {
-            let value = match series.column.cell(step) {
-                None => continue,
-                Some(Cell::Float(value)) => value,
-                Some(Cell::Histogram(_)) if counts_all => 0.0,
+        for step in 0..steps {
+            match series.column.cell(step) {
+                None => {}
+                Some(Cell::Float(value)) => totals.add(step, value),
+                Some(Cell::Histogram(_)) if counts_all => totals.add(step, 0.0),
                 Some(Cell::Histogram(histogram)) if adds_histograms => {
                     let place = histograms.entry(step);
                     let total = place.or_insert_with(|| match op {
@@ -276,30 +216,21 @@ fn accumulate(
                         _ => HistogramTotal::sum(),
                     });
                     total.add(histogram, metric, span, notes);
-                    continue;
                 }
-                Some(Cell::Histogram(_)) => {
-                    notes.ignored_in_aggregation(span, op.name());
-                    continue;
-                }
-            };
-            match total {
-                Some(total) => total.add(op, value),
-                None => *total = Some(Total::of(op, value)),
+                Some(Cell::Histogram(_)) => notes.ignored_in_aggregation(span, op.name()),
             }
         }
     }
-    let mut column = Column::absent(steps);
-    for (step, total) in totals.iter().enumerate() {
-        match (total, histograms.remove(&step)) {
-            (Some(_), Some(_)) => notes.mixed_aggregation(span),
-            (Some(total), None) => column.set_float(step, total.value(op)),
-            (None, Some(total)) => {
-                if let Some(histogram) = total.finish(span, notes) {
-                    column.set(step, Sample::Histogram(histogram));
-                }
-            }
-            (None, None) => {}
+    let mut column = totals.into_column();
+    for step in 0..steps {
+        let Some(total) = histograms.remove(&step) else {
+            continue;
+        };
+        if column.has(step) {
+            notes.mixed_aggregation(span);
+            column.clear(step);
+        } else if let Some(histogram) = total.finish(span, notes) {
+            column.set(step, Sample::Histogram(histogram));
         }
     }
     column

@@ -1,6 +1,6 @@
 //! [`Column`]: the samples of one series at all steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chronolith_engine::labels::LabelSet;
@@ -36,7 +36,7 @@ impl Cell<'_> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+pub(super) enum Mark {
     Absent,
     Float,
     Histogram,
@@ -77,6 +77,23 @@ impl Column {
             floats,
             histograms: Vec::new(),
         }
+    }
+
+    /// Floats at the steps that are marked so, and nothing at the others.
+    pub(super) fn of_marked(marks: Vec<Mark>, floats: Vec<f64>) -> Column {
+        debug_assert!(!marks.contains(&Mark::Histogram) && marks.len() == floats.len());
+        Column {
+            marks,
+            floats,
+            histograms: Vec::new(),
+        }
+    }
+
+    /// The floats with marks where there is one, unless there may be a histogram.
+    pub(super) fn only_floats(&self) -> Option<(&[Mark], &[f64])> {
+        self.histograms
+            .is_empty()
+            .then_some((&self.marks[..], &self.floats[..]))
     }
 
     /// How many steps there are.
@@ -182,7 +199,8 @@ impl Column {
 
 /// Whether two series have the same labels.
 pub(crate) fn has_twins(series: &[Series]) -> bool {
-    let mut seen = std::collections::HashSet::with_capacity(series.len());
+    let random = foldhash::fast::RandomState::default();
+    let mut seen = HashSet::with_capacity_and_hasher(series.len(), random);
     !series.iter().all(|series| seen.insert(&series.labels))
 }
 

@@ -1,6 +1,6 @@
 //! Changes to label sets, and when the names of metrics go.
 
-use chronolith_engine::labels::{LabelSet, Labels};
+use chronolith_engine::labels::{LabelSet, Labels, put_label};
 
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
@@ -13,12 +13,17 @@ const METADATA: [&str; 3] = [NAME, "__type__", "__unit__"];
 
 /// The labels that `keep` accepts.
 pub(crate) fn filtered(labels: Labels<'_>, keep: impl Fn(&str) -> bool) -> LabelSet {
-    if labels.iter().all(|(name, _)| keep(name)) {
-        return labels.to_set();
-    }
-    let kept = labels.iter().filter(|(name, _)| keep(name));
+    let mut bytes = Vec::with_capacity(labels.as_bytes().len());
+    put_filtered(labels, keep, &mut bytes);
     // A subset of a valid set is valid.
-    LabelSet::from_pairs(kept).unwrap_or_default()
+    Labels::from_bytes(&bytes).map_or_else(|_| LabelSet::default(), Labels::to_set)
+}
+
+/// Appends the canonical bytes of the labels that `keep` accepts.
+fn put_filtered(labels: Labels<'_>, keep: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+    for (name, value) in labels.iter().filter(|(name, _)| keep(name)) {
+        put_label(out, name, value);
+    }
 }
 
 /// The labels with one more, or another value for it; an empty value removes it.
@@ -35,11 +40,21 @@ pub(crate) fn without_metadata(labels: Labels<'_>) -> LabelSet {
 
 /// The labels that make the group of a series; `without` leaves out the name too.
 pub(crate) fn grouped(labels: Labels<'_>, grouping: &Grouping) -> LabelSet {
+    let mut bytes = Vec::new();
+    put_grouped(labels, grouping, &mut bytes);
+    Labels::from_bytes(&bytes).map_or_else(|_| LabelSet::default(), Labels::to_set)
+}
+
+/// Appends the canonical bytes of the labels that make the group of a series.
+pub(crate) fn put_grouped(labels: Labels<'_>, grouping: &Grouping, out: &mut Vec<u8>) {
     match grouping {
-        Grouping::By(names) => filtered(labels, |name| names.iter().any(|by| by == name)),
-        Grouping::Without(names) => filtered(labels, |name| {
-            name != NAME && !names.iter().any(|without| without == name)
-        }),
+        Grouping::By(names) if names.is_empty() => {}
+        Grouping::By(names) => put_filtered(labels, |name| names.iter().any(|by| by == name), out),
+        Grouping::Without(names) => put_filtered(
+            labels,
+            |name| name != NAME && !names.iter().any(|without| without == name),
+            out,
+        ),
     }
 }
 

@@ -15,10 +15,10 @@ mod labels;
 mod rank;
 mod select;
 mod sets;
+mod totals;
 mod windows;
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chronolith_engine::metrics::ResetHint;
 
@@ -30,11 +30,14 @@ use crate::promql::options::Options;
 use crate::promql::plan::{Frame, Grid, Hints, Node, NodeKind, Selection};
 use crate::promql::source::{Request, Source, SourceSeries};
 use crate::promql::syntax::{Text, UnaryOp};
+use crate::promql::trace::{Ended, Trace};
+use crate::promql::twins::Shelf;
 
 use column::Sample;
 pub(crate) use column::{Column, Series};
 
 /// What a part of the plan gives.
+#[derive(Clone)]
 pub(crate) enum Value {
     /// A number at each step.
     Scalar(Vec<f64>),
@@ -51,6 +54,14 @@ impl Value {
             Value::Scalar(values) => values.len(),
             Value::Vector(series) => series.iter().map(|series| series.column.len()).sum(),
             Value::Text(_) => 1,
+        }
+    }
+
+    /// How many series there are; a scalar is one.
+    fn series(&self) -> usize {
+        match self {
+            Value::Vector(series) => series.len(),
+            Value::Scalar(_) | Value::Text(_) => 1,
         }
     }
 
@@ -84,17 +95,75 @@ pub(crate) enum Dialect {
 pub(crate) struct Evaluator<'a> {
     pub(crate) dialect: Dialect,
     /// Series that were made beforehand; each is taken once.
-    pub(crate) given: RefCell<Vec<Vec<Series>>>,
+    pub(crate) given: Mutex<Vec<Vec<Series>>>,
     pub(crate) source: &'a dyn Source,
     pub(crate) options: &'a Options,
     pub(crate) frame: Frame,
     pub(crate) notes: Notes,
     pub(crate) guard: Guard,
+    pub(crate) shared: Shared,
+    /// Takes down what is done, if that was asked for.
+    pub(crate) trace: Option<Trace>,
+    /// The text of the query, for that.
+    pub(crate) text: &'a str,
+}
+
+/// What parts that occur more than once have in common.
+#[derive(Default)]
+pub(crate) struct Shared {
+    values: Shelf<Grid, Value>,
+    /// Nothing where the samples of all series are more than are kept.
+    pub(crate) ranges: Shelf<(i64, i64), Option<Arc<Vec<SourceSeries>>>>,
 }
 
 impl Evaluator<'_> {
     /// Evaluates a part at all steps of `grid`.
     pub(crate) fn eval(&self, node: &Node, grid: Grid) -> Result<Value> {
+        self.traced(node, grid, || {
+            let Some(twin) = node.twin else {
+                return Ok((self.eval_new(node, grid)?, false));
+            };
+            if let Some((value, is_last)) = self.shared.values.take(twin, grid) {
+                if is_last {
+                    self.guard.drop_kept(value.size());
+                }
+                self.guard.hold(value.size())?;
+                return Ok((value, true));
+            }
+            let noted = self.notes.times();
+            let value = self.eval_new(node, grid)?;
+            // What is noted is noted for each place.
+            if self.notes.times() == noted && self.guard.keep(value.size()) {
+                self.shared.values.keep(twin, grid, value.clone());
+            }
+            Ok((value, false))
+        })
+    }
+
+    /// Takes down what the evaluation of a part does, which also tells whether its value was there
+    /// already.
+    fn traced(
+        &self,
+        node: &Node,
+        grid: Grid,
+        eval: impl FnOnce() -> Result<(Value, bool)>,
+    ) -> Result<Value> {
+        let Some(trace) = &self.trace else {
+            return eval().map(|(value, _)| value);
+        };
+        let begun = trace.begin(self.guard.read());
+        let (value, is_repeated) = eval()?;
+        let ended = Ended {
+            steps: grid.count,
+            series: value.series(),
+            read: self.guard.read(),
+            is_repeated,
+        };
+        trace.end(node, begun, ended, self.text);
+        Ok(value)
+    }
+
+    fn eval_new(&self, node: &Node, grid: Grid) -> Result<Value> {
         self.guard.check()?;
         let held = self.guard.held();
         let is_leaf = matches!(node.kind, NodeKind::Number(_) | NodeKind::Text(_));
@@ -127,7 +196,7 @@ impl Evaluator<'_> {
             }
             NodeKind::Call(call) => self.call(call, node.span, grid),
             NodeKind::Given(place) => {
-                let mut given = self.given.borrow_mut();
+                let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
                 let series = given.get_mut(*place).map(std::mem::take);
                 Ok(Value::Vector(series.unwrap_or_default()))
             }
@@ -182,29 +251,57 @@ impl Evaluator<'_> {
         Ok(Value::Vector(self.settle(series)?))
     }
 
-    /// Reads from the source; what is read counts as held.
-    pub(super) fn read(
+    /// Works on each series of a selection that has samples from `start` to `end`. A series is held
+    /// only while it is worked on. Results come in the order of the series.
+    pub(super) fn each<R: Send>(
         &self,
         selection: &Selection,
-        start: i64,
-        end: i64,
-    ) -> Result<Vec<SourceSeries>> {
+        (start, end): (i64, i64),
+        work: impl Fn(SourceSeries, &Notes) -> Result<Option<R>> + Sync,
+    ) -> Result<Vec<R>> {
         let request = Request {
             matchers: &selection.matchers,
             start,
             end,
         };
-        let mut series = self.source.select(&request)?;
-        let samples = series
-            .iter()
-            .map(|series| series.floats.len() + series.histograms.len());
-        self.guard.hold_read(samples.sum())?;
-        if selection.hints == Hints::Compared {
-            series
-                .iter_mut()
-                .for_each(|series| compare_hints(&mut series.histograms.values));
+        let unread = self.source.find(&request)?;
+        self.share(unread, |unread, notes| {
+            let mut series = unread.read()?;
+            let samples = series.len();
+            if samples == 0 {
+                return Ok(None);
+            }
+            self.guard.hold_read(samples)?;
+            if selection.hints == Hints::Compared {
+                compare_hints(&mut series.histograms.values);
+            }
+            let result = work(series, notes)?;
+            self.guard.release(samples);
+            Ok(result)
+        })
+    }
+
+    /// Works on each item, on as many threads as there are. Results and notes come in the order of
+    /// the items.
+    pub(super) fn share<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(T, &Notes) -> Result<Option<R>> + Sync,
+    ) -> Result<Vec<R>> {
+        let parts = self.options.workers.map(items, |part| {
+            let (notes, mut found) = (Notes::default(), Vec::with_capacity(part.len()));
+            for item in part {
+                self.guard.check()?;
+                found.extend(work(item, &notes)?);
+            }
+            Ok((found, notes))
+        })?;
+        let mut found = Vec::with_capacity(parts.iter().map(|(part, _)| part.len()).sum());
+        for (part, notes) in parts {
+            found.extend(part);
+            self.notes.absorb(notes);
         }
-        Ok(series)
+        Ok(found)
     }
 }
 

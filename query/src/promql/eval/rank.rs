@@ -7,6 +7,7 @@ use crate::promql::eval::Evaluator;
 use crate::promql::eval::aggregate::Groups;
 use crate::promql::eval::column::{Cell, Column, Series};
 use crate::promql::functions::hash::ratio_of;
+use crate::promql::functions::order;
 use crate::promql::plan::{AggregateNode, Grid, Node};
 use crate::promql::syntax::AggregateOp;
 use crate::text::Span;
@@ -23,32 +24,43 @@ impl Evaluator<'_> {
         self.check_params(node.op, &params, param.span)?;
         let series = self.vector(&node.expr, grid)?;
         let groups = Groups::of(&series, &node.grouping);
-        let mut chosen: Vec<Column> = Vec::with_capacity(series.len());
-        chosen.resize_with(series.len(), || Column::absent(grid.count));
+        let mut chosen: Vec<Option<Column>> = Vec::new();
+        chosen.resize_with(series.len(), || None);
         let mut order: Vec<usize> = Vec::new();
+        let (mut places, mut ranked) = (Vec::new(), Vec::new());
         for members in &groups.members {
-            self.guard.check()?;
             for (step, param) in params.iter().enumerate() {
-                let places = self.choose(node.op, *param, &series, members, step, span);
+                self.guard.check()?;
+                places.clear();
+                let wanted = Wanted {
+                    op: node.op,
+                    param: *param,
+                    span,
+                };
+                self.choose(wanted, &series, members, step, &mut ranked, &mut places);
                 for &place in &places {
                     if let Some(cell) = series[place].column.cell(step) {
-                        chosen[place].set(step, cell.to_sample());
+                        chosen[place]
+                            .get_or_insert_with(|| Column::absent(grid.count))
+                            .set(step, cell.to_sample());
                     }
                 }
                 if grid.count == 1 {
-                    order.extend(places);
+                    order.extend(&places);
                 }
             }
         }
         if grid.count > 1 {
             order = (0..series.len()).collect();
         }
-        let found = order.into_iter().map(|place| Series {
-            column: chosen[place].clone(),
-            labels: series[place].labels.clone(),
-            drops_name: series[place].drops_name,
+        let found = order.into_iter().filter_map(|place| {
+            Some(Series {
+                column: chosen[place].take()?,
+                labels: series[place].labels.clone(),
+                drops_name: series[place].drops_name,
+            })
         });
-        Ok(found.filter(|series| !series.column.is_absent()).collect())
+        Ok(found.collect())
     }
 
     /// Refuses parameters that say nothing, and notes those that say too much.
@@ -86,56 +98,82 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// The places of the series that are chosen at a step, the best first.
+    /// Appends the places of the series that are chosen at a step, the best first.
     fn choose(
         &self,
-        op: AggregateOp,
-        param: f64,
+        wanted: Wanted,
         series: &[Series],
         members: &[usize],
         step: usize,
-        span: Span,
-    ) -> Vec<usize> {
+        ranked: &mut Vec<(usize, f64)>,
+        chosen: &mut Vec<usize>,
+    ) {
         let present = members
             .iter()
             .copied()
             .filter(|place| series[*place].column.has(step));
-        if op == AggregateOp::LimitRatio {
-            let ratio = param.clamp(-1.0, 1.0);
+        if wanted.op == AggregateOp::LimitRatio {
+            let ratio = wanted.param.clamp(-1.0, 1.0);
             let in_ratio = |place: &usize| is_in_ratio(&series[*place], ratio);
-            return present.filter(in_ratio).collect();
+            return chosen.extend(present.filter(in_ratio));
         }
-        if param < 1.0 {
-            return Vec::new();
+        if wanted.param < 1.0 {
+            return;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         // At least 1; saturates.
-        let count = param as usize;
-        if op == AggregateOp::Limitk {
-            return present.take(count).collect();
+        let count = wanted.param as usize;
+        if wanted.op == AggregateOp::Limitk {
+            return chosen.extend(present.take(count));
         }
-        let mut ranked: Vec<(usize, f64)> = Vec::new();
+        ranked.clear();
         for place in present {
             match series[place].column.cell(step) {
-                Some(Cell::Float(value)) => ranked.push((place, value)),
-                _ => self.notes.ignored_in_aggregation(span, op.name()),
+                Some(Cell::Float(value)) => insert(ranked, (place, value), count, wanted.op),
+                _ => self
+                    .notes
+                    .ignored_in_aggregation(wanted.span, wanted.op.name()),
             }
         }
-        // Stable, so that of equals those stay that came first. NaN comes last either way.
-        ranked.sort_by(|(_, one), (_, two)| match (one.is_nan(), two.is_nan()) {
-            (false, false) => {
-                let order = one.partial_cmp(two).unwrap_or(Ordering::Equal);
-                if op == AggregateOp::Topk {
-                    order.reverse()
-                } else {
-                    order
-                }
-            }
-            (one, two) => one.cmp(&two),
-        });
-        ranked.truncate(count);
-        ranked.into_iter().map(|(place, _)| place).collect()
+        if count > INSERTED_MAX {
+            ranked.sort_by(|(_, one), (_, two)| rank_order(wanted.op, *one, *two));
+            ranked.truncate(count);
+        }
+        chosen.extend(ranked.iter().map(|(place, _)| *place));
     }
+}
+
+/// What is chosen at a step.
+#[derive(Clone, Copy)]
+struct Wanted {
+    op: AggregateOp,
+    param: f64,
+    span: Span,
+}
+
+/// With no more than so many wanted, the best are kept in order while the others go by.
+const INSERTED_MAX: usize = 64;
+
+/// Keeps a value if it is one of the best so far. Of equals those stay that came first. If more are
+/// wanted than are worth keeping in order, they are only gathered.
+fn insert(ranked: &mut Vec<(usize, f64)>, new: (usize, f64), count: usize, op: AggregateOp) {
+    if count > INSERTED_MAX {
+        return ranked.push(new);
+    }
+    let stays = |(_, value): &(usize, f64)| rank_order(op, *value, new.1) != Ordering::Greater;
+    if ranked.len() == count {
+        if ranked.last().is_some_and(stays) {
+            return;
+        }
+        ranked.pop();
+    }
+    let place = ranked.partition_point(stays);
+    ranked.insert(place, new);
+}
+
+/// The best first; NaN comes last either way.
+fn rank_order(op: AggregateOp, one: f64, two: f64) -> Ordering {
+    order::by_value(one, two, op == AggregateOp::Topk)
 }
 
 /// Whether the hash of a series lies in the part that the ratio takes: the lower part, or for a

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
 
 use crate::promql::error::Result;
@@ -74,19 +75,23 @@ impl Evaluator<'_> {
         let lookback = self.options.lookback_ms;
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end());
-        let mut found = Vec::new();
-        for series in self.read(selection, first, last)? {
-            self.guard.check()?;
+        self.each(selection, (first, last), |series, _| {
             let column = self.newest_column(&series, selection, grid, want);
-            if !column.is_absent() {
-                found.push(Series {
-                    labels: series.labels,
-                    drops_name: false,
-                    column,
-                });
-            }
+            self.present(series.labels, column)
+        })
+    }
+
+    /// A series, if it has a sample.
+    pub(super) fn present(&self, labels: LabelSet, column: Column) -> Result<Option<Series>> {
+        if column.is_absent() {
+            return Ok(None);
         }
-        Ok(found)
+        self.guard.hold(column.len())?;
+        Ok(Some(Series {
+            labels,
+            drops_name: false,
+            column,
+        }))
     }
 
     fn newest_column(
@@ -172,9 +177,7 @@ impl Evaluator<'_> {
         let lookback = self.options.lookback_ms;
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end()).saturating_add(lookback);
-        let mut found = Vec::new();
-        for mut series in self.read(selection, first, last)? {
-            self.guard.check()?;
+        self.each(selection, (first, last), |mut series, notes| {
             series
                 .floats
                 .retain(|value| value.to_bits() != STALE_NAN_BITS);
@@ -188,24 +191,17 @@ impl Evaluator<'_> {
                 let floats = sliders.0.part(&series.floats, from, to);
                 let histograms = sliders.1.part(&series.histograms, from, to);
                 if !floats.is_empty() && !histograms.is_empty() {
-                    self.notes.mixed_range(span, metric);
+                    notes.mixed_range(span, metric);
                     continue;
                 }
                 match smoothed_sample(&floats, &histograms, time) {
                     Ok(Some(sample)) => column.set(step, sample),
                     Ok(None) => {}
-                    Err(Incompatible) => self.notes.mixed_schemas(span, metric),
+                    Err(Incompatible) => notes.mixed_schemas(span, metric),
                 }
             }
-            if !column.is_absent() {
-                found.push(Series {
-                    labels: series.labels,
-                    drops_name: false,
-                    column,
-                });
-            }
-        }
-        Ok(found)
+            self.present(series.labels, column)
+        })
     }
 }
 

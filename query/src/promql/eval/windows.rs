@@ -1,20 +1,24 @@
 //! Functions over ranges: a window of each series' samples slides over the steps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chronolith_engine::labels::{LabelSet, MatchOp};
+use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
 use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
 
+use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::column::{Cell, Column, Series, has_twins};
 use crate::promql::eval::labels::metric_name;
 use crate::promql::functions::extended::{Edges, float_between, histogram_between};
 use crate::promql::functions::range::{Part, RangeFunction, Scope, Window, range_function};
+use crate::promql::functions::sliding::{Floats, Sliding, Windows, sliding};
 use crate::promql::histogram::Incompatible;
 use crate::promql::plan::{CallNode, Grid, Hints, Node, NodeKind, Selection, SubqueryNode};
 use crate::promql::source::{Points, SourceSeries};
 use crate::promql::syntax::{Edge, NAME};
+use crate::promql::trace::Ended;
 use crate::promql::value::{Point, ResultSeries, Sample};
 use crate::text::Span;
 
@@ -48,32 +52,35 @@ impl Evaluator<'_> {
             }
         }
         let arg = &call.args[index];
-        let ranged = self.ranged(arg, grid)?;
-        check_edge(ranged.selection.edge, name)?;
         let keeps_name = matches!(name, "last_over_time" | "first_over_time");
         let span = match name {
             // Prometheus points at the first argument, which is not the range here.
             "quantile_over_time" => call.args[0].span,
             _ => arg.span,
         };
-        let mut found = Vec::with_capacity(ranged.series.len());
-        for series in &ranged.series {
-            self.guard.check()?;
-            let column = self.slide(&ranged, series, function, &params, span, grid)?;
-            if column.is_absent() {
-                continue;
+        let called = Called {
+            function,
+            sliding: sliding(name),
+            params,
+            span,
+        };
+        if let NodeKind::Range(selection, _) = &arg.kind {
+            check_edge(selection.edge, name)?;
+        }
+        let found = self.over_ranges(arg, grid, |ranged, labels, series, notes| {
+            let metric = metric_name(labels.as_labels());
+            let column = self.slide(ranged, series, metric, &called, grid, notes)?;
+            if !column.is_absent() {
+                self.note_counter(name, labels.as_labels(), &column, arg.span, notes);
             }
-            self.note_counter(name, series, &column, arg.span);
-            let mut series = Series {
-                labels: series.labels.clone(),
-                drops_name: false,
-                column,
+            let Some(mut series) = self.present(labels, column)? else {
+                return Ok(None);
             };
             if !keeps_name {
                 self.drop_name(&mut series);
             }
-            found.push(series);
-        }
+            Ok(Some(series))
+        })?;
         if !self.delays_names() && has_twins(&found) {
             return Err(Error::same_labels());
         }
@@ -84,16 +91,39 @@ impl Evaluator<'_> {
         &self,
         ranged: &Ranged,
         series: &SourceSeries,
-        function: RangeFunction,
-        params: &[Vec<f64>],
-        span: Span,
+        metric: &str,
+        called: &Called,
         grid: Grid,
+        notes: &Notes,
     ) -> Result<Column> {
+        if let Some(sliding) = called.sliding.filter(|_| ranged.slides(series)) {
+            let mut column = Column::absent(grid.count);
+            let stopped = || self.guard.is_over();
+            let windows = ranged.windows(grid, &stopped);
+            let floats = Floats {
+                times: &series.floats.times,
+                values: &series.floats.values,
+            };
+            let params = called.params.first().map_or(&[][..], Vec::as_slice);
+            let mut put = |step: usize, value: f64| column.set_float(step, value);
+            sliding(
+                floats,
+                &windows,
+                params,
+                &called.scope(&[], metric, notes),
+                &mut put,
+            );
+            // What a kernel that was told to stop left out must not become an answer.
+            return self.guard.check_now().map(|()| column);
+        }
         let mut column = Column::absent(grid.count);
-        let mut step_params = vec![0.0; params.len()];
+        let mut step_params = vec![0.0; called.params.len()];
         let mut sliders = (Slider::default(), Slider::default());
         let (before, after) = ranged.margins(self.options.lookback_ms);
         for (step, time) in grid.times().enumerate() {
+            if step % STEPS_A_CHECK == 0 {
+                self.guard.check_now()?;
+            }
             let end = ranged.selection.reference(time);
             let start = end.saturating_sub(ranged.range);
             let (from, to) = (start.saturating_sub(before), end.saturating_add(after));
@@ -102,7 +132,7 @@ impl Evaluator<'_> {
             if floats.is_empty() && histograms.is_empty() {
                 continue;
             }
-            for (param, values) in step_params.iter_mut().zip(params) {
+            for (param, values) in step_params.iter_mut().zip(&called.params) {
                 *param = values[step];
             }
             let window = Window {
@@ -113,17 +143,134 @@ impl Evaluator<'_> {
                 histograms,
                 edge: ranged.selection.edge,
             };
-            let scope = Scope {
-                params: &step_params,
-                metric: metric_name(series.labels.as_labels()),
-                span,
-                notes: &self.notes,
-            };
-            if let Some(sample) = function(&window, &scope)? {
+            if let Some(sample) =
+                (called.function)(&window, &called.scope(&step_params, metric, notes))?
+            {
                 column.set(step, sample);
             }
         }
         Ok(column)
+    }
+
+    /// Works on the labels and the samples of each series of an argument that is a range by its
+    /// type.
+    fn over_ranges<R: Send>(
+        &self,
+        arg: &Node,
+        grid: Grid,
+        work: impl Fn(&Ranged, LabelSet, &SourceSeries, &Notes) -> Result<Option<R>> + Sync,
+    ) -> Result<Vec<R>> {
+        let begun = self
+            .trace
+            .as_ref()
+            .map(|trace| trace.begin(self.guard.read()));
+        let (found, is_repeated) = match &arg.kind {
+            NodeKind::Range(selection, range) => {
+                let ranged = Ranged {
+                    series: Vec::new(),
+                    range: *range,
+                    selection: selection.clone(),
+                };
+                let span = self.span_of(&ranged, grid);
+                if let Some((series, is_repeated)) = self.kept_range(arg, selection, span)? {
+                    let places: Vec<usize> = (0..series.len()).collect();
+                    let found = self.share(places, |place, notes| {
+                        let series = &series[place];
+                        work(&ranged, series.labels.clone(), series, notes)
+                    });
+                    (found?, is_repeated)
+                } else {
+                    let found = self.each(selection, span, |mut series, notes| {
+                        self.prepare(&mut series);
+                        let labels = std::mem::take(&mut series.labels);
+                        work(&ranged, labels, &series, notes)
+                    });
+                    (found?, false)
+                }
+            }
+            NodeKind::Subquery(subquery) => {
+                let mut ranged = self.subquery(subquery, grid)?;
+                let series = std::mem::take(&mut ranged.series);
+                let found = self.share(series, |mut series, notes| {
+                    let labels = std::mem::take(&mut series.labels);
+                    work(&ranged, labels, &series, notes)
+                });
+                (found?, false)
+            }
+            _ => return Err(Error::execution("expected a range")),
+        };
+        if let (Some(trace), Some(begun)) = (&self.trace, begun) {
+            let ended = Ended {
+                steps: grid.count,
+                series: found.len(),
+                read: self.guard.read(),
+                is_repeated,
+            };
+            trace.end(arg, begun, ended, self.text);
+        }
+        Ok(found)
+    }
+
+    /// The samples of a range that occurs more than once, if they may be kept, and whether they
+    /// were.
+    fn kept_range(
+        &self,
+        arg: &Node,
+        selection: &Selection,
+        span: (i64, i64),
+    ) -> Result<Option<(Arc<Vec<SourceSeries>>, bool)>> {
+        let Some(twin) = arg.twin else {
+            return Ok(None);
+        };
+        let samples = |series: &[SourceSeries]| series.iter().map(SourceSeries::len).sum();
+        if let Some((series, is_last)) = self.shared.ranges.take(twin, span) {
+            let Some(series) = series else {
+                return Ok(None);
+            };
+            if is_last {
+                self.guard.drop_kept(samples(&series));
+                self.guard.hold(samples(&series))?;
+            }
+            return Ok(Some((series, true)));
+        }
+        let fits = AtomicBool::new(true);
+        let series = self.each(selection, span, |mut series, _| {
+            self.prepare(&mut series);
+            let is_kept = fits.load(Ordering::Relaxed) && self.guard.keep(series.len());
+            fits.fetch_and(is_kept, Ordering::Relaxed);
+            Ok(is_kept.then_some(series))
+        })?;
+        if !fits.into_inner() {
+            // Read again, series by series, whenever they are asked for.
+            self.guard.drop_kept(samples(&series));
+            self.shared.ranges.keep(twin, span, None);
+            return Ok(None);
+        }
+        let series = Arc::new(series);
+        let kept = Some(Arc::clone(&series));
+        self.shared.ranges.keep(twin, span, kept);
+        Ok(Some((series, false)))
+    }
+
+    /// From when to when samples are looked at.
+    fn span_of(&self, ranged: &Ranged, grid: Grid) -> (i64, i64) {
+        let (before, after) = ranged.margins(self.options.lookback_ms);
+        let first = ranged.selection.reference(grid.start);
+        let first = first.saturating_sub(ranged.range).saturating_sub(before) + 1;
+        let last = ranged.selection.reference(grid.end());
+        (first, last.saturating_add(after))
+    }
+
+    /// Takes out of the samples what windows do not show.
+    fn prepare(&self, series: &mut SourceSeries) {
+        series
+            .floats
+            .retain(|value| value.to_bits() != STALE_NAN_BITS);
+        series.histograms.retain(|histogram| !histogram.is_stale());
+        if !self.options.start_timestamps {
+            series.floats.starts = None;
+            series.histograms.starts = None;
+        }
     }
 
     /// The samples that an argument which is a range by its type slides over.
@@ -135,21 +282,12 @@ impl Evaluator<'_> {
                     range: *range,
                     selection: selection.clone(),
                 };
-                let (before, after) = ranged.margins(self.options.lookback_ms);
-                let first = selection.reference(grid.start);
-                let first = first.saturating_sub(*range).saturating_sub(before) + 1;
-                let last = selection.reference(grid.end()).saturating_add(after);
-                ranged.series = self.read(selection, first, last)?;
-                for series in &mut ranged.series {
-                    series
-                        .floats
-                        .retain(|value| value.to_bits() != STALE_NAN_BITS);
-                    series.histograms.retain(|histogram| !histogram.is_stale());
-                    if !self.options.start_timestamps {
-                        series.floats.starts = None;
-                        series.histograms.starts = None;
-                    }
-                }
+                let span = self.span_of(&ranged, grid);
+                ranged.series = self.each(selection, span, |mut series, _| {
+                    self.prepare(&mut series);
+                    self.guard.hold(series.len())?;
+                    Ok(Some(series))
+                })?;
                 Ok(ranged)
             }
             NodeKind::Subquery(subquery) => self.subquery(subquery, grid),
@@ -227,11 +365,17 @@ impl Evaluator<'_> {
     }
 
     /// Says so where the rate of something is taken that is no counter by its name.
-    fn note_counter(&self, function: &str, series: &SourceSeries, column: &Column, span: Span) {
+    fn note_counter(
+        &self,
+        function: &str,
+        labels: Labels<'_>,
+        column: &Column,
+        span: Span,
+        notes: &Notes,
+    ) {
         if !matches!(function, "rate" | "increase") {
             return;
         }
-        let labels = series.labels.as_labels();
         let name = metric_name(labels);
         let has_float = (0..column.len()).any(|step| column.float(step).is_some());
         if name.is_empty() || !has_float {
@@ -240,13 +384,13 @@ impl Evaluator<'_> {
         if self.options.type_and_unit_labels {
             let kind = labels.value("__type__").unwrap_or("");
             if !matches!(kind, "counter" | "histogram") {
-                self.notes.possible_non_counter_label(span, name, kind);
+                notes.possible_non_counter_label(span, name, kind);
             }
         } else if !["_total", "_sum", "_count", "_bucket"]
             .iter()
             .any(|end| name.ends_with(end))
         {
-            self.notes.possible_non_counter(span, name);
+            notes.possible_non_counter(span, name);
         }
     }
 }
@@ -261,6 +405,49 @@ impl Ranged {
         }
     }
 }
+
+impl Ranged {
+    /// Whether the windows over a series can be worked on all at once.
+    fn slides(&self, series: &SourceSeries) -> bool {
+        let is_plain = self.selection.edge == Edge::Plain;
+        is_plain && series.histograms.is_empty() && series.floats.starts.is_none()
+    }
+
+    fn windows<'s>(&self, grid: Grid, stopped: &'s dyn Fn() -> bool) -> Windows<'s> {
+        Windows {
+            end: self.selection.reference(grid.start),
+            range: self.range,
+            step: match self.selection.at {
+                Some(_) => 0,
+                None => grid.step,
+            },
+            count: grid.count,
+            stopped,
+        }
+    }
+}
+
+/// A function over ranges with its other arguments.
+struct Called {
+    function: RangeFunction,
+    sliding: Option<Sliding>,
+    params: Vec<Vec<f64>>,
+    span: Span,
+}
+
+impl Called {
+    fn scope<'a>(&self, params: &'a [f64], metric: &'a str, notes: &'a Notes) -> Scope<'a> {
+        Scope {
+            params,
+            metric,
+            span: self.span,
+            notes,
+        }
+    }
+}
+
+/// Steps after which it is asked whether to go on.
+const STEPS_A_CHECK: usize = 64;
 
 /// Where a window lies in a column; both ends only go forward.
 #[derive(Default)]

@@ -9,6 +9,7 @@ mod over_time;
 pub(crate) mod range;
 mod rate;
 mod regression;
+pub(crate) mod sliding;
 pub(crate) mod total;
 
 /// The value at `time` on the line between two samples.

@@ -69,6 +69,22 @@ fn parts(text: &str) -> Vec<&str> {
 
 /// The quantile of some values, which are put in order; NaN comes first, as in Prometheus.
 pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
+    if (0.0..=1.0).contains(&q) {
+        values.sort_by(sample_order);
+    }
+    quantile_of_sorted(q, values)
+}
+
+/// The order of values in which quantiles are taken: NaN comes first.
+pub(crate) fn sample_order(one: &f64, two: &f64) -> Ordering {
+    match (one.is_nan(), two.is_nan()) {
+        (false, false) => one.partial_cmp(two).unwrap_or(Ordering::Equal),
+        (one, two) => two.cmp(&one),
+    }
+}
+
+/// The quantile of values in [`sample_order`].
+pub(crate) fn quantile_of_sorted(q: f64, values: &[f64]) -> f64 {
     if values.is_empty() || q.is_nan() {
         return f64::NAN;
     }
@@ -78,10 +94,6 @@ pub(crate) fn quantile_of(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_by(|one, two| match (one.is_nan(), two.is_nan()) {
-        (false, false) => one.partial_cmp(two).unwrap_or(Ordering::Equal),
-        (one, two) => two.cmp(&one),
-    });
     #[expect(clippy::cast_precision_loss)] // There are fewer values than 2^53.
     let last = (values.len() - 1) as f64;
     let rank = q * last;

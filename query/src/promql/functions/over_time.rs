@@ -44,25 +44,17 @@ pub(super) fn sum(window: &Window<'_>, scope: &Scope<'_>) -> Answer {
     if window.floats.is_empty() {
         return total(HistogramTotal::sum(), window, scope);
     }
-    let mut sum = Kahan::default();
-    window
-        .floats
-        .values
-        .iter()
-        .for_each(|value| sum.add(*value));
-    float(sum.value())
+    float(Kahan::of(window.floats.values))
 }
 
 pub(super) fn avg(window: &Window<'_>, scope: &Scope<'_>) -> Answer {
     if is_mixed(window, scope) {
         return Ok(None);
     }
-    let Some((first, rest)) = window.floats.values.split_first() else {
+    if window.floats.is_empty() {
         return total(HistogramTotal::mean(), window, scope);
-    };
-    let mut mean = Mean::of(*first);
-    rest.iter().for_each(|value| mean.add(*value));
-    float(mean.value())
+    }
+    float(Mean::over(window.floats.values))
 }
 
 fn total(mut total: HistogramTotal, window: &Window<'_>, scope: &Scope<'_>) -> Answer {

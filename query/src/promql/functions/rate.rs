@@ -113,8 +113,9 @@ fn difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option<Samp
         if start.is_some() {
             result += floats.values[0];
         }
-        let zero = (result > 0.0 && floats.values[0] >= 0.0).then(|| floats.values[0] / result);
-        let factor = factor(window, floats.times, start, zero, kind);
+        let zero = zero_part(result, floats.values[0]);
+        let borders = (window.start, window.end);
+        let factor = factor(borders, floats.times, start, zero, kind);
         return Some(Sample::Float(result * factor));
     }
     let start = start_inside(window, histograms).filter(|_| kind.is_counter());
@@ -133,7 +134,8 @@ fn difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option<Samp
     let zero = (result.count > 0.0 && first.count >= 0.0).then(|| first.count / result.count);
     result.hint = ResetHint::Gauge;
     result.compact();
-    result.scale(factor(window, histograms.times, start, zero, kind));
+    let borders = (window.start, window.end);
+    result.scale(factor(borders, histograms.times, start, zero, kind));
     Some(Sample::Histogram(result.into()))
 }
 
@@ -155,13 +157,30 @@ fn float_difference(floats: &Part<'_, f64>, kind: Kind) -> f64 {
     result
 }
 
+/// The first value as a part of the result, where that tells anything.
+fn zero_part(result: f64, first: f64) -> Option<f64> {
+    (result > 0.0 && first >= 0.0).then(|| first / result)
+}
+
+/// The difference of floats, two at least, taken at `times`, as it stands for a whole range between
+/// `borders`.
+pub(super) fn extrapolated(
+    result: f64,
+    first: f64,
+    times: &[i64],
+    borders: (i64, i64),
+    kind: Kind,
+) -> f64 {
+    result * factor(borders, times, None, zero_part(result, first), kind)
+}
+
 /// By what a difference is multiplied to stand for the whole range.
 ///
 /// `start` is when the counter began, if that is inside of the range; `zero` is the first value as
 /// a part of the result, which tells when a counter that rises evenly was at zero.
 #[expect(clippy::cast_precision_loss)] // Distances in time are far below 2^53.
 fn factor(
-    window: &Window<'_>,
+    borders: (i64, i64),
     times: &[i64],
     start: Option<i64>,
     zero: Option<f64>,
@@ -175,7 +194,7 @@ fn factor(
         count => sampled / (count - 1) as f64,
     };
     let threshold = average * 1.1;
-    let mut to_start = seconds(first - window.start);
+    let mut to_start = seconds(first - borders.0);
     if to_start >= threshold {
         to_start = average / 2.0;
     }
@@ -187,7 +206,7 @@ fn factor(
     if let Some(start) = start {
         (to_start, sampled) = (0.0, seconds(last - start));
     }
-    let mut to_end = seconds(window.end - last);
+    let mut to_end = seconds(borders.1 - last);
     if to_end >= threshold {
         to_end = average / 2.0;
     }
@@ -196,7 +215,7 @@ fn factor(
         _ => (sampled + to_start + to_end) / sampled,
     };
     if kind == Kind::Rate {
-        factor /= seconds(window.end - window.start);
+        factor /= seconds(borders.1 - borders.0);
     }
     factor
 }
@@ -328,12 +347,9 @@ fn last_difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option
     let anew = starts_anew((before.time, before.start), (now.time, now.start));
     match (&before.value, &now.value) {
         (LateValue::Float(first), LateValue::Float(last)) => {
-            let reset = kind.is_counter() && (last < first || anew);
-            let result = if reset { *last } else { last - first };
-            let result = if kind == Kind::Rate {
-                result / seconds
-            } else {
-                result
+            let result = match anew && kind.is_counter() {
+                true => for_each_second(*last, interval, kind),
+                false => between((*first, *last), interval, kind),
             };
             Some(Sample::Float(result))
         }
@@ -348,6 +364,21 @@ fn last_difference(window: &Window<'_>, scope: &Scope<'_>, kind: Kind) -> Option
             scope.notes.mixed_range(scope.span, scope.metric);
             None
         }
+    }
+}
+
+/// The difference of two neighbours so many milliseconds apart; a counter that fell began at zero.
+pub(super) fn between((first, last): (f64, f64), interval: i64, kind: Kind) -> f64 {
+    let fell = kind.is_counter() && last < first;
+    let result = if fell { last } else { last - first };
+    for_each_second(result, interval, kind)
+}
+
+#[expect(clippy::cast_precision_loss)] // Distances in time are far below 2^53.
+fn for_each_second(result: f64, interval: i64, kind: Kind) -> f64 {
+    match kind {
+        Kind::Rate => result / (interval as f64 / 1000.0),
+        _ => result,
     }
 }
 

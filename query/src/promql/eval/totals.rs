@@ -1,0 +1,202 @@
+//! [`Totals`]: what becomes of the floats of a group at all steps.
+//!
+//! Series are added one after the other, each at all steps, in the order in which they come, so
+//! that sums round as in Prometheus.
+
+use crate::promql::eval::column::{Column, Mark};
+use crate::promql::sum::{Mean, kahan};
+use crate::promql::syntax::AggregateOp;
+
+/// Totals at all steps, and at which of them there is anything.
+pub(super) struct Totals {
+    present: Vec<Mark>,
+    kept: Kept,
+}
+
+enum Kept {
+    Sums {
+        sums: Vec<f64>,
+        lost: Vec<f64>,
+    },
+    Means(Vec<Mean>),
+    Least(Vec<f64>),
+    Greatest(Vec<f64>),
+    Counts(Vec<f64>),
+    /// One, whoever is there.
+    Ones(Vec<f64>),
+    Spreads {
+        spreads: Vec<Spread>,
+        is_root: bool,
+    },
+}
+
+/// Squares of distances to the mean.
+#[derive(Clone, Copy, Default)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    fn of(first: f64) -> Spread {
+        Spread {
+            count: 1.0,
+            mean: first,
+            squares: if first.is_finite() { 0.0 } else { f64::NAN },
+        }
+    }
+
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        let delta = value - self.mean;
+        self.mean += delta / self.count;
+        self.squares += delta * (value - self.mean);
+    }
+}
+
+impl Totals {
+    /// Nothing yet at any of `steps`.
+    pub(super) fn of(op: AggregateOp, steps: usize) -> Totals {
+        let zeros = || vec![0.0; steps];
+        Totals {
+            present: vec![Mark::Absent; steps],
+            kept: match op {
+                AggregateOp::Sum => Kept::Sums {
+                    sums: zeros(),
+                    lost: zeros(),
+                },
+                AggregateOp::Avg => Kept::Means(vec![Mean::of(0.0); steps]),
+                AggregateOp::Min => Kept::Least(zeros()),
+                AggregateOp::Max => Kept::Greatest(zeros()),
+                AggregateOp::Group => Kept::Ones(vec![1.0; steps]),
+                AggregateOp::Stddev | AggregateOp::Stdvar => Kept::Spreads {
+                    spreads: vec![Spread::default(); steps],
+                    is_root: op == AggregateOp::Stddev,
+                },
+                _ => Kept::Counts(zeros()),
+            },
+        }
+    }
+
+    /// Adds a float at a step.
+    pub(super) fn add(&mut self, step: usize, value: f64) {
+        let steps = step..=step;
+        self.kept
+            .add(&mut self.present[steps], step, &[Mark::Float], &[value]);
+    }
+
+    /// Adds the floats of a series that has no others.
+    pub(super) fn add_all(&mut self, present: &[Mark], values: &[f64]) {
+        self.kept.add(&mut self.present, 0, present, values);
+    }
+
+    /// What has come of it.
+    pub(super) fn into_column(self) -> Column {
+        let values = match self.kept {
+            Kept::Sums { mut sums, lost } => {
+                for (sum, lost) in sums.iter_mut().zip(lost) {
+                    if !sum.is_infinite() {
+                        *sum += lost;
+                    }
+                }
+                sums
+            }
+            Kept::Means(means) => means.into_iter().map(Mean::value).collect(),
+            Kept::Least(values)
+            | Kept::Greatest(values)
+            | Kept::Counts(values)
+            | Kept::Ones(values) => values,
+            Kept::Spreads { spreads, is_root } => {
+                let variance = |spread: Spread| spread.squares / spread.count;
+                let spreads = spreads.into_iter().map(variance);
+                match is_root {
+                    true => spreads.map(f64::sqrt).collect(),
+                    false => spreads.collect(),
+                }
+            }
+        };
+        Column::of_marked(self.present, values)
+    }
+}
+
+/// Goes over the steps at which a series has a float: `first` and `next` see what is kept and the
+/// float.
+fn each<K>(
+    known: &mut [Mark],
+    kept: &mut [K],
+    (present, values): (&[Mark], &[f64]),
+    first: impl Fn(&mut K, f64),
+    next: impl Fn(&mut K, f64),
+) {
+    let samples = present.iter().zip(values);
+    for ((known, kept), (mark, value)) in known.iter_mut().zip(kept).zip(samples) {
+        match (*mark, *known) {
+            (Mark::Absent, _) => {}
+            (_, Mark::Absent) => {
+                *known = Mark::Float;
+                first(kept, *value);
+            }
+            _ => next(kept, *value),
+        }
+    }
+}
+
+impl Kept {
+    /// Adds floats from a step on.
+    fn add(&mut self, known: &mut [Mark], from: usize, present: &[Mark], values: &[f64]) {
+        let series = (present, values);
+        let set = |kept: &mut f64, value: f64| *kept = value;
+        match self {
+            Kept::Sums { sums, lost } => {
+                add_sums(known, &mut sums[from..], &mut lost[from..], series);
+            }
+            Kept::Means(means) => each(
+                known,
+                &mut means[from..],
+                series,
+                |mean, value| *mean = Mean::of(value),
+                Mean::add,
+            ),
+            Kept::Least(least) => each(known, &mut least[from..], series, set, |least, value| {
+                if *least > value || least.is_nan() {
+                    *least = value;
+                }
+            }),
+            Kept::Greatest(most) => each(known, &mut most[from..], series, set, |most, value| {
+                if *most < value || most.is_nan() {
+                    *most = value;
+                }
+            }),
+            Kept::Counts(counts) => {
+                let count = |count: &mut f64, _| *count += 1.0;
+                each(known, &mut counts[from..], series, count, count);
+            }
+            Kept::Ones(ones) => each(known, &mut ones[from..], series, |_, _| {}, |_, _| {}),
+            Kept::Spreads { spreads, .. } => each(
+                known,
+                &mut spreads[from..],
+                series,
+                |spread, value| *spread = Spread::of(value),
+                Spread::add,
+            ),
+        }
+    }
+}
+
+/// Sums that begin at zero: the first value is added as any other.
+fn add_sums(
+    known: &mut [Mark],
+    sums: &mut [f64],
+    lost: &mut [f64],
+    (present, values): (&[Mark], &[f64]),
+) {
+    let totals = sums.iter_mut().zip(lost);
+    let samples = present.iter().zip(values);
+    for ((known, (sum, lost)), (mark, value)) in known.iter_mut().zip(totals).zip(samples) {
+        if *mark != Mark::Absent {
+            *known = Mark::Float;
+            (*sum, *lost) = kahan(*value, *sum, *lost);
+        }
+    }
+}

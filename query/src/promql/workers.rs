@@ -1,0 +1,246 @@
+//! [`Workers`]: the threads that share the series of a query among them.
+//!
+//! The thread of the caller always works; others help as far as they are free, and nothing ever
+//! waits for one that is not. What comes out does not depend on who did it.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::available_parallelism;
+
+use rayon::ThreadPool;
+
+use crate::promql::error::Result;
+
+/// Items that one thread takes at once.
+const ITEMS_A_PART: usize = 32;
+
+/// With fewer items than this nobody is asked for help.
+const ITEMS_WORTH_HELP: usize = 2 * ITEMS_A_PART;
+
+/// The threads that work on queries. Clones are the same threads, which end with the last clone.
+///
+/// The default is one pool for all queries of the process with a thread for each core, that of the
+/// caller counted. It starts when a query first has work for it.
+///
+/// ```
+/// use chronolith_query::promql::{Options, Workers};
+///
+/// // On the caller's thread alone.
+/// let options = Options { workers: Workers::new(1), ..Options::default() };
+/// assert_eq!(options.workers.threads(), 1);
+/// ```
+#[derive(Clone)]
+pub struct Workers(Threads);
+
+#[derive(Clone)]
+enum Threads {
+    Shared,
+    Own(Arc<Pool>),
+}
+
+/// Threads that help callers.
+struct Pool {
+    helpers: usize,
+    free: AtomicUsize,
+    /// Started when first needed; nothing where the system gives no threads.
+    pool: OnceLock<Option<ThreadPool>>,
+}
+
+impl Pool {
+    fn of(threads: usize) -> Pool {
+        let helpers = threads.max(1) - 1;
+        Pool {
+            helpers,
+            free: AtomicUsize::new(helpers),
+            pool: OnceLock::new(),
+        }
+    }
+
+    fn started(&self) -> Option<&ThreadPool> {
+        let start = || {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(self.helpers)
+                .thread_name(|place| format!("chronolith-query-{place}"));
+            pool.build().ok()
+        };
+        self.pool.get_or_init(start).as_ref()
+    }
+
+    /// Takes at most so many helpers that have nothing to do.
+    fn take(&self, most: usize) -> usize {
+        let mut taken = 0;
+        let take = |free: usize| {
+            taken = free.min(most);
+            Some(free - taken)
+        };
+        let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
+        // Always stores, so it cannot fail.
+        let _ = self.free.fetch_update(set, fetch, take);
+        taken
+    }
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Workers(Threads::Shared)
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Workers({})", self.threads())
+    }
+}
+
+impl Workers {
+    /// So many threads, that of the caller counted; with 1 there are no others.
+    pub fn new(threads: usize) -> Workers {
+        Workers(Threads::Own(Arc::new(Pool::of(threads))))
+    }
+
+    /// How many threads work on a query at most.
+    pub fn threads(&self) -> usize {
+        self.pool().helpers + 1
+    }
+
+    fn pool(&self) -> &Pool {
+        static SHARED: OnceLock<Pool> = OnceLock::new();
+        match &self.0 {
+            Threads::Own(pool) => pool,
+            Threads::Shared => SHARED
+                .get_or_init(|| Pool::of(available_parallelism().map_or(1, NonZeroUsize::get))),
+        }
+    }
+
+    /// Works on all parts of `items`, which are the same whoever is there. The results come in the
+    /// order of the parts. After an error nobody begins another part, and the first one is told.
+    pub(crate) fn map<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        work: impl Fn(Vec<T>) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let wants_help = items.len() >= ITEMS_WORTH_HELP;
+        let parts = parts(items);
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let done: Vec<Mutex<Option<Result<R>>>> = parts.iter().map(|_| Mutex::new(None)).collect();
+        let run = || {
+            while !failed.load(Ordering::Relaxed) {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(part) = parts.get(place) else { return };
+                let Some(part) = locked(part).take() else {
+                    return;
+                };
+                let result = work(part);
+                if result.is_err() {
+                    failed.store(true, Ordering::Relaxed);
+                }
+                *locked(&done[place]) = Some(result);
+            }
+        };
+        match wants_help {
+            true => self.pool().help(parts.len() - 1, &run),
+            false => run(),
+        }
+        let done = done
+            .into_iter()
+            .filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
+        done.collect()
+    }
+}
+
+impl Pool {
+    /// Has the caller and at most so many others run this.
+    fn help(&self, most: usize, run: &(impl Fn() + Sync)) {
+        let helpers = match self.helpers {
+            0 => 0,
+            _ => self.take(most),
+        };
+        let Some(pool) = (helpers > 0).then(|| self.started()).flatten() else {
+            self.free.fetch_add(helpers, Ordering::AcqRel);
+            return run();
+        };
+        pool.in_place_scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|_| {
+                    let _back = GiveBack(&self.free);
+                    run();
+                });
+            }
+            run();
+        });
+    }
+}
+
+/// Counts a helper as free again, even if it panics.
+struct GiveBack<'a>(&'a AtomicUsize);
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn parts<T>(items: Vec<T>) -> Vec<Mutex<Option<Vec<T>>>> {
+    let mut parts = Vec::with_capacity(items.len().div_ceil(ITEMS_A_PART));
+    let mut items = items.into_iter();
+    loop {
+        let part: Vec<T> = items.by_ref().take(ITEMS_A_PART).collect();
+        if part.is_empty() {
+            return parts;
+        }
+        parts.push(Mutex::new(Some(part)));
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::error::Error;
+
+    #[test]
+    fn parts_come_back_in_order_whoever_worked_on_them() {
+        let items: Vec<usize> = (0..1000).collect();
+        let whole = |threads: usize| {
+            let parts = Workers::new(threads).map(items.clone(), Ok).unwrap();
+            parts.concat()
+        };
+        for threads in [1, 2, 7] {
+            assert_eq!(whole(threads), items);
+        }
+    }
+
+    #[test]
+    fn helpers_that_are_busy_are_not_waited_for() {
+        let workers = Workers::new(2);
+        let items: Vec<usize> = (0..1000).collect();
+        // Within each part the only helper may be taken, or the other thread is it.
+        let sums = workers.map(items.clone(), |part| {
+            let parts = workers.map(items.clone(), Ok)?;
+            Ok((part.len(), parts.concat().len()))
+        });
+        let sums = sums.unwrap();
+        assert_eq!(sums.iter().map(|sum| sum.0).sum::<usize>(), 1000);
+        assert!(sums.iter().all(|sum| sum.1 == 1000));
+        assert_eq!(workers.pool().free.load(Ordering::Acquire), 1);
+    }
+
+    #[test]
+    fn the_first_error_is_told_and_ends_the_work() {
+        let worked = AtomicUsize::new(0);
+        let outcome = Workers::new(1).map((0..10_000).collect(), |part: Vec<usize>| {
+            worked.fetch_add(1, Ordering::Relaxed);
+            match part.contains(&40) {
+                true => Err(Error::execution("forty")),
+                false => Ok(()),
+            }
+        });
+        assert_eq!(outcome.unwrap_err().to_string(), "forty");
+        assert_eq!(worked.load(Ordering::Relaxed), 2);
+    }
+}
