@@ -3,6 +3,7 @@
 mod admin;
 mod bed;
 mod grafana;
+mod grpc;
 mod loki;
 mod names;
 mod query;

@@ -7,6 +7,7 @@ use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{Engine, EngineStats, Store, StoreStats};
 
+use crate::http::grpc::Bodies;
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::logs::tails::Tails;
@@ -30,6 +31,8 @@ const WAITING_CHORES_MAX: usize = 16;
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Those that may wait for one of these to end.
 const WAITING_LOOKS_MAX: usize = 256;
+/// Bytes of the bodies of all calls of gRPC at hand: connections have many calls at once.
+const CALL_BYTES_MAX: usize = 256 << 20;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
@@ -42,6 +45,8 @@ pub(crate) struct App {
     /// turns.
     pub(crate) deltas: Mutex<Deltas>,
     pub(crate) looks: Lane,
+    /// What calls of gRPC hold while they come and until they are stored.
+    pub(crate) calls: Bodies,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
     /// Metadata that is known to be stored.
@@ -68,6 +73,7 @@ impl App {
             chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
             deltas: Mutex::new(Deltas::new(settings.otlp_delta_series_max)),
             looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
+            calls: Bodies::new(CALL_BYTES_MAX),
             tails: Tails::default(),
             families: Families::default(),
             started: SystemTime::now(),

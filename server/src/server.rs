@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, CHORES_MAX, LOOKS_MAX, QUERIES_MAX, WRITES_MAX};
-use crate::doors::accept;
+use crate::doors::accept::{self, Speech};
+use crate::doors::grpc;
 use crate::loki;
 use crate::prometheus;
 use crate::settings::Settings;
@@ -30,6 +31,7 @@ pub struct Server {
     prometheus_address: SocketAddr,
     loki_address: SocketAddr,
     otlp_http_address: SocketAddr,
+    otlp_grpc_address: SocketAddr,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
     opening: Option<JoinHandle<Result<String, ServeError>>>,
@@ -69,19 +71,28 @@ impl Server {
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
         let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
         let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
+        let grpc_door = bind(&runtime, "--listen-otlp-grpc", settings.listen_otlp_grpc)?;
         let app = Arc::new(App::new(settings));
         let (stop, stopped) = watch::channel(false);
         let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
-        let otlp_http_address = otlp_door.1;
+        let (otlp_http_address, otlp_grpc_address) = (otlp_door.1, grpc_door.1);
         let otlp = prometheus::otlp_router(&app).merge(loki::otlp_router(&app));
+        let calls = prometheus::otlp_calls().merge(loki::otlp_calls());
         let doors = vec![
-            (prometheus_door.0, prometheus::router(&app)),
-            (loki_door.0, loki::router(&app)),
-            (otlp_door.0, otlp),
+            (prometheus_door.0, prometheus::router(&app), Speech::Http1),
+            (loki_door.0, loki::router(&app), Speech::Http1),
+            (otlp_door.0, otlp, Speech::Http1),
+            (grpc_door.0, grpc::router(calls, &app), Speech::Http2),
         ];
-        let doors = doors.into_iter().map(|(listener, router)| {
-            let door = accept::serve(listener, router, Arc::clone(&app), stopped.clone());
-            runtime.spawn(door)
+        let doors = doors.into_iter().map(|(listener, router, speech)| {
+            let app = Arc::clone(&app);
+            runtime.spawn(accept::serve(
+                listener,
+                speech,
+                router,
+                app,
+                stopped.clone(),
+            ))
         });
         let doors = doors.collect();
         let opened = Arc::clone(&app);
@@ -92,6 +103,7 @@ impl Server {
             prometheus_address,
             loki_address,
             otlp_http_address,
+            otlp_grpc_address,
             stop,
             doors,
             opening: Some(opening),
@@ -111,6 +123,11 @@ impl Server {
     /// Where OTLP over HTTP listens.
     pub fn otlp_http_address(&self) -> SocketAddr {
         self.otlp_http_address
+    }
+
+    /// Where OTLP over gRPC listens.
+    pub fn otlp_grpc_address(&self) -> SocketAddr {
+        self.otlp_grpc_address
     }
 
     /// Waits until everything is recovered. What was recovered, in a sentence.

@@ -107,6 +107,7 @@ fn a_second_server_on_the_same_folder_does_not_start() {
         listen_prometheus: "127.0.0.1:0".parse().unwrap(),
         listen_loki: "127.0.0.1:0".parse().unwrap(),
         listen_otlp_http: "127.0.0.1:0".parse().unwrap(),
+        listen_otlp_grpc: "127.0.0.1:0".parse().unwrap(),
         ..Settings::default()
     };
     let mut second = Server::start(settings).unwrap();

@@ -44,7 +44,7 @@ pub(super) fn command() -> Command {
         .arg(address("listen-loki", "the Loki API", defaults.listen_loki))
         .arg(address(
             "listen-otlp-grpc",
-            "OTLP over gRPC (nothing yet)",
+            "OTLP over gRPC",
             defaults.listen_otlp_grpc,
         ))
         .arg(address(
@@ -227,10 +227,12 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     say(&format!(
-        "chronolith: Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}\n",
+        "chronolith: Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}, \
+         OTLP over gRPC on http://{}\n",
         server.prometheus_address(),
         server.loki_address(),
-        server.otlp_http_address()
+        server.otlp_http_address(),
+        server.otlp_grpc_address()
     ));
     match server.run_until_signal(|recovered| say(&format!("chronolith: {recovered}\n"))) {
         Ok(()) => {

@@ -30,6 +30,13 @@ pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
+/// Puts around the calls of gRPC what counts them. How they end, trailers tell.
+pub(crate) fn wrap_calls(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    routes
+        .layer(middleware::from_fn_with_state(Arc::clone(app), count))
+        .with_state(Arc::clone(app))
+}
+
 /// Counts a request and how long it took until its answer began.
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();

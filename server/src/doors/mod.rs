@@ -4,4 +4,6 @@
 //! Knows no API.
 
 pub(crate) mod accept;
+pub(crate) mod grpc;
+mod http2;
 pub(crate) mod layers;

@@ -5,6 +5,7 @@
 
 pub(crate) mod body;
 pub(crate) mod form;
+pub(crate) mod grpc;
 pub(crate) mod json;
 pub(crate) mod lane;
 pub(crate) mod params;

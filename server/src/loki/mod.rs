@@ -60,6 +60,12 @@ pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     wrap(routes, app)
 }
 
+/// What the gRPC address takes about logs.
+pub(crate) fn otlp_calls() -> Router<Arc<App>> {
+    const EXPORT: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    Router::new().route(EXPORT, post(otlp::call))
+}
+
 /// What is pushed.
 fn receivers() -> Router<Arc<App>> {
     Router::new()

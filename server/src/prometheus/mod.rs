@@ -60,6 +60,12 @@ pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     wrap(routes, app)
 }
 
+/// What the gRPC address takes about metrics.
+pub(crate) fn otlp_calls() -> Router<Arc<App>> {
+    const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    Router::new().route(EXPORT, post(otlp::call))
+}
+
 /// What is asked of the data.
 fn reads() -> Router<Arc<App>> {
     Router::new()

@@ -1,14 +1,15 @@
-//! Metrics of OpenTelemetry over HTTP.
+//! Metrics of OpenTelemetry over HTTP and gRPC.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
 
 use crate::app::App;
+use crate::doors::grpc;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::form::Form;
 use crate::http::problem::{Cause, Problem};
@@ -17,6 +18,7 @@ use crate::meters::add;
 use crate::wire::columns::Faults;
 use crate::wire::message::Message;
 use crate::wire::otlp;
+use crate::wire::protobuf::Malformed;
 
 /// Bytes of a message in JSON, decompressed: its tree takes many times as much.
 const JSON_BYTES_MAX: usize = 8 << 20;
@@ -54,7 +56,6 @@ async fn store(
     let taker = Arc::clone(&app);
     let work = app.writes.run(move || {
         let mut message = body::decompress(encoding, &received)?;
-        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
         if form == Form::Json {
             if message.len() > JSON_BYTES_MAX {
                 let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
@@ -62,31 +63,46 @@ async fn store(
             }
             message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
         }
-        let engine = taker.engine()?;
-        let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
-        let mut deltas = taker.deltas.lock().map_err(stopped)?;
-        let translation = taker.settings.otlp_translation;
-        let (mut columns, faults) = match otlp::decode(&message, translation, &mut deltas) {
-            Ok(taken) => taken,
-            Err(error) => {
-                deltas.roll_back();
-                return Err(wrong(error));
-            }
-        };
-        // Without points that are added up nothing has to be taken back, and nobody waits.
-        let added = deltas.is_adding().then_some(deltas);
-        let stored = ingest::in_parts(taker.intake(&engine), &mut columns).1;
-        if let Some(mut deltas) = added {
-            match &stored {
-                Err(problem) if problem.is_retried() => deltas.roll_back(),
-                _ => deltas.commit(),
-            }
-        }
-        stored?;
-        add(&taker.meters.refused, faults.count());
-        Ok(answer(form, &faults))
+        Ok(answer(form, &take(&taker, &message)?))
     });
     work.await
+}
+
+/// Answers `MetricsService/Export`.
+pub(crate) async fn call(State(app): State<Arc<App>>, request: Request) -> Response {
+    let take = |app: &App, message: &[u8]| Ok(answer(Form::Protobuf, &take(app, message)?));
+    grpc::unary(app, request, take).await
+}
+
+/// Stores what can be stored of a message in protobuf. Blocks.
+fn take(app: &App, message: &[u8]) -> Result<Faults, Problem> {
+    let engine = app.engine()?;
+    let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
+    let mut deltas = app.deltas.lock().map_err(stopped)?;
+    let translation = app.settings.otlp_translation;
+    let (mut columns, faults) = match otlp::decode(message, translation, &mut deltas) {
+        Ok(taken) => taken,
+        Err(error) => {
+            deltas.roll_back();
+            return Err(wrong(error));
+        }
+    };
+    // Without points that are added up nothing has to be taken back, and nobody waits.
+    let added = deltas.is_adding().then_some(deltas);
+    let stored = ingest::in_parts(app.intake(&engine), &mut columns).1;
+    if let Some(mut deltas) = added {
+        match &stored {
+            Err(problem) if problem.is_retried() => deltas.roll_back(),
+            _ => deltas.commit(),
+        }
+    }
+    stored?;
+    add(&app.meters.refused, faults.count());
+    Ok(faults)
+}
+
+fn wrong(error: Malformed) -> Problem {
+    Problem::bad_data(format!("the message cannot be taken: {error}"))
 }
 
 /// The answer: empty, or how many points were not taken and why.
