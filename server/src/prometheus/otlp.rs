@@ -18,6 +18,7 @@ use crate::meters::add;
 use crate::wire::columns::Faults;
 use crate::wire::message::Message;
 use crate::wire::otlp;
+use crate::wire::otlp::deltas::Turn;
 use crate::wire::protobuf::Malformed;
 
 /// Bytes of a message in JSON, decompressed: its tree takes many times as much.
@@ -77,24 +78,14 @@ pub(crate) async fn call(State(app): State<Arc<App>>, request: Request) -> Respo
 /// Stores what can be stored of a message in protobuf. Blocks.
 fn take(app: &App, message: &[u8]) -> Result<Faults, Problem> {
     let engine = app.engine()?;
-    let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
-    let mut deltas = app.deltas.lock().map_err(stopped)?;
+    let mut turn = Turn::new(&app.deltas);
     let translation = app.settings.otlp_translation;
-    let (mut columns, faults) = match otlp::decode(message, translation, &mut deltas) {
-        Ok(taken) => taken,
-        Err(error) => {
-            deltas.roll_back();
-            return Err(wrong(error));
-        }
-    };
-    // Without points that are added up nothing has to be taken back, and nobody waits.
-    let added = deltas.is_adding().then_some(deltas);
+    let (mut columns, faults) = otlp::decode(message, translation, &mut turn).map_err(wrong)?;
     let stored = ingest::in_parts(app.intake(&engine), &mut columns).1;
-    if let Some(mut deltas) = added {
-        match &stored {
-            Err(problem) if problem.is_retried() => deltas.roll_back(),
-            _ => deltas.commit(),
-        }
+    match &stored {
+        // It will be sent again, so what it added is taken back.
+        Err(problem) if problem.is_retried() => drop(turn),
+        _ => turn.commit(),
     }
     stored?;
     add(&app.meters.refused, faults.count());
