@@ -7,6 +7,7 @@ mod grpc;
 mod loki;
 mod names;
 mod query;
+mod read;
 mod transfer;
 mod watch;
 mod write;

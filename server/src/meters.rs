@@ -34,6 +34,10 @@ pub(crate) struct Meters {
     pub(crate) skipped_series: AtomicU64,
     /// Metadata that was not taken.
     pub(crate) refused_metadata: AtomicU64,
+    /// Remote reads that were answered with samples.
+    pub(crate) sample_reads: AtomicU64,
+    /// Those that were answered with streamed chunks.
+    pub(crate) chunk_reads: AtomicU64,
     /// Log lines that were stored or were there already.
     pub(crate) lines: AtomicU64,
     /// Bytes of log lines that were offered to the store.
@@ -97,6 +101,7 @@ impl Meters {
         }
         self.write_durations(out);
         self.write_calls(out);
+        self.write_reads(out);
         out.gauge(
             "chronolith_http_connections",
             "Connections that are open.",
@@ -167,6 +172,18 @@ impl Meters {
         for (name, help, count) in counters {
             let value = count.load(Ordering::Relaxed) as f64;
             out.counter(&format!("chronolith_{name}_total"), help, value);
+        }
+    }
+
+    fn write_reads(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_remote_read_answers_total";
+        out.family(NAME, "counter", "Remote reads by the form of their answer.");
+        for (form, count) in [
+            ("samples", &self.sample_reads),
+            ("chunks", &self.chunk_reads),
+        ] {
+            let labels = format!("{{form=\"{form}\"}}");
+            out.sample(NAME, &labels, count.load(Ordering::Relaxed) as f64);
         }
     }
 

@@ -150,6 +150,12 @@ class Prometheus:
         result = self.ask("query", query=query)["result"]
         return float(result[0]["value"][1]) if result else None
 
+    def read_forms(self):
+        """How many remote reads were answered in each form."""
+        text = fetch(self.url + "/metrics").decode()
+        line = r'^chronolith_remote_read_answers_total\{form="(\w+)"\} (\d+)$'
+        return {form: int(count) for form, count in re.findall(line, text, re.MULTILINE)}
+
     def calls(self, service):
         """How many calls of a gRPC service went well, by the server's own count."""
         text = fetch(self.url + "/metrics").decode()

@@ -4,6 +4,7 @@
 //! Knows no API: paths and shapes belong to the rooms above.
 
 pub(crate) mod body;
+pub(crate) mod flow;
 pub(crate) mod form;
 pub(crate) mod grpc;
 pub(crate) mod json;
