@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::http2::{self, Counted, Traffic};
+use super::http2::{self, Counted, Patience, Traffic};
 use crate::app::App;
 
 /// Connections of one door, as in Prometheus. More wait in the system's queue.
@@ -69,7 +69,7 @@ pub(crate) async fn serve(
         let (app, router, stop) = (Arc::clone(&app), router.clone(), stop.clone());
         tokio::spawn(async move {
             app.meters.connections.fetch_add(1, Ordering::Relaxed);
-            converse(stream, speech, router, stop).await;
+            converse(stream, speech, router, stop, Patience::default()).await;
             app.meters.connections.fetch_sub(1, Ordering::Relaxed);
             drop(slot);
         });
@@ -86,8 +86,9 @@ async fn converse(
     speech: Speech,
     router: Router,
     mut stop: watch::Receiver<bool>,
+    patience: Patience,
 ) {
-    let service = TowerToHyperService::new(router);
+    let (service, drain) = (TowerToHyperService::new(router), patience.drain);
     let stopped = async move {
         // That nobody can say so any more is as good.
         let _ = stop.changed().await;
@@ -100,7 +101,7 @@ async fn converse(
                 .max_headers(HEADERS_MAX);
             let connection = http.serve_connection(TokioIo::new(stream), service);
             let connection = connection.with_upgrades();
-            carry(connection, |it| it.graceful_shutdown(), stopped).await;
+            carry(connection, |it| it.graceful_shutdown(), stopped, drain).await;
         }
         Speech::Http2 => {
             let traffic = Arc::new(Traffic::default());
@@ -108,14 +109,21 @@ async fn converse(
                 service,
                 traffic: Arc::clone(&traffic),
             };
-            let connection = http2::builder().serve_connection(TokioIo::new(stream), counted);
+            let connection = http2::builder(patience);
+            let connection = connection.serve_connection(TokioIo::new(stream), counted);
             let idle_or_stopped = async {
                 tokio::select! {
                     () = stopped => {}
-                    () = traffic.idle() => {}
+                    () = traffic.idle(patience) => {}
                 }
             };
-            carry(connection, |it| it.graceful_shutdown(), idle_or_stopped).await;
+            carry(
+                connection,
+                |it| it.graceful_shutdown(),
+                idle_or_stopped,
+                drain,
+            )
+            .await;
         }
     }
 }
@@ -126,13 +134,14 @@ async fn carry<C: Future>(
     connection: C,
     let_end: impl FnOnce(Pin<&mut C>),
     over: impl Future<Output = ()>,
+    drain: Duration,
 ) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = &mut connection => {}
         () = over => {
             let_end(connection.as_mut());
-            let _ = tokio::time::timeout(DRAIN_TIMEOUT, connection).await;
+            let _ = tokio::time::timeout(drain, connection).await;
         }
     }
 }
@@ -140,4 +149,67 @@ async fn carry<C: Future>(
 fn set_up(stream: &TcpStream) {
     // Without it small answers may wait; where it cannot be set they do.
     let _ = stream.set_nodelay(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    /// Lets a client say this and nothing more, and returns once the server has closed the
+    /// connection. What the server said.
+    fn until_closed(said: &[u8], patience: Patience) -> Vec<u8> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(said).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            let _ = client.read_to_end(&mut heard);
+            heard
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (_keep, stop) = watch::channel(false);
+        runtime.block_on(async {
+            let stream = TcpStream::from_std(stream).unwrap();
+            converse(stream, Speech::Http2, Router::new(), stop, patience).await;
+        });
+        reading.join().unwrap()
+    }
+
+    const SOON: Duration = Duration::from_millis(5);
+    const NEVER: Duration = Duration::from_secs(1_000_000);
+
+    /// The preface of HTTP/2, and settings that say nothing.
+    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+    #[test]
+    fn a_connection_without_a_call_is_closed() {
+        let patience = Patience {
+            keep_alive: NEVER,
+            keep_alive_timeout: NEVER,
+            idle: SOON,
+            drain: SOON,
+        };
+        // Before the preface, in it, and behind it.
+        assert_eq!(until_closed(b"", patience), b"");
+        until_closed(&HELLO[..10], patience);
+        assert!(!until_closed(HELLO, patience).is_empty());
+    }
+
+    #[test]
+    fn a_client_that_does_not_say_that_it_is_there_is_let_go() {
+        let patience = Patience {
+            keep_alive: SOON,
+            keep_alive_timeout: SOON,
+            idle: NEVER,
+            drain: SOON,
+        };
+        assert!(!until_closed(HELLO, patience).is_empty());
+    }
 }

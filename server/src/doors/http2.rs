@@ -11,6 +11,8 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::accept::DRAIN_TIMEOUT;
+
 /// Calls at once on one connection.
 const STREAMS_MAX: u32 = 64;
 
@@ -26,15 +28,32 @@ const PENDING_RESETS_MAX: usize = 20;
 /// Calls that may break the protocol before the connection is closed.
 const ERROR_RESETS_MAX: usize = 100;
 
-/// How often a client is asked whether it is there, and how long it has to say so.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long to bear with a client that says nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// How often it is asked whether it is there.
+    pub(super) keep_alive: Duration,
+    /// How long it has to say so.
+    pub(super) keep_alive_timeout: Duration,
+    /// A connection is closed that had no call for so long; it may be twice as long.
+    pub(super) idle: Duration,
+    /// How long its requests have to end once it is told to go.
+    pub(super) drain: Duration,
+}
 
-/// A connection is closed that had no call for so long; it may be twice as long.
-const IDLE: Duration = Duration::from_secs(5 * 60);
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            keep_alive: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(20),
+            idle: Duration::from_secs(5 * 60),
+            drain: DRAIN_TIMEOUT,
+        }
+    }
+}
 
 /// How connections are served.
-pub(super) fn builder() -> Builder<TokioExecutor> {
+pub(super) fn builder(patience: Patience) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -44,8 +63,8 @@ pub(super) fn builder() -> Builder<TokioExecutor> {
         .initial_connection_window_size(AHEAD_BYTES_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
         .max_local_error_reset_streams(ERROR_RESETS_MAX)
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+        .keep_alive_interval(patience.keep_alive)
+        .keep_alive_timeout(patience.keep_alive_timeout);
     builder
 }
 
@@ -58,10 +77,10 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Returns once the connection is idle, which also one is that never says anything.
-    pub(super) async fn idle(&self) {
+    pub(super) async fn idle(&self, patience: Patience) {
         let mut seen = 0;
         loop {
-            tokio::time::sleep(IDLE).await;
+            tokio::time::sleep(patience.idle).await;
             let begun = self.begun.load(Ordering::Relaxed);
             if begun == seen && self.open.load(Ordering::Relaxed) == 0 {
                 return;
