@@ -142,3 +142,25 @@ fn federation_gives_the_newest_samples_as_text() {
     assert_eq!(text, expected);
     assert_eq!(bed.get("/federate").code, 400);
 }
+
+#[test]
+fn the_server_is_neither_reloaded_nor_stopped_over_the_network() {
+    let bed = Bed::new();
+    for path in ["/-/reload", "/-/quit"] {
+        for method in ["POST", "PUT"] {
+            let reply = bed.ask(method, path, &[], b"");
+            let said = (reply.code, reply.text());
+            assert_eq!(
+                said,
+                (403, "Lifecycle API is not enabled.\n".to_owned()),
+                "{path}"
+            );
+        }
+        assert_eq!(bed.get(path).code, 405);
+    }
+    assert_eq!(
+        bed.get("/version").json()["version"],
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(bed.get("/api/v1/notifications/live").code, 204);
+}

@@ -46,6 +46,16 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/-/healthy", get(watch::healthy))
         .route("/-/ready", get(watch::ready))
         .route("/metrics", get(watch::metrics))
+        .route("/version", get(watch::version))
+        .route(
+            "/-/reload",
+            post(watch::no_lifecycle).put(watch::no_lifecycle),
+        )
+        .route(
+            "/-/quit",
+            post(watch::no_lifecycle).put(watch::no_lifecycle),
+        )
+        .route("/api/v1/notifications/live", get(watch::no_notifications))
         .route("/api/v1/status/walreplay", get(status::walreplay))
         .route("/api/v1/notifications", get(status::notifications));
     wrap(open.merge(gated), app)
