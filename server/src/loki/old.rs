@@ -1,5 +1,5 @@
-//! Queries of lines as they were answered before `/loki/api/v1`: streams alone, with their labels as
-//! text.
+//! Queries of lines as they were answered before `/loki/api/v1`: streams alone, with their labels
+//! as text.
 
 use std::fmt::Write;
 use std::sync::Arc;

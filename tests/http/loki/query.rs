@@ -347,7 +347,8 @@ fn the_old_query_answers_streams_with_labels_as_text() {
     let stream = &json["streams"][0];
     assert_eq!(
         stream["labels"],
-        "{app=\"shop\", detected_level=\"error\", env=\"prod\", service_name=\"shop\", trace_id=\"t1\"}"
+        "{app=\"shop\", detected_level=\"error\", env=\"prod\", \
+         service_name=\"shop\", trace_id=\"t1\"}"
     );
     assert_eq!(
         stream["entries"],

@@ -1,4 +1,4 @@
-//! [`Exponential`]: an exponential histogram that can be added to another, and becomes a native one.
+//! [`Exponential`]: an exponential histogram that can be added to another and becomes a native one.
 //!
 //! The buckets of OpenTelemetry are numbered by their lower border, those of Prometheus by the
 //! upper; here they are Prometheus'.
