@@ -126,9 +126,9 @@ fn a_client_that_begins_calls_and_takes_them_back_is_let_go() {
 fn a_client_that_breaks_the_rules_of_streams_is_let_go() {
     let bed = Bed::new();
     let mut raw = Raw::connect(&bed);
-    // A name in capitals is an error of its stream alone, which the server resets.
+    // A header of connections is an error of its stream alone, which the server resets.
     let mut headers = call_headers();
-    headers.extend([0, 1, b'A', 1, b'b']);
+    headers.extend(b"\x00\x0aconnection\x01x");
     for call in 0..5000 {
         raw.send(HEADERS, END_HEADERS, 2 * call + 1, &headers);
     }

@@ -15,7 +15,14 @@ pub(super) enum Point {
     Histogram(i64, Histogram),
 }
 
-/// A native histogram with integer counts.
+/// What the counts of a histogram are.
+#[derive(Clone, Copy, PartialEq)]
+enum Sort {
+    Integer,
+    Float,
+}
+
+/// A native histogram with either sort of counts; those that it has not are 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Histogram {
     schema: i64,
@@ -23,6 +30,7 @@ pub(super) struct Histogram {
     zero_threshold: f64,
     count: u64,
     zero_count: u64,
+    float_counts: (f64, f64, [Vec<f64>; 2]),
     spans: [Vec<(i64, u64)>; 2],
     deltas: [Vec<i64>; 2],
     custom: Vec<f64>,
@@ -190,7 +198,11 @@ fn chunk(message: &[u8]) -> Vec<Point> {
             (points.collect(), first, last)
         }
         2 => {
-            let (time, histogram) = integer_histogram(data);
+            let (time, histogram) = one_histogram(data, Sort::Integer);
+            (vec![Point::Histogram(time, histogram)], time, time)
+        }
+        3 => {
+            let (time, histogram) = one_histogram(data, Sort::Float);
             (vec![Point::Histogram(time, histogram)], time, time)
         }
         other => panic!("encoding {other}"),
@@ -299,7 +311,7 @@ fn xor(data: &[u8]) -> Vec<(i64, f64)> {
     points
 }
 
-fn integer_histogram(data: &[u8]) -> (i64, Histogram) {
+fn one_histogram(data: &[u8], sort: Sort) -> (i64, Histogram) {
     assert_eq!(data[..2], [0, 1], "one sample");
     let mut bits = Bits {
         bytes: &data[3..],
@@ -330,24 +342,32 @@ fn integer_histogram(data: &[u8]) -> (i64, Histogram) {
         }
         _ => Vec::new(),
     };
-    let time = bits.varbit();
-    let (count, zero_count, sum) = (bits.unsigned_varbit(), bits.unsigned_varbit(), bits.float());
-    let deltas = std::array::from_fn(|side| {
-        let buckets: u64 = spans[side].iter().map(|(_, length)| length).sum();
-        (0..buckets).map(|_| bits.varbit()).collect()
-    });
-    assert_eq!(bits.at.div_ceil(8), bits.bytes.len());
-    let histogram = Histogram {
+    let mut made = Histogram {
         schema,
-        sum,
         zero_threshold,
-        count,
-        zero_count,
-        spans,
-        deltas,
         custom,
+        ..Histogram::default()
     };
-    (time, histogram)
+    let time = bits.varbit();
+    let buckets = [0, 1].map(|side: usize| spans[side].iter().map(|(_, length)| length).sum());
+    let each = |side: usize| 0..buckets[side];
+    match sort {
+        Sort::Integer => {
+            made.count = bits.unsigned_varbit();
+            made.zero_count = bits.unsigned_varbit();
+            made.sum = bits.float();
+            made.deltas = [0, 1].map(|side| each(side).map(|_: u64| bits.varbit()).collect());
+        }
+        Sort::Float => {
+            let heads = (bits.float(), bits.float());
+            made.sum = bits.float();
+            let counts = [0, 1].map(|side| each(side).map(|_: u64| bits.float()).collect());
+            made.float_counts = (heads.0, heads.1, counts);
+        }
+    }
+    made.spans = spans;
+    assert_eq!(bits.at.div_ceil(8), bits.bytes.len());
+    (time, made)
 }
 
 /// The histograms of an answer in samples: `prometheus.ReadResponse` in a snappy block.
@@ -370,20 +390,20 @@ fn sample(message: &[u8]) -> (i64, Histogram) {
     for (number, field) in fields(message) {
         match number {
             1 => made.count = field.number(),
+            2 => made.float_counts.0 = field.double(),
             3 => made.sum = field.double(),
             4 => made.schema = zigzag(field.number()),
             5 => made.zero_threshold = field.double(),
             6 => made.zero_count = field.number(),
+            7 => made.float_counts.1 = field.double(),
             8 => made.spans[1].push(span(field.bytes())),
             9 => made.deltas[1] = packed(field.bytes()),
+            10 => made.float_counts.2[1] = floats(field.bytes()),
             11 => made.spans[0].push(span(field.bytes())),
             12 => made.deltas[0] = packed(field.bytes()),
+            13 => made.float_counts.2[0] = floats(field.bytes()),
             15 => time = field.number() as i64,
-            16 => {
-                let borders = field.bytes().chunks(8);
-                let float = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().unwrap());
-                made.custom = borders.map(float).collect();
-            }
+            16 => made.custom = floats(field.bytes()),
             _ => {}
         }
     }
@@ -400,6 +420,11 @@ fn span(message: &[u8]) -> (i64, u64) {
         }
     }
     (offset, length)
+}
+
+fn floats(bytes: &[u8]) -> Vec<f64> {
+    let float = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().unwrap());
+    bytes.chunks(8).map(float).collect()
 }
 
 fn packed(mut bytes: &[u8]) -> Vec<i64> {
