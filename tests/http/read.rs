@@ -45,7 +45,7 @@ fn floats(series: &[Series]) -> Vec<(i64, u64)> {
     let points = series.iter().flat_map(|series| &series.points);
     let floats = points.map(|point| match point {
         Point::Float(time, value) => (*time, value.to_bits()),
-        Point::Histogram(..) => panic!("there are floats only"),
+        Point::Histogram(..) => unreachable!("there are floats only"),
     });
     floats.collect()
 }
@@ -153,7 +153,7 @@ fn native_histograms_come_back_as_they_were_sent() {
     assert_eq!(found.len(), 1);
     let points = &found[0].points;
     let Point::Float(time, value) = &points[0] else {
-        panic!("a float comes first");
+        unreachable!("a float comes first");
     };
     assert_eq!((*time, *value), (NOON - 1, 1.0));
     // The answer in samples tells what there should be.
@@ -162,8 +162,8 @@ fn native_histograms_come_back_as_they_were_sent() {
     let histograms: Vec<_> = points[1..]
         .iter()
         .map(|point| match point {
-            Point::Histogram(time, histogram) => (*time, histogram.clone()),
-            Point::Float(..) => panic!("histograms follow"),
+            Point::Histogram(time, histogram) => (*time, (**histogram).clone()),
+            Point::Float(..) => unreachable!("histograms follow"),
         })
         .collect();
     assert_eq!(histograms, expected);

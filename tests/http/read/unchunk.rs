@@ -12,7 +12,7 @@ pub(super) struct Series {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Point {
     Float(i64, f64),
-    Histogram(i64, Histogram),
+    Histogram(i64, Box<Histogram>),
 }
 
 /// What the counts of a histogram are.
@@ -47,21 +47,21 @@ impl<'a> Field<'a> {
     fn number(&self) -> u64 {
         match self {
             Field::Number(number) => *number,
-            _ => panic!("an integer"),
+            _ => unreachable!("an integer"),
         }
     }
 
     fn double(&self) -> f64 {
         match self {
             Field::Double(value) => *value,
-            _ => panic!("a float"),
+            _ => unreachable!("a float"),
         }
     }
 
     fn bytes(&self) -> &'a [u8] {
         match self {
             Field::Bytes(bytes) => bytes,
-            _ => panic!("bytes"),
+            _ => unreachable!("bytes"),
         }
     }
 
@@ -103,7 +103,7 @@ fn fields(mut message: &[u8]) -> Vec<(u64, Field<'_>)> {
                 let length = varint(&mut message) as usize;
                 Field::Bytes(take(&mut message, length))
             }
-            other => panic!("wire type {other}"),
+            other => unreachable!("wire type {other}"),
         };
         found.push((tag >> 3, field));
     }
@@ -145,7 +145,7 @@ pub(super) fn frames(mut body: &[u8]) -> Vec<Series> {
             match number {
                 1 => series.push(one_series(field.bytes())),
                 2 => query = field.number(),
-                other => panic!("field {other}"),
+                other => unreachable!("field {other}"),
             }
         }
         found.extend(series.into_iter().map(|series| Series { query, ..series }));
@@ -171,7 +171,7 @@ fn one_series(message: &[u8]) -> Series {
                 series.chunk_lengths.push(points.len());
                 series.points.extend(points);
             }
-            other => panic!("field {other}"),
+            other => unreachable!("field {other}"),
         }
     }
     series
@@ -185,7 +185,7 @@ fn chunk(message: &[u8]) -> Vec<Point> {
             2 => times.1 = field.number() as i64,
             3 => encoding = field.number(),
             4 => data = field.bytes(),
-            other => panic!("field {other}"),
+            other => unreachable!("field {other}"),
         }
     }
     let (points, first, last) = match encoding {
@@ -199,13 +199,21 @@ fn chunk(message: &[u8]) -> Vec<Point> {
         }
         2 => {
             let (time, histogram) = one_histogram(data, Sort::Integer);
-            (vec![Point::Histogram(time, histogram)], time, time)
+            (
+                vec![Point::Histogram(time, Box::new(histogram))],
+                time,
+                time,
+            )
         }
         3 => {
             let (time, histogram) = one_histogram(data, Sort::Float);
-            (vec![Point::Histogram(time, histogram)], time, time)
+            (
+                vec![Point::Histogram(time, Box::new(histogram))],
+                time,
+                time,
+            )
         }
-        other => panic!("encoding {other}"),
+        other => unreachable!("encoding {other}"),
     };
     assert_eq!(times, (first, last));
     points
@@ -416,7 +424,7 @@ fn span(message: &[u8]) -> (i64, u64) {
         match number {
             1 => offset = zigzag(field.number()),
             2 => length = field.number(),
-            other => panic!("field {other}"),
+            other => unreachable!("field {other}"),
         }
     }
     (offset, length)
