@@ -3,10 +3,12 @@
 mod admin;
 pub(crate) mod bed;
 mod grafana;
+mod grpc;
 mod loki;
 mod names;
 mod own;
 mod query;
+mod read;
 mod security;
 mod transfer;
 mod watch;

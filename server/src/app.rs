@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use chronolith_engine::{Engine, EngineStats, Error, StoreStats, Tenant};
 
 use crate::config::{Load, Reloads};
+use crate::http::grpc::Bodies;
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Families;
@@ -32,6 +33,8 @@ const WAITING_CHORES_MAX: usize = 16;
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Those that may wait for one of these to end.
 const WAITING_LOOKS_MAX: usize = 256;
+/// Bytes of the bodies of all calls of gRPC at hand: connections have many calls at once.
+const CALL_BYTES_MAX: usize = 256 << 20;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
@@ -49,6 +52,8 @@ pub(crate) struct App {
     /// Held while a tenant is made.
     making: Mutex<()>,
     pub(crate) looks: Lane,
+    /// What calls of gRPC hold while they come and until they are stored.
+    pub(crate) calls: Bodies,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
     /// Metadata that is known to be stored.
@@ -81,6 +86,7 @@ impl App {
             deltas: Mutex::default(),
             making: Mutex::default(),
             looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
+            calls: Bodies::new(CALL_BYTES_MAX),
             tails: Tails::default(),
             families: Families::default(),
             started: SystemTime::now(),

@@ -17,6 +17,7 @@ const BORDERS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.4, 1.0, 3.0, 8.0, 20.0, 6
 pub(crate) struct Meters {
     requests: Mutex<BTreeMap<(String, u16), u64>>,
     durations: Mutex<BTreeMap<String, Durations>>,
+    calls: Mutex<BTreeMap<(String, u16), u64>>,
     /// Connections that are open.
     pub(crate) connections: AtomicU64,
     /// Bytes of bodies as they came to receivers.
@@ -33,6 +34,10 @@ pub(crate) struct Meters {
     pub(crate) skipped_series: AtomicU64,
     /// Metadata that was not taken.
     pub(crate) refused_metadata: AtomicU64,
+    /// Remote reads that were answered with samples.
+    pub(crate) sample_reads: AtomicU64,
+    /// Those that were answered with streamed chunks.
+    pub(crate) chunk_reads: AtomicU64,
     /// Log lines that were stored or were there already.
     pub(crate) lines: AtomicU64,
     /// Bytes of log lines that were offered to the store.
@@ -76,6 +81,13 @@ impl Meters {
         }
     }
 
+    /// Notes a call of gRPC that was answered.
+    pub(crate) fn note_call(&self, method: &str, code: u16) {
+        if let Ok(mut calls) = self.calls.lock() {
+            *calls.entry((method.to_owned(), code)).or_default() += 1;
+        }
+    }
+
     /// Writes the counts.
     pub(crate) fn write(&self, out: &mut Text) {
         out.family(
@@ -90,6 +102,8 @@ impl Meters {
             }
         }
         self.write_durations(out);
+        self.write_calls(out);
+        self.write_reads(out);
         out.gauge(
             "chronolith_http_connections",
             "Connections that are open.",
@@ -165,6 +179,30 @@ impl Meters {
         for (name, help, count) in counters {
             let value = count.load(Ordering::Relaxed) as f64;
             out.counter(&format!("chronolith_{name}_total"), help, value);
+        }
+    }
+
+    fn write_reads(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_remote_read_answers_total";
+        out.family(NAME, "counter", "Remote reads by the form of their answer.");
+        for (form, count) in [
+            ("samples", &self.sample_reads),
+            ("chunks", &self.chunk_reads),
+        ] {
+            let labels = format!("{{form=\"{form}\"}}");
+            out.sample(NAME, &labels, count.load(Ordering::Relaxed) as f64);
+        }
+    }
+
+    fn write_calls(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_grpc_calls_total";
+        out.family(NAME, "counter", "Calls of gRPC that were answered.");
+        let Ok(calls) = self.calls.lock() else {
+            return;
+        };
+        for ((method, code), count) in calls.iter() {
+            let labels = format!("{{method=\"{method}\",code=\"{code}\"}}");
+            out.sample(NAME, &labels, *count as f64);
         }
     }
 

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, CHORES_MAX, LOOKS_MAX, metric_limits};
 use crate::config::Load;
-use crate::doors::accept;
+use crate::doors::accept::{self, Speech};
+use crate::doors::grpc;
 use crate::journal::Level;
 use crate::loki;
 use crate::prometheus;
@@ -39,6 +40,7 @@ pub struct Server {
     loki_address: SocketAddr,
     otlp_http_address: SocketAddr,
     admin_address: Option<SocketAddr>,
+    otlp_grpc_address: SocketAddr,
     stop: watch::Sender<bool>,
     doors: Vec<JoinHandle<()>>,
     opening: Option<JoinHandle<Result<String, ServeError>>>,
@@ -85,6 +87,7 @@ impl Server {
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
         let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
         let otlp_door = bind(&runtime, "--listen-otlp-http", settings.listen_otlp_http)?;
+        let grpc_door = bind(&runtime, "--listen-otlp-grpc", settings.listen_otlp_grpc)?;
         let admin_door = match settings.listen_admin {
             Some(address) => Some(bind(&runtime, "--listen-admin", address)?),
             None => None,
@@ -94,21 +97,29 @@ impl Server {
         let app = Arc::new(App::new(settings, load, security));
         let (stop, stopped) = watch::channel(false);
         let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
-        let otlp_http_address = otlp_door.1;
+        let (otlp_http_address, otlp_grpc_address) = (otlp_door.1, grpc_door.1);
         let otlp = prometheus::otlp_router(&app).merge(loki::otlp_router(&app));
+        let calls = prometheus::otlp_calls().merge(loki::otlp_calls());
         let mut doors = vec![
-            (prometheus_door.0, prometheus::router(&app)),
-            (loki_door.0, loki::router(&app)),
-            (otlp_door.0, otlp),
+            (prometheus_door.0, prometheus::router(&app), Speech::Http1),
+            (loki_door.0, loki::router(&app), Speech::Http1),
+            (otlp_door.0, otlp, Speech::Http1),
+            (grpc_door.0, grpc::router(calls, &app), Speech::Http2),
         ];
         let admin_address = admin_door.as_ref().map(|door| door.1);
         if let Some((listener, _)) = admin_door {
             let admin = prometheus::admin_router(&app).merge(loki::admin_router(&app));
-            doors.push((listener, admin));
+            doors.push((listener, admin, Speech::Http1));
         }
-        let doors = doors.into_iter().map(|(listener, router)| {
-            let door = accept::serve(listener, router, Arc::clone(&app), stopped.clone());
-            runtime.spawn(door)
+        let doors = doors.into_iter().map(|(listener, router, speech)| {
+            let app = Arc::clone(&app);
+            runtime.spawn(accept::serve(
+                listener,
+                speech,
+                router,
+                app,
+                stopped.clone(),
+            ))
         });
         let mut doors: Vec<_> = doors.collect();
         doors.push(runtime.spawn(watch_files(Arc::clone(&app), stopped)));
@@ -121,6 +132,7 @@ impl Server {
             loki_address,
             otlp_http_address,
             admin_address,
+            otlp_grpc_address,
             stop,
             doors,
             opening: Some(opening),
@@ -152,6 +164,11 @@ impl Server {
     pub fn reload(&self) -> Result<(), ServeError> {
         let reloaded = self.app.security.reload();
         reloaded.map_err(|error| ServeError::new("the web configuration was not reloaded", error))
+    }
+
+    /// Where OTLP over gRPC listens.
+    pub fn otlp_grpc_address(&self) -> SocketAddr {
+        self.otlp_grpc_address
     }
 
     /// Waits until everything is recovered. What was recovered, in a sentence.

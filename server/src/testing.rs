@@ -1,6 +1,8 @@
 //! Doors for tests and fuzzing, behind the feature `testing`: an encoder of messages as senders
 //! write them, and the decoders under names that take any bytes.
 
+use std::sync::Mutex;
+
 mod transfer;
 
 pub use transfer::*;
@@ -277,8 +279,9 @@ pub fn fuzz_read(message: &[u8]) {
 
 /// Decodes any bytes as metrics of OpenTelemetry and walks over what comes out.
 pub fn fuzz_otlp(message: &[u8]) {
-    let mut deltas = otlp_wire::deltas::Deltas::new(100);
-    if let Ok((columns, _)) = otlp_wire::decode(message, Default::default(), &mut deltas) {
+    let deltas = Mutex::new(otlp_wire::deltas::Deltas::new(100));
+    let mut turn = otlp_wire::deltas::Turn::new(&deltas);
+    if let Ok((columns, _)) = otlp_wire::decode(message, Default::default(), &mut turn) {
         walk(&columns);
     }
 }

@@ -35,7 +35,8 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
     let anywhere = "127.0.0.1:0";
     let flags = ["serve", "--data", data, "--listen-prometheus", anywhere];
     let others = ["--listen-loki", anywhere, "--listen-otlp-http", anywhere];
-    let flags = [&flags[..], &others[..]].concat();
+    let calls = ["--listen-otlp-grpc", anywhere];
+    let flags = [&flags[..], &others[..], &calls[..]].concat();
     let mut child = Guarded(program(&flags).spawn().unwrap());
     let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let address = said.next().unwrap().unwrap();
@@ -43,7 +44,10 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
         .split_once(" info chronolith: Prometheus API on http://")
         .unwrap();
     let (address, others) = address.split_once(", Loki API on http://").unwrap();
-    assert!(others.contains(", OTLP on http://127.0.0.1:"), "{others}");
+    for door in ["OTLP", "OTLP over gRPC"] {
+        let door = format!(", {door} on http://127.0.0.1:");
+        assert!(others.contains(&door), "{others}");
+    }
     assert!(said.next().unwrap().unwrap().contains("recovered"));
 
     let mut stream = TcpStream::connect(address).unwrap();

@@ -116,7 +116,7 @@ class Bed:
         self.start(name, [
             os.path.abspath(program), "serve", "--data", data,
             "--listen-prometheus", any_port, "--listen-loki", any_port,
-            "--listen-otlp-http", any_port,
+            "--listen-otlp-http", any_port, "--listen-otlp-grpc", any_port,
         ])
 
         def address(what):
@@ -127,6 +127,7 @@ class Bed:
         until("the server is ready", lambda: fetch(url + "/-/ready"))
         ours = Prometheus(url)
         ours.loki, ours.otlp = address("Loki API"), address("OTLP")
+        ours.grpc = address("OTLP over gRPC")
         return ours
 
     def node_exporter(self):
@@ -162,3 +163,16 @@ class Prometheus:
         """The value of the one series of an answer, if there is one."""
         result = self.ask("query", query=query)["result"]
         return float(result[0]["value"][1]) if result else None
+
+    def read_forms(self):
+        """How many remote reads were answered in each form."""
+        text = fetch(self.url + "/metrics").decode()
+        line = r'^chronolith_remote_read_answers_total\{form="(\w+)"\} (\d+)$'
+        return {form: int(count) for form, count in re.findall(line, text, re.MULTILINE)}
+
+    def calls(self, service):
+        """How many calls of a gRPC service went well, by the server's own count."""
+        text = fetch(self.url + "/metrics").decode()
+        line = r'^chronolith_grpc_calls_total\{method="[^"]*' + service + r'[^"]*",code="0"\} (\d+)$'
+        found = re.search(line, text, re.MULTILINE)
+        return int(found.group(1)) if found else 0

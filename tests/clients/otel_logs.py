@@ -1,4 +1,5 @@
-"""The OpenTelemetry SDK for Python as sender of logs over HTTP, to both addresses that take them."""
+"""The OpenTelemetry SDK for Python as sender of logs over HTTP, to both addresses that take them,
+and over gRPC."""
 
 import json
 import subprocess
@@ -9,13 +10,19 @@ from bed import fetch
 SENDER = '''
 import logging, sys, warnings
 warnings.simplefilter("ignore")
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+if sys.argv[3] == "grpc":
+    from grpc import Compression
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+    options = {"insecure": True}
+else:
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    options = {}
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
-exporter = OTLPLogExporter(endpoint=sys.argv[1], compression=Compression.Gzip)
+exporter = OTLPLogExporter(endpoint=sys.argv[1], compression=Compression.Gzip, **options)
 resource = Resource({"service.name": sys.argv[2], "host.name": "h"})
 provider = LoggerProvider(resource=resource)
 provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
@@ -30,12 +37,13 @@ provider.shutdown()
 
 
 def run(ours, interpreter, note):
-    for service, address in (
-        ("till-loki", ours.loki + "/otlp/v1/logs"),
-        ("till-otlp", ours.otlp + "/v1/logs"),
+    for service, address, protocol in (
+        ("till-loki", ours.loki + "/otlp/v1/logs", "http"),
+        ("till-otlp", ours.otlp + "/v1/logs", "http"),
+        ("till-grpc", ours.grpc, "grpc"),
     ):
         done = subprocess.run(
-            [interpreter, "-c", SENDER, address, service],
+            [interpreter, "-c", SENDER, address, service, protocol],
             capture_output=True, text=True, timeout=60, check=False,
         )
         note(f"the SDK delivers logs to {address}", done.returncode == 0, done.stderr[-500:])
@@ -50,3 +58,5 @@ def run(ours, interpreter, note):
         }
         expected = {"error": ["no change for coins"], "warn": ["low on paper"]}
         note(f"OpenTelemetry's logs of {service} are there", found == expected, answer)
+    calls = ours.calls("LogsService")
+    note("logs came over gRPC", calls >= 1, calls)

@@ -93,9 +93,14 @@ def read_back(ours, theirs, note):
     now = int(time.time() * 1000)
     lines = "".join(f'only_here{{kept="here"}} {n} {now - (5 - n) * 1000}\n' for n in range(5))
     fetch(ours.url + "/api/v1/import/prometheus", lines.encode())
+    before = ours.read_forms()
     query = 'sum_over_time(only_here{kept="here"}[1m])'
     found = theirs.ask("query", query=query)["result"]
     note("Prometheus reads back through remote read", [s["value"][1] for s in found] == ["10"], found)
+    # Prometheus 2.42 accepts samples only; later ones name streamed chunks first.
+    after = ours.read_forms()
+    grown = {form: after[form] - before[form] for form in after}
+    note("it was answered with samples", grown["samples"] > 0 and grown["chunks"] == 0, grown)
 
 
 def ask_with_promtool(ours, at, note):

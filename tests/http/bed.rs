@@ -174,6 +174,11 @@ impl Bed {
         request(address, "POST", path, headers, body)
     }
 
+    /// Where OTLP over gRPC listens.
+    pub(crate) fn grpc_address(&self) -> SocketAddr {
+        self.server.as_ref().unwrap().otlp_grpc_address()
+    }
+
     pub(crate) fn get(&self, path: &str) -> Reply {
         self.ask("GET", path, &[], b"")
     }

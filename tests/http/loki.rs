@@ -140,6 +140,35 @@ fn paths_that_are_not_there_are_answered_as_by_go() {
 }
 
 #[test]
+fn pages_for_operators_are_there() {
+    let bed = filled();
+    let ask = |path: &str| bed.ask_loki("GET", path, &[], b"");
+    assert_eq!(ask("/services").text(), "server => Running\n");
+    let limits = ask("/config/tenant/v1/limits").text();
+    for line in [
+        "max_query_series: 500",
+        "max_line_size: 262144B",
+        "retention_period: 0s",
+    ] {
+        assert!(
+            limits.lines().any(|found| found == line),
+            "{line} in {limits}"
+        );
+    }
+    let range = "start=2026-01-15T11:00:00Z&end=2026-01-15T12:00:00Z";
+    let selection = format!("query=%7Bapp%3D%22shop%22%7D&{range}");
+    let stats = ask(&format!("/loki/api/v1/index/stats?{selection}")).json();
+    let shards = ask(&format!(
+        "/loki/api/v1/index/shards?{selection}&targetBytesPerShard=1"
+    ))
+    .json();
+    assert_eq!(
+        shards["shards"],
+        json!([{ "bounds": { "min": 0, "max": u64::MAX }, "stats": stats }])
+    );
+}
+
+#[test]
 fn what_is_asked_of_the_server_has_its_shape() {
     let bed = Bed::new();
     let ask = |path: &str| bed.ask_loki("GET", path, &[], b"");

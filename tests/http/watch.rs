@@ -107,6 +107,7 @@ fn a_second_server_on_the_same_folder_does_not_start() {
         listen_prometheus: "127.0.0.1:0".parse().unwrap(),
         listen_loki: "127.0.0.1:0".parse().unwrap(),
         listen_otlp_http: "127.0.0.1:0".parse().unwrap(),
+        listen_otlp_grpc: "127.0.0.1:0".parse().unwrap(),
         ..Settings::default()
     };
     let mut second = Server::start(settings).unwrap();
@@ -140,4 +141,26 @@ fn federation_gives_the_newest_samples_as_text() {
     let expected = format!("# TYPE up untyped\nup{{job=\"a\",instance=\"\"}} 1.5 {time}\n");
     assert_eq!(text, expected);
     assert_eq!(bed.get("/federate").code, 400);
+}
+
+#[test]
+fn the_server_is_neither_reloaded_nor_stopped_over_the_network() {
+    let bed = Bed::new();
+    for path in ["/-/reload", "/-/quit"] {
+        for method in ["POST", "PUT"] {
+            let reply = bed.ask(method, path, &[], b"");
+            let said = (reply.code, reply.text());
+            assert_eq!(
+                said,
+                (403, "Lifecycle API is not enabled.\n".to_owned()),
+                "{path}"
+            );
+        }
+        assert_eq!(bed.get(path).code, 405);
+    }
+    assert_eq!(
+        bed.get("/version").json()["version"],
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(bed.get("/api/v1/notifications/live").code, 204);
 }

@@ -47,6 +47,7 @@ impl Program {
                 command = Command::new(own);
                 command.args(["serve", "--listen-prometheus", &address]);
                 command.args(["--listen-otlp-http", "127.0.0.1:0"]);
+                command.args(["--listen-otlp-grpc", "127.0.0.1:0"]);
                 command.args(["--listen-loki", "127.0.0.1:0"]);
                 command.arg("--data").arg(format!("{data}"));
             }

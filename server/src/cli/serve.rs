@@ -96,10 +96,12 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     let listening = format!(
-        "Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}",
+        "Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}, OTLP over gRPC on \
+         http://{}",
         server.prometheus_address(),
         server.loki_address(),
-        server.otlp_http_address()
+        server.otlp_http_address(),
+        server.otlp_grpc_address()
     );
     journal.say(Level::Notice, &listening, &[]);
     match server.run_until_signal() {

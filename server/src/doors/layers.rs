@@ -1,6 +1,5 @@
 //! What every request of a door passes: it is counted, let in when its sender may and the server is
-//! ready, answered
-//! compressed, and its answer may be read by pages of other sites.
+//! ready, answered compressed, and its answer may be read by pages of other sites.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +28,16 @@ pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>, side: Side) -> Rout
     routes
         .layer(middleware::from_fn(share))
         .layer(CompressionLayer::new().gzip(true).zstd(true))
+        .layer(middleware::from_fn_with_state(guarded, guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), count))
+        .with_state(Arc::clone(app))
+}
+
+/// Puts around the calls of gRPC what counts them. How they end, trailers tell.
+pub(crate) fn wrap_calls(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    let guarded = (Arc::clone(app), Side::Public);
+    routes
+        .layer(middleware::from_fn_with_state(Arc::clone(app), name_tenant))
         .layer(middleware::from_fn_with_state(guarded, guard))
         .layer(middleware::from_fn_with_state(Arc::clone(app), count))
         .with_state(Arc::clone(app))
@@ -68,8 +77,7 @@ async fn share(request: Request, next: Next) -> Response {
 }
 
 /// Puts around routes that need the data what lets requests in: the server is ready, and it is
-/// known
-/// whose request it is.
+/// known whose request it is.
 pub(crate) fn let_in(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
     let state = || Arc::clone(app);
     routes

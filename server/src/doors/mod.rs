@@ -4,7 +4,9 @@
 //! Knows no API.
 
 pub(crate) mod accept;
+pub(crate) mod grpc;
 pub(crate) mod guard;
+mod http2;
 pub(crate) mod layers;
 mod rights;
 mod secured;

@@ -7,21 +7,24 @@
 use crate::security::Right;
 
 /// What pushes data.
-const WRITES: [&str; 8] = [
+const WRITES: [&str; 10] = [
     "/api/prom/push",
     "/api/v1/import/prometheus",
     "/api/v1/otlp/v1/metrics",
     "/api/v1/write",
     "/loki/api/v1/push",
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     "/otlp/v1/logs",
     "/v1/logs",
     "/v1/metrics",
 ];
 
 /// What asks for data, or for what anybody may know who may ask for data.
-const READS: [&str; 49] = [
+const READS: [&str; 55] = [
     "/api/prom/label",
     "/api/prom/label/{name}/values",
+    "/api/prom/query",
     "/api/prom/rules",
     "/api/prom/series",
     "/api/prom/tail",
@@ -33,6 +36,7 @@ const READS: [&str; 49] = [
     "/api/v1/labels",
     "/api/v1/metadata",
     "/api/v1/notifications",
+    "/api/v1/notifications/live",
     "/api/v1/parse_query",
     "/api/v1/query",
     "/api/v1/query_exemplars",
@@ -47,12 +51,14 @@ const READS: [&str; 49] = [
     "/api/v1/status/walreplay",
     "/api/v1/targets",
     "/api/v1/targets/metadata",
+    "/config/tenant/v1/limits",
     "/federate",
     "/loki/api/v1/detected_field/{name}/values",
     "/loki/api/v1/detected_fields",
     "/loki/api/v1/detected_labels",
     "/loki/api/v1/drilldown-limits",
     "/loki/api/v1/format_query",
+    "/loki/api/v1/index/shards",
     "/loki/api/v1/index/stats",
     "/loki/api/v1/index/volume",
     "/loki/api/v1/index/volume_range",
@@ -69,6 +75,8 @@ const READS: [&str; 49] = [
     "/metrics",
     "/prometheus/api/v1/alerts",
     "/prometheus/api/v1/rules",
+    "/services",
+    "/version",
 ];
 
 /// What whoever is let in may ask: whether the server lives.

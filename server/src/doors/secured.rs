@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::accept::Speech;
 use crate::security::Security;
 
 /// How long a client may take over a handshake, waiting for its turn counted.
@@ -23,8 +24,17 @@ pub(crate) enum Secured {
 }
 
 /// Sets up encryption where it is wanted. Nothing if the client cannot do it in time.
-pub(crate) async fn secure(security: &Security, stream: TcpStream) -> Option<Secured> {
-    let Some(tls) = security.policy().tls.clone() else {
+pub(crate) async fn secure(
+    security: &Security,
+    speech: Speech,
+    stream: TcpStream,
+) -> Option<Secured> {
+    let policy = security.policy();
+    let tls = match speech {
+        Speech::Http1 => &policy.tls,
+        Speech::Http2 => &policy.tls_of_calls,
+    };
+    let Some(tls) = tls.clone() else {
         return Some(Secured::Plain(stream));
     };
     let handshake = async {

@@ -59,7 +59,7 @@ impl Encoding {
 }
 
 /// How long a body may take to come, as in Prometheus.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Reads a body of at most `max` bytes.
 pub(crate) async fn read(body: Body, max: usize) -> Result<Bytes, Problem> {

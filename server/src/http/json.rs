@@ -5,8 +5,7 @@
 use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
-/// Bytes after which a part of a streamed answer is sent.
-const PART_BYTES: usize = 64 << 10;
+use super::flow::{Flow, Gone};
 
 /// From here on Prometheus writes a float with an exponent.
 const LARGE: f64 = 1e21;
@@ -38,51 +37,37 @@ const fn escaped(beside: &[u8]) -> [bool; 256] {
 
 /// Writes JSON. Nothing is checked: the caller puts commas and brackets.
 pub(crate) struct Json {
-    out: Vec<u8>,
-    sink: Option<Sender<Bytes>>,
+    flow: Flow,
 }
-
-/// The reader of a streamed answer has gone away.
-#[derive(Debug)]
-pub(crate) struct Gone;
 
 impl Json {
     /// JSON that is kept until it is whole.
     pub(crate) fn whole() -> Self {
         Json {
-            out: Vec::new(),
-            sink: None,
+            flow: Flow::whole(),
         }
     }
 
     /// JSON of which finished parts go to `sink`.
     pub(crate) fn streamed(sink: Sender<Bytes>) -> Self {
         Json {
-            out: Vec::new(),
-            sink: Some(sink),
+            flow: Flow::streamed(sink),
         }
     }
 
     /// What has been written and not sent.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.out
+        self.flow.out
     }
 
     /// Sends what is written so far if it is much. To be called between elements, off the runtime.
     pub(crate) fn pass(&mut self) -> Result<(), Gone> {
-        let Some(sink) = &self.sink else {
-            return Ok(());
-        };
-        if self.out.len() < PART_BYTES {
-            return Ok(());
-        }
-        let part = std::mem::replace(&mut self.out, Vec::with_capacity(PART_BYTES + 4096));
-        sink.blocking_send(part.into()).map_err(|_| Gone)
+        self.flow.pass()
     }
 
     /// Writes text that is JSON already.
     pub(crate) fn raw(&mut self, text: &str) {
-        self.out.extend_from_slice(text.as_bytes());
+        self.flow.out.extend_from_slice(text.as_bytes());
     }
 
     /// Writes `text` as a string.
@@ -98,7 +83,7 @@ impl Json {
             true => {
                 let mut inside = Json::whole();
                 inside.escaped(text, &ESCAPED_IN_PAGES);
-                let written = String::from_utf8_lossy(&inside.out).into_owned();
+                let written = String::from_utf8_lossy(&inside.flow.out).into_owned();
                 let written = written.replace('\u{2028}', "\\u2028");
                 self.raw(&written.replace('\u{2029}', "\\u2029"));
             }
@@ -106,7 +91,7 @@ impl Json {
     }
 
     fn escaped(&mut self, text: &str, table: &[bool; 256]) {
-        self.out.push(b'"');
+        self.flow.out.push(b'"');
         let mut clean = 0;
         for (at, byte) in text.bytes().enumerate() {
             if !table[usize::from(byte)] {
@@ -120,21 +105,21 @@ impl Json {
                 b'\t' => b"\\t",
                 _ => b"",
             };
-            self.out.extend_from_slice(&text.as_bytes()[clean..at]);
+            self.flow.out.extend_from_slice(&text.as_bytes()[clean..at]);
             clean = at + 1;
             match escape {
                 b"" => self.raw(&format!("\\u{byte:04x}")),
-                escape => self.out.extend_from_slice(escape),
+                escape => self.flow.out.extend_from_slice(escape),
             }
         }
-        self.out.extend_from_slice(&text.as_bytes()[clean..]);
-        self.out.push(b'"');
+        self.flow.out.extend_from_slice(&text.as_bytes()[clean..]);
+        self.flow.out.push(b'"');
     }
 
     /// Writes milliseconds as seconds with at most three decimals.
     pub(crate) fn seconds(&mut self, ms: i64) {
         if ms < 0 {
-            self.out.push(b'-');
+            self.flow.out.push(b'-');
         }
         let ms = ms.unsigned_abs();
         self.raw(itoa::Buffer::new().format(ms / 1000));
@@ -146,9 +131,9 @@ impl Json {
 
     /// Writes a float in quotes.
     pub(crate) fn quoted_float(&mut self, value: f64) {
-        self.out.push(b'"');
-        put_float(&mut self.out, value);
-        self.out.push(b'"');
+        self.flow.out.push(b'"');
+        put_float(&mut self.flow.out, value);
+        self.flow.out.push(b'"');
     }
 
     /// Writes a float in quotes, always without an exponent, as Prometheus writes scalars.
@@ -165,14 +150,14 @@ impl Json {
         items: impl IntoIterator<Item = T>,
         mut each: impl FnMut(&mut Json, T),
     ) {
-        self.out.push(b'[');
+        self.flow.out.push(b'[');
         for (place, item) in items.into_iter().enumerate() {
             if place > 0 {
-                self.out.push(b',');
+                self.flow.out.push(b',');
             }
             each(self, item);
         }
-        self.out.push(b']');
+        self.flow.out.push(b']');
     }
 
     /// Writes strings in brackets.
@@ -182,30 +167,30 @@ impl Json {
 
     /// Writes pairs of strings as an object that may stand in a page.
     pub(crate) fn page_object<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        self.out.push(b'{');
+        self.flow.out.push(b'{');
         for (place, (name, value)) in pairs.into_iter().enumerate() {
             if place > 0 {
-                self.out.push(b',');
+                self.flow.out.push(b',');
             }
             self.page_text(name);
-            self.out.push(b':');
+            self.flow.out.push(b':');
             self.page_text(value);
         }
-        self.out.push(b'}');
+        self.flow.out.push(b'}');
     }
 
     /// Writes pairs of strings as an object.
     pub(crate) fn object<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        self.out.push(b'{');
+        self.flow.out.push(b'{');
         for (place, (name, value)) in pairs.into_iter().enumerate() {
             if place > 0 {
-                self.out.push(b',');
+                self.flow.out.push(b',');
             }
             self.text(name);
-            self.out.push(b':');
+            self.flow.out.push(b':');
             self.text(value);
         }
-        self.out.push(b'}');
+        self.flow.out.push(b'}');
     }
 }
 

@@ -4,7 +4,9 @@
 //! Knows no API: paths and shapes belong to the rooms above.
 
 pub(crate) mod body;
+pub(crate) mod flow;
 pub(crate) mod form;
+pub(crate) mod grpc;
 pub(crate) mod json;
 pub(crate) mod lane;
 pub(crate) mod params;

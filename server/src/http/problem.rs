@@ -110,6 +110,11 @@ impl Problem {
         self.cause.may_retry() || self.cause.status().is_server_error()
     }
 
+    /// After how many seconds the same request may be sent again, if it may.
+    pub(crate) fn retry_seconds(&self) -> Option<u32> {
+        self.cause.may_retry().then_some(RETRY_SECONDS)
+    }
+
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
         Problem::new(Cause::BadData, message)
     }
@@ -152,8 +157,8 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if self.cause.may_retry() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        if let Some(seconds) = self.retry_seconds() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -1,4 +1,4 @@
-//! Answers in JSON that are sent while they are written, by a job on a lane.
+//! Answers that are sent while they are written, by a job on a lane.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,8 @@ use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::json::{Gone, Json};
+use super::flow::{Flow, Gone};
+use super::json::Json;
 use super::lane::{self, Lane};
 use super::problem::{Cause, Problem};
 
@@ -26,34 +27,63 @@ impl From<Gone> for Problem {
     }
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Answers with what `write` writes. What goes wrong before the first part is sent is an error
 /// answer; later it breaks the connection, so that no part is taken for the whole.
 pub(crate) async fn answer(
     lane: &Lane,
     write: impl FnOnce(&mut Json) -> Result<(), Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let slot = lane.enter().await?;
-    let (sink, mut parts) = mpsc::channel(PARTS_MAX);
-    let job = lane::spawn(slot, move || {
+    let work = |sink| {
         let mut json = Json::streamed(sink);
         write(&mut json)?;
         Ok(json.into_bytes())
-    });
-    match parts.recv().await {
-        None => Ok(response(Body::from(lane::joined(job).await?))),
-        Some(first) => Ok(response(Body::new(Parts {
+    };
+    sent(lane, JSON, work).await
+}
+
+/// Answers so with bytes of a type of the caller's.
+pub(crate) async fn bytes(
+    lane: &Lane,
+    content_type: &'static str,
+    write: impl FnOnce(&mut Flow) -> Result<(), Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let work = |sink| {
+        let mut flow = Flow::streamed(sink);
+        write(&mut flow)?;
+        Ok(flow.out)
+    };
+    sent(lane, HeaderValue::from_static(content_type), work).await
+}
+
+async fn sent(
+    lane: &Lane,
+    content_type: HeaderValue,
+    work: impl FnOnce(mpsc::Sender<Bytes>) -> Result<Vec<u8>, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let slot = lane.enter().await?;
+    let (sink, mut parts) = mpsc::channel(PARTS_MAX);
+    let job = lane::spawn(slot, move || work(sink));
+    let body = match parts.recv().await {
+        None => Body::from(lane::joined(job).await?),
+        Some(first) => Body::new(Parts {
             first: Some(first),
             parts,
             job: Some(job),
-        }))),
-    }
+        }),
+    };
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
 }
 
 /// A whole answer in JSON.
 pub(crate) fn response(body: Body) -> Response {
     let mut response = Response::new(body);
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }
 

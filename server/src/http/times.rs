@@ -136,6 +136,12 @@ pub(crate) fn rfc3339_text(since_1970: Duration) -> String {
     format!("{}.{ms:03}Z", civil(seconds))
 }
 
+/// Nanoseconds since 1970 as RFC 3339 with all of its digits, in UTC.
+pub(crate) fn rfc3339_nanos_text(nanos: i64) -> String {
+    let (seconds, rest) = (nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND));
+    format!("{}.{rest:09}Z", civil(seconds))
+}
+
 /// Nanoseconds since 1970 as RFC 3339 with whole seconds, in UTC.
 pub(crate) fn rfc3339_seconds(nanos: i64) -> String {
     format!("{}Z", civil(nanos.div_euclid(SECOND)))

@@ -88,13 +88,15 @@ fn border(asked: &Params, name: &str) -> Result<Option<i64>, Fault> {
     })
 }
 
+/// What a regular expression takes for more than itself.
+const SPECIAL: &str = "\\.+*?()|[]{}^$";
+
 /// The filters that a stage is, if it is one that the store can apply.
 fn filters(stage: &Stage) -> Result<Vec<LineFilter>, Fault> {
     let only = || {
-        bad(
-            "only line filters with |=, !=, |~ and !~ can be deleted by, and no |= or |~ with or: \
-             leave other stages out",
-        )
+        let why =
+            "only line filters with |=, !=, |~ and !~ can be deleted by: leave other stages out";
+        bad(why)
     };
     let Stage::Line(filter) = stage else {
         return Err(only());
@@ -106,14 +108,39 @@ fn filters(stage: &Stage) -> Result<Vec<LineFilter>, Fault> {
         ast::LineOp::NotRegex => LineOp::NotMatches,
         ast::LineOp::Pattern | ast::LineOp::NotPattern => return Err(only()),
     };
-    if filter.texts.len() > 1 && !op.is_negative() {
-        return Err(only());
-    }
-    let each = filter.texts.iter().map(|text| match text {
-        LineText::Text(text) => Ok(LineFilter::new(op, text)?),
+    let texts = filter.texts.iter().map(|text| match text {
+        LineText::Text(text) => Ok(text.as_str()),
         LineText::Ip(_) => Err(only()),
     });
+    let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
+    // None of several has to be there: each is a filter. One of them has to be: all are one.
+    if texts.len() > 1 && !op.is_negative() {
+        let any = any_of(op, &texts);
+        return Ok(vec![LineFilter::new(LineOp::Matches, &any)?]);
+    }
+    let each = texts.iter().map(|text| Ok(LineFilter::new(op, text)?));
     each.collect()
+}
+
+/// A regular expression for one of these texts, or of these expressions.
+fn any_of(op: LineOp, texts: &[&str]) -> String {
+    let each = texts.iter().map(|text| match op {
+        LineOp::Contains => format!("(?:{})", escaped(text)),
+        _ => format!("(?:{text})"),
+    });
+    each.collect::<Vec<_>>().join("|")
+}
+
+/// A regular expression for this text alone.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if SPECIAL.contains(character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 /// The deletions that are not carried out in full.

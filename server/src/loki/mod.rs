@@ -9,6 +9,7 @@ mod fields;
 mod frames;
 mod miner;
 mod names;
+mod old;
 mod otlp;
 mod params;
 mod patterns;
@@ -66,6 +67,12 @@ pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     wrap(let_in(routes, app), app, Side::Public)
 }
 
+/// What the gRPC address takes about logs.
+pub(crate) fn otlp_calls() -> Router<Arc<App>> {
+    const EXPORT: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    Router::new().route(EXPORT, post(otlp::call))
+}
+
 /// What is pushed.
 fn receivers() -> Router<Arc<App>> {
     Router::new()
@@ -94,6 +101,7 @@ fn reads() -> Router<Arc<App>> {
         .route(&door("detected_field/{name}/values"), asked(fields::values))
         .route(&door("patterns"), asked(patterns::patterns))
         .route(&door("index/stats"), asked(volume::stats))
+        .route(&door("index/shards"), asked(volume::shards))
         .route(&door("index/volume"), asked(volume::volume))
         .route(&door("index/volume_range"), asked(volume::volume_range))
         .route(&door("format_query"), asked(status::format_query))
@@ -105,6 +113,8 @@ fn reads() -> Router<Arc<App>> {
 fn states() -> Router<Arc<App>> {
     Router::new()
         .route("/config", get(status::configuration))
+        .route("/config/tenant/v1/limits", get(status::tenant_limits))
+        .route("/services", get(status::services))
         .route("/loki/api/v1/status/buildinfo", get(status::buildinfo))
         .route(
             "/loki/api/v1/drilldown-limits",
@@ -119,6 +129,7 @@ fn states() -> Router<Arc<App>> {
 /// Paths from before `/loki/api/v1`.
 fn of_old() -> Router<Arc<App>> {
     Router::new()
+        .route("/api/prom/query", asked(old::query))
         .route("/api/prom/label", asked(names::labels_of_old))
         .route("/api/prom/label/{name}/values", asked(names::values_of_old))
         .route("/api/prom/series", asked(names::series))

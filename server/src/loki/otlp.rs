@@ -1,12 +1,14 @@
-//! Logs of OpenTelemetry over HTTP, on both addresses that take them.
+//! Logs of OpenTelemetry over HTTP, on both addresses that take them, and over gRPC.
 
 use std::time::SystemTime;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Scope;
+use crate::doors::grpc;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::form::Form;
 use crate::http::json::Json;
@@ -15,6 +17,7 @@ use crate::meters::add;
 use crate::wire::logs::otlp;
 use crate::wire::message::Message;
 use crate::wire::otlp::json;
+use crate::wire::protobuf::Malformed;
 
 use super::push;
 
@@ -105,7 +108,6 @@ async fn store(app: Scope, form: Form, headers: &HeaderMap, body: Body) -> Resul
     let taker = app.clone();
     let work = app.writes.run(move || {
         let mut message = body::decompress(encoding, &received)?;
-        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
         if form == Form::Json {
             if message.len() > JSON_BYTES_MAX {
                 let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
@@ -113,14 +115,31 @@ async fn store(app: Scope, form: Form, headers: &HeaderMap, body: Body) -> Resul
             }
             message = json::to_protobuf(&message, json::LOGS).map_err(wrong)?;
         }
-        let columns = otlp::decode(&message, now()).map_err(wrong)?;
-        match columns.stream_count() {
-            // A request without records is fine to OpenTelemetry.
-            0 => Ok(()),
-            _ => push::store(&taker, &columns),
-        }
+        take(&taker, &message)
     });
     work.await
+}
+
+/// Answers `LogsService/Export`.
+pub(super) async fn call(app: Scope, request: Request) -> Response {
+    grpc::unary(app, request, |app, message| {
+        take(app, message).map(|()| Vec::new())
+    })
+    .await
+}
+
+/// Stores a message in protobuf. Blocks.
+fn take(app: &Scope, message: &[u8]) -> Result<(), Problem> {
+    let columns = otlp::decode(message, now()).map_err(wrong)?;
+    match columns.stream_count() {
+        // A request without records is fine to OpenTelemetry.
+        0 => Ok(()),
+        _ => push::store(app, &columns),
+    }
+}
+
+fn wrong(error: Malformed) -> Problem {
+    Problem::bad_data(format!("the message cannot be taken: {error}"))
 }
 
 fn now() -> i64 {

@@ -82,12 +82,8 @@ pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answ
     let query = parsed(&asked)?;
     let (options, stop) = options(&app, &headers);
     let flags = Flags::read(&headers);
-    let entries_max = app.settings().logs.entries_max;
-    if query.is_lines() && limit > entries_max {
-        return Err(bad(format!(
-            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > \
-             {entries_max})"
-        )));
+    if query.is_lines() {
+        entries_within(&app, limit)?;
     }
     let store = app.logs()?;
     let queued = Instant::now();
@@ -117,6 +113,18 @@ pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answ
     let answered = typed(answer.await);
     drop(stop);
     answered
+}
+
+/// So many lines, unless that is more than a query may ask for.
+pub(super) fn entries_within(app: &Scope, limit: usize) -> Result<usize, Fault> {
+    let entries_max = app.settings().logs.entries_max;
+    match limit <= entries_max {
+        true => Ok(limit),
+        false => Err(bad(format!(
+            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > \
+             {entries_max})"
+        ))),
+    }
 }
 
 /// When a query begins that was asked for at this moment, unless that was too long ago.

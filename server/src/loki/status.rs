@@ -133,6 +133,54 @@ pub(super) async fn rule_groups() -> Response {
     ([(header::CONTENT_TYPE, YAML)], "{}\n").into_response()
 }
 
+/// The parts of the server and how they do: one, which is ready where this is answered.
+pub(super) async fn services() -> &'static str {
+    "server => Running\n"
+}
+
+/// The limits of the one tenant, by Loki's names.
+pub(super) async fn tenant_limits(State(app): State<Arc<App>>) -> Response {
+    let settings = app.settings();
+    let limits = &settings.logs;
+    let retention = limits.retention.or(settings.retention);
+    let retention = retention.unwrap_or(Duration::ZERO);
+    let lines = [
+        ("max_label_names_per_series", limits.labels_max.to_string()),
+        (
+            "max_label_name_length",
+            limits.label_name_bytes_max.to_string(),
+        ),
+        (
+            "max_label_value_length",
+            limits.label_value_bytes_max.to_string(),
+        ),
+        ("max_line_size", format!("{}B", limits.line_bytes_max)),
+        (
+            "max_structured_metadata_size",
+            format!("{}B", limits.metadata_bytes_max),
+        ),
+        (
+            "max_structured_metadata_entries_count",
+            limits.metadata_labels_max.to_string(),
+        ),
+        (
+            "max_entries_limit_per_query",
+            limits.entries_max.to_string(),
+        ),
+        ("max_query_series", limits.series_max.to_string()),
+        ("max_query_length", duration::format(limits.range_max)),
+        ("max_concurrent_tail_requests", limits.tails_max.to_string()),
+        ("volume_max_series", limits.volumes_max.to_string()),
+        ("query_timeout", duration::format(limits.query_timeout)),
+        ("retention_period", duration::format(retention)),
+    ];
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect();
+    ([(header::CONTENT_TYPE, YAML)], text).into_response()
+}
+
 /// The settings in force.
 pub(super) async fn configuration(State(app): State<Arc<App>>) -> Response {
     let text = config::yaml(&app.settings());

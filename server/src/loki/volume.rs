@@ -17,7 +17,7 @@ use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::http::stream;
 
-use super::answer::{Answer, bad};
+use super::answer::{Answer, Fault, bad};
 use super::params::{self, MS};
 
 /// Lines of one stream that are looked at to reckon the bytes of all.
@@ -42,7 +42,20 @@ struct Measure {
 
 /// Streams, chunks, lines and bytes of a selection.
 pub(super) async fn stats(app: Scope, asked: Params) -> Answer {
-    let selector = selector(&asked)?;
+    let text = measured(app, &asked).await?;
+    Ok(stream::response(format!("{text}\n").into()))
+}
+
+/// The parts into which a selection may be split: nothing is gained by more than one.
+pub(super) async fn shards(app: Scope, asked: Params) -> Answer {
+    let stats = measured(app, &asked).await?;
+    let bounds = format!("{{\"min\":0,\"max\":{}}}", u64::MAX);
+    let text = format!("{{\"shards\":[{{\"bounds\":{bounds},\"stats\":{stats}}}]}}\n");
+    Ok(stream::response(text.into()))
+}
+
+async fn measured(app: Scope, asked: &Params) -> Result<String, Fault> {
+    let selector = selector(asked)?;
     let store = app.logs()?;
     let work = app.queries.run(move || {
         let (mut streams, mut chunks, mut lines, mut bytes) = (0u64, 0, 0, 0);
@@ -56,13 +69,13 @@ pub(super) async fn stats(app: Scope, asked: Params) -> Answer {
             }
         }
         Ok(format!(
-            "{{\"streams\":{streams},\"chunks\":{chunks},\"bytes\":{bytes},\"entries\":{lines}}}\n"
+            "{{\"streams\":{streams},\"chunks\":{chunks},\"bytes\":{bytes},\"entries\":{lines}}}"
         ))
     });
-    Ok(stream::response(work.await?.into()))
+    Ok(work.await?)
 }
 
-fn selector(asked: &Params) -> Result<Selector, super::answer::Fault> {
+fn selector(asked: &Params) -> Result<Selector, Fault> {
     let matchers = params::required_matchers(asked.value("query"))?;
     let (start, end) = params::range(asked)?;
     Ok(Selector::new(matchers).between(Nanos(start), Nanos(end)))

@@ -47,6 +47,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/-/healthy", get(watch::healthy))
         .route("/-/ready", get(watch::ready))
         .route("/metrics", get(watch::metrics))
+        .route("/version", get(watch::version))
+        .route(
+            "/-/quit",
+            post(watch::no_lifecycle).put(watch::no_lifecycle),
+        )
+        .route("/api/v1/notifications/live", get(watch::no_notifications))
         .route("/api/v1/status/walreplay", get(status::walreplay))
         .route("/api/v1/notifications", get(status::notifications));
     wrap(open.merge(let_in(gated, app)), app, Side::Public)
@@ -70,6 +76,12 @@ pub(crate) fn admin_router(app: &Arc<App>) -> Router {
 pub(crate) fn otlp_router(app: &Arc<App>) -> Router {
     let routes = Router::new().route("/v1/metrics", post(otlp::write));
     wrap(let_in(routes, app), app, Side::Public)
+}
+
+/// What the gRPC address takes about metrics.
+pub(crate) fn otlp_calls() -> Router<Arc<App>> {
+    const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    Router::new().route(EXPORT, post(otlp::call))
 }
 
 /// What is asked of the data.

@@ -1,11 +1,13 @@
-//! Metrics of OpenTelemetry over HTTP.
+//! Metrics of OpenTelemetry over HTTP and gRPC.
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
 
 use crate::app::Scope;
+use crate::doors::grpc;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
 use crate::http::form::Form;
 use crate::http::problem::{Cause, Problem};
@@ -14,6 +16,8 @@ use crate::meters::add;
 use crate::wire::columns::Faults;
 use crate::wire::message::Message;
 use crate::wire::otlp;
+use crate::wire::otlp::deltas::Turn;
+use crate::wire::protobuf::Malformed;
 
 /// Bytes of a message in JSON, decompressed: its tree takes many times as much.
 const JSON_BYTES_MAX: usize = 8 << 20;
@@ -51,7 +55,6 @@ async fn store(
     let taker = app.clone();
     let work = app.writes.run(move || {
         let mut message = body::decompress(encoding, &received)?;
-        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
         if form == Form::Json {
             if message.len() > JSON_BYTES_MAX {
                 let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
@@ -59,32 +62,37 @@ async fn store(
             }
             message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
         }
-        let tenant = taker.tenant_to_fill()?;
-        let stopped = |_| Problem::new(Cause::Unavailable, "points cannot be added up any more");
-        let deltas = taker.deltas();
-        let mut deltas = deltas.lock().map_err(stopped)?;
-        let translation = taker.settings().otlp_translation;
-        let (mut columns, faults) = match otlp::decode(&message, translation, &mut deltas) {
-            Ok(taken) => taken,
-            Err(error) => {
-                deltas.roll_back();
-                return Err(wrong(error));
-            }
-        };
-        // Without points that are added up nothing has to be taken back, and nobody waits.
-        let added = deltas.is_adding().then_some(deltas);
-        let stored = ingest::in_parts(taker.intake(&tenant), &mut columns).1;
-        if let Some(mut deltas) = added {
-            match &stored {
-                Err(problem) if problem.is_retried() => deltas.roll_back(),
-                _ => deltas.commit(),
-            }
-        }
-        stored?;
-        add(&taker.meters.refused, faults.count());
-        Ok(answer(form, &faults))
+        Ok(answer(form, &take(&taker, &message)?))
     });
     work.await
+}
+
+/// Answers `MetricsService/Export`.
+pub(crate) async fn call(app: Scope, request: Request) -> Response {
+    let take = |app: &Scope, message: &[u8]| Ok(answer(Form::Protobuf, &take(app, message)?));
+    grpc::unary(app, request, take).await
+}
+
+/// Stores what can be stored of a message in protobuf. Blocks.
+fn take(app: &Scope, message: &[u8]) -> Result<Faults, Problem> {
+    let tenant = app.tenant_to_fill()?;
+    let deltas = app.deltas();
+    let mut turn = Turn::new(&deltas);
+    let translation = app.settings().otlp_translation;
+    let (mut columns, faults) = otlp::decode(message, translation, &mut turn).map_err(wrong)?;
+    let stored = ingest::in_parts(app.intake(&tenant), &mut columns).1;
+    match &stored {
+        // It will be sent again, so what it added is taken back.
+        Err(problem) if problem.is_retried() => drop(turn),
+        _ => turn.commit(),
+    }
+    stored?;
+    add(&app.meters.refused, faults.count());
+    Ok(faults)
+}
+
+fn wrong(error: Malformed) -> Problem {
+    Problem::bad_data(format!("the message cannot be taken: {error}"))
 }
 
 /// The answer: empty, or how many points were not taken and why.

@@ -8,22 +8,29 @@ use chronolith_engine::{Selector, Snapshot};
 
 use crate::app::Scope;
 use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::flow::Flow;
 use crate::http::problem::{Cause, Problem};
+use crate::http::stream;
+use crate::meters::add;
+use crate::wire::chunks::ChunkedSeries;
 use crate::wire::message::Message;
-use crate::wire::read::{self, SeriesMessage};
+use crate::wire::read::{self, Form, Request, SeriesMessage};
 
-/// Samples of one answer: it is made in memory before it is compressed.
+/// Samples of one answer that is made in memory before it is compressed.
 const SAMPLES_MAX: usize = 10_000_000;
 
-/// Answers a request with samples.
+/// The type of an answer in chunks.
+const CHUNKS: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
+
+/// Answers a request in the form that it accepts first.
 pub(crate) async fn read(app: Scope, headers: HeaderMap, body: Body) -> Response {
     match answer(&app, &headers, body).await {
-        Ok(message) => response(message),
+        Ok(response) => response,
         Err(problem) => problem.into_text(),
     }
 }
 
-async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
     if !matches!(
         Encoding::of(headers),
         Ok(Encoding::Plain | Encoding::Snappy)
@@ -32,19 +39,62 @@ async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Vec<u8>,
     }
     let received = body::read(body, BODY_BYTES_MAX).await?;
     let store = app.metrics()?;
-    let work = app.queries.run(move || {
+    let asked = app.queries.run(move || {
         let message = body::decompress(Encoding::Snappy, &received)?;
-        let selectors = read::decode(&message)
-            .map_err(|error| Problem::bad_data(format!("the message cannot be taken: {error}")))?;
-        let (snapshot, mut samples) = (store.snapshot(), 0);
-        let mut response = Message::new();
-        for selector in &selectors {
-            response = response.message(1, result(&snapshot, selector, &mut samples)?);
-        }
-        let compressed = snap::raw::Encoder::new().compress_vec(&response.into_bytes());
-        compressed.map_err(|error| Problem::new(Cause::Internal, error.to_string()))
+        let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
+        read::decode(&message).map_err(wrong)
     });
-    work.await
+    let Request { selectors, form } = asked.await?;
+    match form {
+        Form::Chunks => {
+            add(&app.meters.chunk_reads, 1);
+            let write = move |flow: &mut Flow| chunks(&store.snapshot(), &selectors, flow);
+            stream::bytes(&app.queries, CHUNKS, write).await
+        }
+        Form::Samples => {
+            add(&app.meters.sample_reads, 1);
+            let work = app
+                .queries
+                .run(move || samples(&store.snapshot(), &selectors));
+            Ok(response(work.await?))
+        }
+    }
+}
+
+/// Everything in one message, compressed.
+fn samples(snapshot: &Snapshot<Samples>, selectors: &[Selector]) -> Result<Vec<u8>, Problem> {
+    let (mut response, mut count) = (Message::new(), 0);
+    for selector in selectors {
+        response = response.message(1, result(snapshot, selector, &mut count)?);
+    }
+    let compressed = snap::raw::Encoder::new().compress_vec(&response.into_bytes());
+    compressed.map_err(|error| Problem::new(Cause::Internal, error.to_string()))
+}
+
+/// Frames of chunks, of which no more than one is held.
+fn chunks(
+    snapshot: &Snapshot<Samples>,
+    selectors: &[Selector],
+    flow: &mut Flow,
+) -> Result<(), Problem> {
+    for (place, selector) in selectors.iter().enumerate() {
+        let mut found = snapshot.select(selector)?;
+        found.sort_by(|left, right| left.labels().cmp(&right.labels()));
+        for series in found {
+            let mut chunked = ChunkedSeries::new(place, series.labels());
+            let mut send = |frame: Vec<u8>| -> Result<(), Problem> {
+                flow.put(&frame);
+                Ok(flow.pass()?)
+            };
+            for run in series.cursor()? {
+                chunked.push(&run?, &mut send)?;
+            }
+            if let Some(frame) = chunked.finish() {
+                send(frame)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What one query selects, series in label order.

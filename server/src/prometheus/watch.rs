@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
@@ -12,6 +12,24 @@ use crate::doors::layers::not_ready;
 /// The process lives.
 pub(crate) async fn healthy() -> &'static str {
     "Chronolith is Healthy.\n"
+}
+
+/// Which version this is, without an envelope.
+pub(crate) async fn version() -> Response {
+    let version = env!("CARGO_PKG_VERSION");
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    let text = format!("{{\"version\":\"{version}\",\"revision\":\"\",\"branch\":\"\"}}\n");
+    (kind, text).into_response()
+}
+
+/// Neither reloading nor stopping is for the network: the process is told by signals.
+pub(crate) async fn no_lifecycle() -> Response {
+    (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.\n").into_response()
+}
+
+/// There will be no notifications to wait for.
+pub(crate) async fn no_notifications() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// Everything is recovered.

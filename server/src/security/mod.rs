@@ -55,6 +55,8 @@ pub(crate) struct Security {
 pub(crate) struct Policy {
     /// What connections are accepted with, if they are encrypted.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The same where gRPC is spoken.
+    pub(crate) tls_of_calls: Option<Arc<ServerConfig>>,
     /// Headers that every answer carries.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) credentials: Credentials,
@@ -198,15 +200,16 @@ impl Policy {
             })
             .collect();
         stamps.push((path.to_path_buf(), own));
-        let tls = match &config.tls_server_config {
+        let speaking = |protocol: &[u8]| match &config.tls_server_config {
             Some(tls) => {
-                let tls = tls::server_config(tls, &[tls::HTTP1]).map_err(named)?;
-                Some(Arc::new(tls))
+                let tls = tls::server_config(tls, &[protocol]).map_err(named)?;
+                Ok::<_, String>(Some(Arc::new(tls)))
             }
-            None => None,
+            None => Ok(None),
         };
         Ok(Policy {
-            tls,
+            tls: speaking(tls::HTTP1)?,
+            tls_of_calls: speaking(tls::HTTP2)?,
             headers: headers(&config.http_server_config).map_err(named)?,
             credentials: Credentials::read(&config).map_err(named)?,
             stamps,

@@ -26,6 +26,9 @@ const SESSIONS_MAX: usize = 1024;
 /// What a door speaks inside of TLS.
 pub(crate) const HTTP1: &[u8] = b"http/1.1";
 
+/// HTTP/2, as protocols are negotiated.
+pub(crate) const HTTP2: &[u8] = b"h2";
+
 /// What connections of a door are accepted with that speaks these protocols.
 pub(crate) fn server_config(tls: &TlsConfig, protocols: &[&[u8]]) -> Result<ServerConfig, String> {
     let provider = Arc::new(provider(tls)?);

@@ -13,22 +13,51 @@ use super::protobuf::{Fields, Malformed};
 /// Queries of one request.
 const QUERIES_MAX: usize = 100;
 
-/// Reads a request.
-pub(crate) fn decode(message: &[u8]) -> Result<Vec<Selector>, Malformed> {
+/// What is asked for.
+pub(crate) struct Request {
+    pub(crate) selectors: Vec<Selector>,
+    pub(crate) form: Form,
+}
+
+/// How samples are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All in one message.
+    Samples,
+    /// In chunks, frame by frame.
+    Chunks,
+}
+
+/// Reads a request. The first of the forms that it accepts is taken, samples where it names none.
+pub(crate) fn decode(message: &[u8]) -> Result<Request, Malformed> {
     let (mut fields, mut selectors) = (Fields::new(message), Vec::new());
+    let (mut form, mut is_any_named) = (None, false);
     while let Some((number, value)) = fields.next()? {
-        if number != 1 {
-            // What types of answers are accepted: samples always are.
-            continue;
+        match number {
+            1 if selectors.len() >= QUERIES_MAX => {
+                return Err(Malformed::new(format!(
+                    "a request may hold {QUERIES_MAX} queries"
+                )));
+            }
+            1 => selectors.push(query(value.bytes()?)?),
+            2 => value.varints(|named| {
+                is_any_named = true;
+                form = form.or(match named {
+                    0 => Some(Form::Samples),
+                    1 => Some(Form::Chunks),
+                    _ => None,
+                });
+                Ok(())
+            })?,
+            _ => {}
         }
-        if selectors.len() >= QUERIES_MAX {
-            return Err(Malformed::new(format!(
-                "a request may hold {QUERIES_MAX} queries"
-            )));
-        }
-        selectors.push(query(value.bytes()?)?);
     }
-    Ok(selectors)
+    let why = "none of the accepted types of answers is SAMPLES or STREAMED_XOR_CHUNKS";
+    let form = match is_any_named {
+        true => form.ok_or_else(|| Malformed::new(why))?,
+        false => Form::Samples,
+    };
+    Ok(Request { selectors, form })
 }
 
 fn query(message: &[u8]) -> Result<Selector, Malformed> {
@@ -205,10 +234,26 @@ mod tests {
             .message(1, query)
             .packed(2, &[1, 0])
             .into_bytes();
-        assert_eq!(decode(&request).unwrap().len(), 1);
+        let request = decode(&request).unwrap();
+        assert_eq!((request.selectors.len(), request.form), (1, Form::Chunks));
         let wrong = Message::new().message(1, Message::new().message(3, matcher(9, "a", "b")));
         assert!(decode(&wrong.into_bytes()).is_err());
         let regex = Message::new().message(1, Message::new().message(3, matcher(2, "a", "(")));
         assert!(decode(&regex.into_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_first_form_that_is_known_is_taken() {
+        let of = |named: &[u64]| {
+            let request = Message::new().packed(2, named).into_bytes();
+            decode(&request).ok().map(|request| request.form)
+        };
+        assert_eq!(of(&[7, 1, 0]), Some(Form::Chunks));
+        assert_eq!(of(&[0, 1]), Some(Form::Samples));
+        assert_eq!(of(&[7]), None);
+        assert_eq!(decode(b"").unwrap().form, Form::Samples);
+        // One number that is not packed.
+        let one = Message::new().integer(2, 1).into_bytes();
+        assert_eq!(decode(&one).unwrap().form, Form::Chunks);
     }
 }

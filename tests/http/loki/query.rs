@@ -323,3 +323,46 @@ fn queries_are_written_well_or_told_to_be_wrong() {
             .starts_with("parse error")
     );
 }
+
+#[test]
+fn the_old_query_answers_streams_with_labels_as_text() {
+    let bed = filled();
+    let range = [
+        ("start", "2026-01-15T11:00:00Z"),
+        ("end", "2026-01-15T12:00:00Z"),
+    ];
+    let ask = |params: &[(&str, &str)]| {
+        let pairs = params.iter().chain(&range);
+        let pairs = pairs.map(|(name, value)| format!("{name}={}", encoded(value)));
+        let query = pairs.collect::<Vec<_>>().join("&");
+        bed.ask_loki("GET", &format!("/api/prom/query?{query}"), &[], b"")
+    };
+    let reply = ask(&[
+        ("query", "{app=\"shop\"}"),
+        ("regexp", "no <st.ck>"),
+        ("limit", "5"),
+    ]);
+    let json = reply.json();
+    assert_eq!(json["streams"].as_array().unwrap().len(), 1);
+    let stream = &json["streams"][0];
+    assert_eq!(
+        stream["labels"],
+        "{app=\"shop\", detected_level=\"error\", env=\"prod\", \
+         service_name=\"shop\", trace_id=\"t1\"}"
+    );
+    assert_eq!(
+        stream["entries"],
+        json!([{ "ts": "2026-01-15T11:30:01.000000000Z",
+                 "line": "level=error msg=\"no <stock> & more\" took=3s" }])
+    );
+    assert!(json["stats"]["summary"].is_object());
+    let numbers = ask(&[("query", "count_over_time({app=\"shop\"}[1m])")]);
+    assert_eq!(
+        (numbers.code, numbers.text().as_str()),
+        (400, "legacy endpoints only support streams result type\n")
+    );
+    assert_eq!(
+        ask(&[("query", "{app=\"shop\"}"), ("limit", "5001")]).code,
+        400
+    );
+}

@@ -6,6 +6,7 @@
 
 pub(in crate::wire) mod attributes;
 pub(crate) mod deltas;
+mod exponential;
 pub(crate) mod json;
 pub(crate) mod names;
 mod points;
@@ -19,7 +20,7 @@ use super::protobuf::{Fields, Malformed, Value, each_field};
 use crate::settings::Translation;
 use attributes::Attributes;
 use chronolith_engine::metrics::STALE_NAN_BITS;
-use deltas::Deltas;
+use deltas::Turn;
 use names::Sort;
 
 /// Attributes that name a resource, and become `job` and `instance`.
@@ -33,15 +34,16 @@ const TARGET_INFO: &str = "target_info";
 /// Points that say how much came since the point before.
 const DELTA: u64 = 1;
 
-/// What a request holds, and which of its points are not taken.
+/// What a request holds, and which of its points are not taken. Only points of delta temporality
+/// make it wait for others that have such.
 pub(crate) fn decode<'a>(
     message: &'a [u8],
     translation: Translation,
-    deltas: &mut Deltas,
+    turn: &mut Turn<'_>,
 ) -> Result<(Columns<'a>, Faults), Malformed> {
     let mut writer = Writer {
         translation,
-        deltas,
+        turn,
         is_delta: false,
         columns: Columns::default(),
         faults: Faults::default(),
@@ -57,9 +59,9 @@ pub(crate) fn decode<'a>(
     Ok((writer.columns, writer.faults))
 }
 
-struct Writer<'a, 'd> {
+struct Writer<'a, 't, 'd> {
     translation: Translation,
-    deltas: &'d mut Deltas,
+    turn: &'t mut Turn<'d>,
     /// Whether the points of the metric at hand say how much came since the one before.
     is_delta: bool,
     columns: Columns<'a>,
@@ -85,7 +87,7 @@ const HISTOGRAM: u32 = 9;
 const EXPONENTIAL: u32 = 10;
 const SUMMARY: u32 = 11;
 
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a, '_, '_> {
     fn resource(&mut self, message: &'a [u8]) -> Result<(), Malformed> {
         let mut attributes = Attributes::default();
         each_field(message, 1, |resource| {
@@ -145,13 +147,6 @@ impl<'a> Writer<'a, '_> {
                 .metric(&metric.name, &String::from_utf8_lossy(metric.unit), sort);
         let has_temporality = matches!(kind, SUM | HISTOGRAM | EXPONENTIAL);
         self.is_delta = has_temporality && temporality == DELTA;
-        if self.is_delta && kind == EXPONENTIAL {
-            return each_field(data, 1, |_| {
-                let why = "exponential histograms of delta temporality are not taken";
-                self.faults.add(|| format!("{name}: {why}"));
-                Ok(())
-            });
-        }
         self.columns.metadata(WireMetadata {
             family: name.clone().into_bytes().into(),
             kind: match (kind, sort) {
@@ -183,7 +178,7 @@ impl<'a> Writer<'a, '_> {
             false => (value, times.1),
             true => {
                 let series = key(name, &self.resource, &labels);
-                match self.deltas.add(&series, times, value) {
+                match self.turn.deltas().add(series, times, value) {
                     Ok(sum) => sum,
                     Err(why) => {
                         self.faults.add(|| format!("{name}: {why}"));

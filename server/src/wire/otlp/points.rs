@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chronolith_engine::metrics::{
-    BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, SCHEMA_MAX, SCHEMA_MIN, STALE_NAN_BITS,
-    Span,
-};
+use chronolith_engine::metrics::{HISTOGRAM_BUCKETS_MAX, Histogram, STALE_NAN_BITS};
 
 use super::super::columns::{EXEMPLAR_CHARS_MAX, TimedHistogram, WireLabel};
 use super::super::protobuf::{Fields, Malformed, Value};
 use super::attributes::{Attributes, hex};
-use super::{Writer, each_field};
+use super::exponential::{Exponential, Side};
+use super::{Writer, each_field, key};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -68,59 +66,19 @@ fn push<T>(list: &mut Vec<T>, element: T) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Buckets of one side of an exponential histogram.
-#[derive(Default)]
-struct Side {
-    offset: i64,
-    counts: Vec<u64>,
+fn side(message: &[u8]) -> Result<Side, Malformed> {
+    let (mut fields, mut side) = (Fields::new(message), Side::default());
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => side.offset = value.zigzag()?,
+            2 => value.varints(|count| push(&mut side.counts, count))?,
+            _ => {}
+        }
+    }
+    Ok(side)
 }
 
-impl Side {
-    fn read(message: &[u8]) -> Result<Side, Malformed> {
-        let (mut fields, mut side) = (Fields::new(message), Side::default());
-        while let Some((number, value)) = fields.next()? {
-            match number {
-                1 => side.offset = value.zigzag()?,
-                2 => value.varints(|count| push(&mut side.counts, count))?,
-                _ => {}
-            }
-        }
-        Ok(side)
-    }
-
-    /// The filled buckets, after halving the resolution `halvings` times. Those of OpenTelemetry
-    /// are numbered by their lower border, those of Prometheus by the upper.
-    fn settle(&self, halvings: u32) -> Option<(Vec<Span>, Vec<u64>)> {
-        let mut merged: BTreeMap<i32, u64> = BTreeMap::new();
-        for (place, count) in self
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0)
-        {
-            let index = self.offset.checked_add(i64::try_from(place).ok()?)?;
-            let index = i32::try_from((index >> halvings).checked_add(1)?).ok()?;
-            let bucket = merged.entry(index).or_default();
-            *bucket = bucket.checked_add(*count)?;
-        }
-        let (mut spans, mut counts): (Vec<Span>, Vec<u64>) = Default::default();
-        let mut next = None;
-        for (index, count) in merged {
-            match (next, spans.last_mut()) {
-                (Some(next), Some(span)) if next == index => span.length += 1,
-                _ => spans.push(Span {
-                    offset: index.checked_sub(next.unwrap_or(0))?,
-                    length: 1,
-                }),
-            }
-            counts.push(count);
-            next = Some(index.checked_add(1)?);
-        }
-        Some((spans, counts))
-    }
-}
-
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a, '_, '_> {
     pub(super) fn number(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
         let (mut fields, mut point, mut number) = (Fields::new(message), Point::default(), 0.0);
         while let Some((field, value)) = fields.next()? {
@@ -185,69 +143,78 @@ impl<'a> Writer<'a, '_> {
     pub(super) fn exponential(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {
         let (mut fields, mut point) = (Fields::new(message), Point::default());
         let (mut scale, mut sides) = (0, [Side::default(), Side::default()]);
-        let mut histogram = Histogram::default();
-        let (mut count, mut zero_count) = (0, 0);
+        let mut told = Exponential::default();
         while let Some((field, value)) = fields.next()? {
             match field {
                 1 => point.attributes.push(value.bytes()?)?,
                 2 => point.start = millis(value)?,
                 3 => point.time = millis(value)?,
-                4 => count = fixed(value)?,
-                5 => histogram.sum = value.double()?,
+                4 => told.count = fixed(value)?,
+                5 => told.sum = value.double()?,
                 6 => scale = value.zigzag()?,
-                7 => zero_count = fixed(value)?,
-                8 => sides[0] = Side::read(value.bytes()?)?,
-                9 => sides[1] = Side::read(value.bytes()?)?,
+                7 => told.zero_count = fixed(value)?,
+                8 => sides[0] = side(value.bytes()?)?,
+                9 => sides[1] = side(value.bytes()?)?,
                 10 => point.flags = value.unsigned()?,
-                14 => histogram.zero_threshold = value.double()?,
+                14 => told.zero_threshold = value.double()?,
                 _ => {}
             }
         }
-        let finest = i64::from(SCHEMA_MAX);
-        let halvings = u32::try_from((scale - finest).max(0))
-            .unwrap_or(u32::MAX)
-            .min(63);
-        let schema = i8::try_from(scale.min(finest)).unwrap_or(i8::MIN);
-        let settled = (sides[0].settle(halvings), sides[1].settle(halvings));
-        let ((positive_spans, positive), (negative_spans, negative)) = match settled {
-            (Some(positive), Some(negative)) if schema >= SCHEMA_MIN => (positive, negative),
-            _ => {
-                self.faults
-                    .add(|| format!("{name}: its scale {scale} or a bucket is out of range"));
+        if !told.fill(scale, &sides[0], &sides[1]) {
+            self.faults
+                .add(|| format!("{name}: its scale {scale} or a bucket is out of range"));
+            return Ok(());
+        }
+        if told.zero_threshold == 0.0 {
+            told.zero_threshold = ZERO_THRESHOLD;
+        }
+        let mut labels = point.attributes.labels(self.translation);
+        let (time, start) = point.times();
+        let made = match point.flags & NO_VALUE {
+            0 => self.settled(name, &labels, (time, start), told),
+            _ => Ok((Histogram::stale(), start)),
+        };
+        let (histogram, start) = match made {
+            Ok(made) => made,
+            Err(why) => {
+                self.faults.add(|| format!("{name}: {why}"));
                 return Ok(());
             }
         };
-        if histogram.zero_threshold == 0.0 {
-            histogram.zero_threshold = ZERO_THRESHOLD;
-        }
-        let buckets = positive.len() + negative.len();
-        let histogram = match point.flags & NO_VALUE {
-            0 => Histogram {
-                schema,
-                positive_spans,
-                negative_spans,
-                counts: Counts::Integer(BucketCounts {
-                    count,
-                    zero_count,
-                    positive,
-                    negative,
-                }),
-                ..histogram
-            },
-            _ => Histogram::stale(),
-        };
-        let (time, start) = point.times();
         each_field(message, 11, |exemplar| self.exemplar(exemplar))?;
-        self.columns.histogram(
-            TimedHistogram {
-                time,
-                start,
-                histogram,
-            },
-            buckets,
-        )?;
+        let buckets = histogram
+            .positive_spans
+            .iter()
+            .chain(&histogram.negative_spans);
+        let buckets: usize = buckets.map(|span| span.length as usize).sum();
+        let timed = TimedHistogram {
+            time,
+            start,
+            histogram,
+        };
+        self.columns.histogram(timed, buckets)?;
         self.newest = self.newest.max(time);
-        self.end_series(name, &mut point.attributes.labels(self.translation))
+        self.end_series(name, &mut labels)
+    }
+
+    /// The histogram as it is stored and since when it counts: added up where its temporality is
+    /// delta. Or why it is not taken.
+    fn settled(
+        &mut self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        times: (i64, i64),
+        told: Exponential,
+    ) -> Result<(Histogram, i64), String> {
+        let (sum, start) = match self.is_delta {
+            false => (told, times.1),
+            true => {
+                let series = key(name, &self.resource, labels);
+                self.turn.deltas().add_histogram(series, times, told)?
+            }
+        };
+        let out_of_range = || "a bucket is out of range".to_owned();
+        Ok((sum.into_histogram().ok_or_else(out_of_range)?, start))
     }
 
     pub(super) fn summary(&mut self, name: &str, message: &'a [u8]) -> Result<(), Malformed> {

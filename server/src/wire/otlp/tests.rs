@@ -1,15 +1,19 @@
 //! Requests as OpenTelemetry's SDKs send them, and what becomes of them.
 
+use std::sync::Mutex;
+
 use chronolith_engine::labels::{LabelSet, Labels};
 use chronolith_engine::metrics::{Counts, STALE_NAN_BITS, SampleValue, Span};
 
+use super::deltas::Deltas;
 use super::*;
 use crate::testing::Message;
 use crate::testing::otlp::{SECOND, attribute, number, point, request};
 
 /// What is made of a message with the default settings.
 fn taken(message: &[u8]) -> Result<(Columns<'_>, Faults), Malformed> {
-    decode(message, Translation::default(), &mut Deltas::new(100))
+    let deltas = Mutex::new(Deltas::new(100));
+    decode(message, Translation::default(), &mut Turn::new(&deltas))
 }
 
 /// Each float sample as its labels, its time in milliseconds, its start and its value.
@@ -221,11 +225,13 @@ fn differences_are_added_up_over_requests() {
         .integer(2, 1)
         .integer(3, 1);
     let later = request(&[], [metric("count", "", SUM, later)]).into_bytes();
-    let mut deltas = Deltas::new(100);
+    let deltas = Mutex::new(Deltas::new(100));
     let (mut values, mut counts) = (Vec::new(), Vec::new());
     for message in [&first, &later, &first] {
         let translation = Translation::default();
-        let (columns, faults) = decode(message, translation, &mut deltas).unwrap();
+        let mut turn = Turn::new(&deltas);
+        let (columns, faults) = decode(message, translation, &mut turn).unwrap();
+        turn.commit();
         let of = |value: &SampleValue<'_>| match value {
             SampleValue::Float(value) => *value,
             _ => f64::NAN,
@@ -239,14 +245,56 @@ fn differences_are_added_up_over_requests() {
 }
 
 #[test]
-fn exponential_histograms_of_differences_are_not_taken() {
-    let data = Message::new()
-        .message(1, exponential(0, 0, &[1]))
-        .integer(2, 1);
-    let message = request(&[], [metric("size", "", EXPONENTIAL, data)]).into_bytes();
-    let (columns, faults) = taken(&message).unwrap();
-    assert_eq!((columns.counts(), faults.count()), ((0, 0), 1));
-    assert!(faults.text().contains("delta"), "{}", faults.text());
+fn exponential_histograms_of_differences_add_up_across_scales() {
+    let sent = |time: u64, scale: i64, counts: &[u64]| {
+        let point = exponential(scale, 0, counts).double(3, f64::from_bits(time * SECOND));
+        let data = Message::new().message(1, point).integer(2, 1);
+        request(&[], [metric("size", "", EXPONENTIAL, data)]).into_bytes()
+    };
+    let deltas = Mutex::new(Deltas::new(100));
+    let mut told = Vec::new();
+    // The same again is not after the one before.
+    for (time, scale, counts) in [(1, 2, [1, 2]), (2, 1, [4, 8]), (2, 1, [4, 8])] {
+        let message = sent(time, scale, &counts);
+        let mut turn = Turn::new(&deltas);
+        let (columns, faults) = decode(&message, Translation::default(), &mut turn).unwrap();
+        turn.commit();
+        told.push((columns.counts().1, faults.count()));
+        if faults.count() == 0 {
+            let found = &columns.histogram_at(0).histogram;
+            let Counts::Integer(counts) = &found.counts else {
+                panic!("counts are integers");
+            };
+            let expected = match time {
+                1 => (2, vec![1, 2]),
+                // Both buckets of scale 2 are the first one of scale 1.
+                _ => (1, vec![7, 8]),
+            };
+            assert_eq!((found.schema, counts.positive.clone()), expected);
+        }
+    }
+    assert_eq!(told, [(1, 0), (1, 0), (0, 1)]);
+}
+
+#[test]
+fn who_has_no_points_of_differences_waits_for_nobody() {
+    let data = |temporality| {
+        let data = Message::new().message(1, number(SECOND, 2 * SECOND, 2.5));
+        data.integer(2, temporality).integer(3, 1)
+    };
+    let message =
+        |temporality| request(&[], [metric("count", "", SUM, data(temporality))]).into_bytes();
+    let deltas = Mutex::new(Deltas::new(100));
+    let (adding, plain) = (message(1), message(2));
+    let mut turn = Turn::new(&deltas);
+    decode(&adding, Translation::default(), &mut turn).unwrap();
+    // The turn is held: another one would wait for ever.
+    assert!(deltas.try_lock().is_err());
+    let mut other = Turn::new(&deltas);
+    let (columns, _) = decode(&plain, Translation::default(), &mut other).unwrap();
+    assert_eq!(columns.counts().0, 1);
+    drop(turn);
+    assert!(deltas.try_lock().is_ok());
 }
 
 #[test]
