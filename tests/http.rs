@@ -1,7 +1,7 @@
 //! The server's doors over real connections to loopback: what senders and readers ask of them.
 
 mod admin;
-mod bed;
+pub(crate) mod bed;
 mod grafana;
 mod loki;
 mod names;

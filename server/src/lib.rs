@@ -14,6 +14,7 @@ mod ingest;
 mod loki;
 mod meters;
 mod prometheus;
+mod reach;
 mod server;
 mod settings;
 #[cfg(any(test, feature = "testing"))]

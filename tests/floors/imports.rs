@@ -38,6 +38,7 @@ pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
     ("doors", 4),
     ("loki", 5),
     ("prometheus", 5),
+    ("reach", 6),
     ("server", 7),
     ("cli", 7),
     ("main", 7),
