@@ -1,6 +1,7 @@
 //! Every test that lives outside its crate, in one binary.
 #![allow(clippy::unwrap_used)] // All of it is test code, functions between the tests too.
 
+mod cli;
 mod floors;
 mod http;
 mod kill;

@@ -16,6 +16,7 @@ mod journal;
 mod loki;
 mod meters;
 mod prometheus;
+mod reach;
 mod reload;
 mod security;
 mod server;

@@ -44,6 +44,7 @@ pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
     ("loki", 5),
     ("prometheus", 5),
     ("transfer", 6),
+    ("reach", 6),
     ("server", 7),
     ("cli", 7),
     ("main", 7),

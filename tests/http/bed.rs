@@ -116,6 +116,19 @@ impl Bed {
         (self.server, self.address) = (Some(server), address);
     }
 
+    /// Starts the server again on the same folder with other settings.
+    pub(crate) fn start(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = settings(&self.folder);
+        change(&mut settings);
+        let (server, address) = start(settings);
+        (self.server, self.address) = (Some(server), address);
+    }
+
+    /// Where the Prometheus API listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Stops the server, which has to end well.
     pub(crate) fn stop(&mut self) {
         self.server.take().unwrap().stop().unwrap();

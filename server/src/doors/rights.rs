@@ -21,7 +21,7 @@ const WRITES: [&str; 10] = [
 ];
 
 /// What asks for data, or for what anybody may know who may ask for data.
-const READS: [&str; 55] = [
+const READS: [&str; 57] = [
     "/api/prom/label",
     "/api/prom/label/{name}/values",
     "/api/prom/query",
@@ -46,7 +46,9 @@ const READS: [&str; 55] = [
     "/api/v1/scrape_pools",
     "/api/v1/series",
     "/api/v1/status/buildinfo",
+    "/api/v1/status/cardinality",
     "/api/v1/status/runtimeinfo",
+    "/api/v1/status/stores",
     "/api/v1/status/tsdb",
     "/api/v1/status/walreplay",
     "/api/v1/targets",

@@ -14,6 +14,7 @@ mod query;
 mod read;
 mod result;
 mod status;
+mod stores;
 mod syntax;
 mod watch;
 mod write;
@@ -115,6 +116,8 @@ fn states() -> Router<Arc<App>> {
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/config", get(status::configuration))
         .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/status/stores", get(stores::stores))
+        .route("/api/v1/status/cardinality", get(stores::cardinality))
         .route("/api/v1/targets", get(status::targets))
         .route("/api/v1/targets/metadata", get(status::target_metadata))
         .route("/api/v1/scrape_pools", get(status::scrape_pools))
