@@ -1,6 +1,8 @@
 //! The program and its configuration: a file gives settings, SIGHUP and a request read it again
 //! whole or keep what is in force, and the service manager hears of it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;

@@ -144,11 +144,6 @@ impl Bed {
         request(self.address, method, path, headers, body)
     }
 
-    /// Where the Prometheus API listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Where administrators are answered.
     pub(crate) fn admin_address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().admin_address().unwrap()

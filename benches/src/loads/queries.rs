@@ -1,4 +1,5 @@
-//! PromQL over a recorded node_exporter on many hosts, by the library's door: core time of an answer.
+//! PromQL over a recorded node_exporter on many hosts, by the library's door: core time of an
+//! answer.
 //!
 //! The queries are those that servers are compared with, and others whose windows overlap much. All
 //! of it runs in one process, so that a profiler sees nothing else.
@@ -90,7 +91,8 @@ fn ask(
         rounds += 1;
     }
     say(&format!(
-        "{:8.2} ms  {text}  ({state}, {} threads; {samples} samples read, {series} series answered)",
+        "{:8.2} ms  {text}  ({state}, {} threads; {samples} samples read, {series} series \
+         answered)",
         (cpu() - begun) * 1e3 / rounds as f64,
         load.threads,
     ));

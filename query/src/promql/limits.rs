@@ -51,7 +51,8 @@ impl CancelFlag {
     }
 }
 
-/// Beside what a query may hold, this part of it may be kept for parts of the query that come again.
+/// Beside what a query may hold, this part of it may be kept for parts of the query that come
+/// again.
 const KEPT_PART: usize = 4;
 
 /// How often [`Guard::check`] looks at the clock.

@@ -1,5 +1,5 @@
-//! Parts of a plan that occur more than once: found here, evaluated once, and kept until the last of
-//! them has been served.
+//! Parts of a plan that occur more than once: found here, evaluated once, and kept until the last
+//! of them has been served.
 //!
 //! A part is told by what it calculates and not by where it stands. Where an evaluation has
 //! something to note, the place matters: then each occurrence is evaluated by itself.

@@ -207,7 +207,8 @@ fn line(number: u64) -> String {
         "info"
     };
     format!(
-        "level={level} method=GET path=/api/v1/items/{} status={} duration_ms={} trace={mixed:016x}",
+        "level={level} method=GET path=/api/v1/items/{} status={} duration_ms={} \
+         trace={mixed:016x}",
         mixed >> 50,
         if level == "error" { 500 } else { 200 },
         mixed % 997

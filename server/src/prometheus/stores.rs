@@ -88,7 +88,10 @@ fn counted<K: Kind>(store: &Store<K>, limit: usize) -> Result<Value, Problem> {
         labels,
         pairs,
     } = store.cardinality(limit)?;
-    let label = |label: LabelCount| json!({"name": label.name, "values": label.values, "series": label.series});
+    let label = |label: LabelCount| {
+        let (name, values, series) = (label.name, label.values, label.series);
+        json!({"name": name, "values": values, "series": series})
+    };
     Ok(json!({
         "series": series,
         "names": metrics.into_iter().map(pair).collect::<Value>(),

@@ -177,7 +177,8 @@ impl Tally {
                 return Err(Failure::new(
                     failure.cause(),
                     format!(
-                        "{failure}; {stored} lines were pushed before, begin again with line {first}"
+                        "{failure}; {stored} lines were pushed before, begin again with line \
+                         {first}"
                     ),
                 ));
             }
