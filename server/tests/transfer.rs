@@ -1,5 +1,7 @@
 //! An import that is killed goes on where it was: nothing is lost and nothing comes twice.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

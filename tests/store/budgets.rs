@@ -69,6 +69,38 @@ fn a_small_log_budget_freezes_by_itself_and_bounds_the_log() {
     assert!(engine.damage().is_empty(), "{:?}", engine.damage());
 }
 
+#[test]
+fn a_log_that_nobody_needs_takes_no_room() {
+    let folder = Folder::new();
+    let bound = 1 << 20;
+    let engine = folder.open_with(Options {
+        wal_bytes_max: bound,
+        ..options()
+    });
+    let metrics = engine.metrics().unwrap();
+    let round = |round: i64| {
+        for time in 0..2_000 {
+            let time = AHEAD_MS + round * 2_000 + time;
+            put(&metrics, &numbered(time as usize % 50), time, time as f64);
+        }
+    };
+    round(0);
+    let before = engine.stats().wal_bytes;
+    assert!(before > bound / 64, "{before}");
+    metrics.freeze().unwrap();
+    let after = engine.stats().wal_bytes;
+    assert!(after < 1_000, "{after} bytes of log that nobody needs");
+    // What comes afterwards is told whole, with series that the log knows no more.
+    round(1);
+    engine.close().unwrap();
+    let engine = folder.open();
+    let metrics = engine.metrics().unwrap();
+    let counts = points(&metrics.snapshot(), &all());
+    let count: usize = counts.iter().map(|(_, points)| points.len()).sum();
+    assert_eq!(count, 4_000);
+    assert!(engine.damage().is_empty(), "{:?}", engine.damage());
+}
+
 fn wal(folder: &Folder) -> std::path::PathBuf {
     folder.path().join("wal")
 }

@@ -21,6 +21,10 @@ use crate::store::verify::Verification;
 use crate::time::{Clock, Ticks};
 use crate::wal::{Frame, Lsn, Wal};
 
+/// A log that nobody needs is let go of once it has reached this part of its bound. Below, a new
+/// segment would cost more than it gives back.
+const SPENT_PART: u64 = 64;
+
 /// What all stores of one engine have in common.
 pub(crate) struct Shared {
     pub(crate) fs: Arc<dyn Fs>,
@@ -255,7 +259,12 @@ impl Shared {
             .stores()
             .into_iter()
             .filter_map(|store| store.log_floor());
-        wal.release(Lsn(floors.min().unwrap_or(next).min(next)))?;
+        let floor = floors.min();
+        // Where nobody needs any of it, the segment that is written to goes as well.
+        if floor.is_none() && wal.newest_bytes() >= self.options.wal_bytes_max / SPENT_PART {
+            wal.begin_segment()?;
+        }
+        wal.release(Lsn(floor.unwrap_or(next).min(next)))?;
         Ok(())
     }
 

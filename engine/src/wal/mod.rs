@@ -159,6 +159,12 @@ impl Wal {
             .sum()
     }
 
+    /// What the segment that is written to takes on disk.
+    pub(crate) fn newest_bytes(&self) -> u64 {
+        let segments = self.shared.segments.lock();
+        segments.last().map_or(0, |segment| segment.bytes)
+    }
+
     /// Each segment's first LSN and size, oldest first.
     #[cfg(test)]
     pub(crate) fn segments(&self) -> Vec<(Lsn, u64)> {

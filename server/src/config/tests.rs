@@ -136,3 +136,9 @@ fn the_page_of_the_documentation_is_what_the_table_says() {
         "docs/config.md is behind: run this test with CHRONOLITH_WRITE_DOCS=1"
     );
 }
+
+#[test]
+fn the_file_that_is_packaged_is_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/chronolith.yml");
+    check_file(&path, Vec::new()).unwrap();
+}

@@ -1,16 +1,34 @@
-//! Connections to a server. The one place that knows what they are made of: here TLS comes in.
+//! Connections to a server: plain, or inside of TLS with the authorities that the machine trusts.
 
 use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::address::{Address, Scheme};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The variable that names a file of authorities, as for other programs.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
+
+/// Where systems keep the authorities that they trust.
+const SYSTEM_AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// Something that bytes go through both ways.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -20,16 +38,58 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 /// Connects to a server.
 pub(super) async fn connect(address: &Address) -> io::Result<Box<dyn Wire>> {
     let place = (address.host.as_str(), address.port);
-    let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(place))
+    let connecting = async {
+        let stream = TcpStream::connect(place).await?;
+        // Where it cannot be set small requests wait a little.
+        let _ = stream.set_nodelay(true);
+        match address.scheme {
+            Scheme::Http => Ok(Box::new(stream) as Box<dyn Wire>),
+            Scheme::Https => encrypted(address, stream).await,
+        }
+    };
+    timeout(CONNECT_TIMEOUT, connecting)
         .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
-    // Where it cannot be set small requests wait a little.
-    let _ = stream.set_nodelay(true);
-    match address.scheme {
-        Scheme::Http => Ok(Box::new(stream)),
-        Scheme::Https => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "this program speaks no TLS to servers yet",
-        )),
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))?
+}
+
+async fn encrypted(address: &Address, stream: TcpStream) -> io::Result<Box<dyn Wire>> {
+    let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(authorities()?)
+        .with_no_client_auth();
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?;
+    Ok(Box::new(stream))
+}
+
+/// Whom the machine trusts to say who a server is.
+fn authorities() -> io::Result<RootCertStore> {
+    let told = std::env::var_os(AUTHORITIES).map(PathBuf::from);
+    let system = || {
+        let paths = SYSTEM_AUTHORITIES.iter().map(PathBuf::from);
+        paths.into_iter().find(|path| path.exists())
+    };
+    let Some(path) = told.or_else(system) else {
+        return Err(io::Error::other(format!(
+            "this machine has no file of authorities: name one by {AUTHORITIES}"
+        )));
+    };
+    let wrong = |why: &dyn std::fmt::Display| {
+        let path = path.display();
+        io::Error::other(format!("cannot read authorities from {path}: {why}"))
+    };
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| wrong(&error))? {
+        let certificate = certificate.map_err(|error| wrong(&error))?;
+        // One that cannot be understood vouches for nobody, which hurts nobody else.
+        let _ = store.add(certificate);
+    }
+    match store.is_empty() {
+        true => Err(wrong(&"there is no certificate in it")),
+        false => Ok(store),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -138,4 +139,46 @@ fn clients_without_the_right_certificate_are_not_answered() {
     assert!(ask(Some(&authority.sign("another.example"))).is_err());
     assert!(ask(Some(&other.sign("agent.example"))).is_err());
     assert_eq!(ask(Some(&authority.sign("agent.example"))), Ok(200));
+}
+
+#[test]
+fn the_command_line_speaks_to_whom_it_is_told_to_trust() {
+    let authority = Authority::new();
+    let (folder, bed) = bed(&authority, "");
+    let url = format!("https://localhost:{}", bed.address().port());
+    let run = |trusted: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_chronolith-tested"))
+            .args(["query", "--url", &url, "vector(7)"])
+            .env("SSL_CERT_FILE", trusted)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = run(&folder.0.join("ca.crt"));
+    assert_eq!(code, Some(0), "{said}");
+    Authority::new().write(&folder.0, "other");
+    let (code, said) = run(&folder.0.join("ca.crt"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("certificate"), "{said}");
+}
+
+#[test]
+fn calls_of_grpc_are_encrypted_as_http_2() {
+    let authority = Authority::new();
+    let (_folder, bed) = bed(&authority, "");
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.0.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut socket = TcpStream::connect(bed.grpc_address()).unwrap();
+    connection.complete_io(&mut socket).unwrap();
+    assert_eq!(connection.alpn_protocol(), Some(&b"h2"[..]));
 }

@@ -192,11 +192,4 @@ mod tests {
             assert!(decoded(&bytes[..length]).is_err(), "{length}");
         }
     }
-
-    #[test]
-    fn a_chunk_of_prometheus_is_read() {
-        // Written by promtool 2.42 from three samples 1, 2 and 2 at 1,000, 2,000 and 3,500 ms.
-        let bytes = encode(&[1000, 2000, 3500], &[1.0, 2.0, 2.0]);
-        assert_eq!(&bytes[..4], [0, 3, 0xd0, 0x0f]);
-    }
 }
