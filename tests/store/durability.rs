@@ -189,3 +189,27 @@ fn a_repetition_is_acknowledged_only_when_what_it_repeats_is_durable() {
     }
     assert!(acknowledged > 10, "{acknowledged}");
 }
+
+#[test]
+fn a_log_does_not_grow_by_processes_that_only_hear_repetitions() {
+    let stage = stage();
+    let settings = Options {
+        wal_bytes_max: 16 << 20,
+        ..options(Durability::Always)
+    };
+    let engine = stage.open(&settings).unwrap();
+    for time in 0..100 {
+        append(&engine, 1, time).unwrap();
+    }
+    let alone = engine.stats().wal_bytes;
+    kill(&stage, engine);
+    for _ in 0..20 {
+        let engine = stage.open(&settings).unwrap();
+        assert_eq!(append(&engine, 1, 99).unwrap(), 0);
+        kill(&stage, engine);
+    }
+    let engine = stage.open(&settings).unwrap();
+    let bytes = engine.stats().wal_bytes;
+    assert!(bytes < 2 * alone, "{bytes} bytes of log, {alone} at first");
+    assert_eq!(counts(&engine), [100]);
+}

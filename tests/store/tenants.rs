@@ -1,9 +1,9 @@
 //! Tenants are apart, and what stands beside the metrics survives what the metrics survive.
 
 use chronolith_engine::labels::LabelSet;
-use chronolith_engine::metrics::{Exemplar, MetricMetadata};
+use chronolith_engine::metrics::{Exemplar, MetricMetadata, Sample, Samples};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{DEFAULT_TENANT, ErrorKind};
+use chronolith_engine::{Batch, DEFAULT_TENANT, Deletion, ErrorKind};
 
 use super::bed::{
     AHEAD_MS, Folder, PAST_MS, all, at_every_stage, equal, numbered, only, put, put_line, set,
@@ -87,6 +87,17 @@ fn a_tenant_that_nobody_wrote_to_is_empty_and_leaves_nothing_behind() {
     assert!(stranger.metadata().unwrap().is_empty());
     assert_eq!(engine.tenants(), [DEFAULT_TENANT]);
     assert!(!folder.path().join("tenants").join("stranger").exists());
+    // What was opened to be read takes nothing, rather than to lose it.
+    let mut batch = Batch::<Samples>::new();
+    let labels = numbered(1);
+    batch.push(labels.as_labels(), Sample::float(Millis(100), 1.0));
+    let metrics = stranger.metrics().unwrap();
+    let refused = metrics.append(&batch).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ReadOnly);
+    assert!(refused.to_string().contains("Engine::tenant"), "{refused}");
+    let deletion = Deletion::new(Vec::new());
+    assert!(metrics.delete(&deletion).is_err());
+    assert!(metrics.freeze().is_err());
     assert!(engine.tenant_to_read("../default").is_err());
     // Once it is written to, everybody sees the same tenant.
     let known = engine.tenant("stranger").unwrap();

@@ -49,7 +49,7 @@ impl<K: Kind> crate::store::Core<K> {
     pub(crate) fn log_for_writing(&self) -> Result<Arc<Wal>> {
         self.shared.reserve.admit()?;
         self.shared.wait_for_room()?;
-        let wal = self.shared.wal()?;
+        let wal = self.own_log()?;
         if wal.health().is_some() {
             self.shared.revive_log()?;
         }

@@ -15,6 +15,7 @@ use crate::kind::Kind;
 use crate::manifest::{Change, Manifest, Version};
 use crate::store::class_table::with_table;
 use crate::store::{Core, State};
+use crate::wal::Wal;
 
 impl<K: Kind> Core<K> {
     /// Makes a change of the manifest durable, and with it all that the manifest said before. What
@@ -75,9 +76,17 @@ impl<K: Kind> Core<K> {
     }
 
     fn manifest(&self) -> Result<&Mutex<Manifest>> {
-        self.manifest
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::ReadOnly, "the engine was opened read-only"))
+        self.manifest.as_ref().ok_or_else(|| {
+            let why = "this store was opened to be read: write by way of Engine::tenant";
+            Error::new(ErrorKind::ReadOnly, why)
+        })
+    }
+
+    /// The log, for a store that may be written.
+    pub(crate) fn own_log(&self) -> Result<Arc<Wal>> {
+        let wal = self.shared.wal()?;
+        self.manifest()?;
+        Ok(wal)
     }
 }
 

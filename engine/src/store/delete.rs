@@ -107,7 +107,7 @@ impl<K: Kind> Core<K> {
     fn delete(&self, deletion: &Deletion) -> Result<u64> {
         let _no_freeze_meanwhile = self.freezing.lock();
         // Asked for under the lock: closing takes the log away and then waits for the lock.
-        let wal = self.shared.wal()?;
+        let wal = self.own_log()?;
         self.make_room_for_delete()?;
         self.shared
             .freeze_unproven(&self.tenant, self.tag, &self.has_dropped);
@@ -171,7 +171,7 @@ impl<K: Kind> Core<K> {
     fn cancel_delete(&self, id: u64) -> Result<bool> {
         // Closing waits for the lock: nothing may be written once another process may write.
         let _not_after_closing = self.freezing.lock();
-        self.shared.wal()?;
+        self.own_log()?;
         let can_cancel = Cell::new(true);
         let plan = |version: &Version| {
             let mut tombstones = version.tombstones.iter();
@@ -201,7 +201,7 @@ impl<K: Kind> Core<K> {
             return Ok(());
         }
         let _no_freeze_meanwhile = self.freezing.lock();
-        let wal = self.shared.wal()?;
+        let wal = self.own_log()?;
         let state = self.state();
         // The log is replayed from the floor on: what stands there below a tombstone would come
         // back without it.

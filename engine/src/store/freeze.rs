@@ -35,7 +35,7 @@ impl<K: Kind> Core<K> {
         self.shared.reserve.admit()?;
         let _one_at_a_time = self.freezing.lock();
         // Asked for under the lock: closing takes the log away and then waits for the lock.
-        let wal = self.shared.wal()?;
+        let wal = self.own_log()?;
         // A window that an earlier freeze could not write goes first: blocks keep the order of the
         // log.
         self.seal_frozen()?;

@@ -75,6 +75,11 @@ impl Shared {
         }
         if let Some(last) = last {
             wal.wait(last)?;
+            wal.close_gap();
+            // The next segment's header says that all of this is durable. Without it a process that
+            // logs nothing else would leave the copies unproven beside the originals, and the next
+            // one would log both: twice as much each time.
+            wal.begin_segment()?;
         }
         *records = Vec::new();
         wal.close_gap();
