@@ -148,7 +148,7 @@ fn a_changed_file_takes_effect_whole_or_not_at_all() {
 }
 
 #[test]
-fn the_service_manager_hears_of_each_turn() {
+fn systemd_hears_of_each_turn() {
     let socket = std::env::temp_dir().join(format!("chronolith-turns-{}", std::process::id()));
     let _ = std::fs::remove_file(&socket);
     let manager = UnixDatagram::bind(&socket).unwrap();

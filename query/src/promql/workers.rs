@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_that_are_busy_are_not_waited_for() {
+    fn threads_that_are_busy_are_not_waited_for() {
         let workers = Workers::new(2);
         let items: Vec<usize> = (0..1000).collect();
         // Within each part the only helper may be taken, or the other thread is it.
