@@ -14,7 +14,7 @@ QUERIES = (
     "count({__name__=~'.+'})",
     "sum by (mode) (rate(node_cpu_seconds_total[4s]))",
     "histogram_quantile(0.9, rate(prometheus_http_request_duration_seconds_bucket[4s]))",
-    "sum by (__name__) (count_over_time({__name__=~'node_.*'}[1m]))",
+    "sum by (mode) (count_over_time(node_cpu_seconds_total[4s]))",
 )
 CONFIGURATION = """
 global: {{scrape_interval: 1s}}
