@@ -164,6 +164,12 @@ class Prometheus:
         result = self.ask("query", query=query)["result"]
         return float(result[0]["value"][1]) if result else None
 
+    def wait_for_scrapes(self, jobs, times):
+        """Waits until each of these jobs was scraped well this often, by the scraper's own word:
+        it finds its targets seconds after it calls itself ready."""
+        query = f'count(sum_over_time(up{{job=~"{"|".join(jobs)}"}}[10m]) >= {times})'
+        until(f"{jobs} are scraped {times} times", lambda: self.number(query) == len(jobs))
+
     def read_forms(self):
         """How many remote reads were answered in each form."""
         text = fetch(self.url + "/metrics").decode()

@@ -8,7 +8,7 @@ from bed import Prometheus, fetch, free_port, until
 from compare import differences
 from queries import QUERIES
 
-SCRAPED_SECONDS = 14
+SCRAPES = 12
 
 CONFIGURATION = """
 global: {{scrape_interval: 1s}}
@@ -49,8 +49,7 @@ def run(bed, ours, node, note):
 
 def shared_moment(ours, theirs):
     """A time half a scrape behind a sample of either target, up to which we have everything."""
-    begun = time.time()
-    until("Prometheus has scraped for a while", lambda: time.time() - begun > SCRAPED_SECONDS)
+    theirs.wait_for_scrapes(("node", "itself"), SCRAPES)
 
     def newest(side):
         samples = side.ask("query", query='up[10s]')["result"]

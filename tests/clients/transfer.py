@@ -8,7 +8,7 @@ import time
 from bed import Prometheus, fetch, free_port, until
 from compare import differences
 
-SCRAPED_SECONDS = 8
+SCRAPES = 8
 QUERIES = (
     "up",
     "count({__name__=~'.+'})",
@@ -53,8 +53,7 @@ def scrape(bed, node):
     port = free_port()
     configuration = CONFIGURATION.format(node=node, port=port)
     theirs = prometheus_on(bed, "scraped", bed.path("scraped"), configuration, port)
-    begun = time.time()
-    until("Prometheus has scraped for a while", lambda: time.time() - begun > SCRAPED_SECONDS)
+    theirs.wait_for_scrapes(("node", "itself"), SCRAPES)
     asked = int(time.time()) - 1
     found = answers(theirs, asked)
     bed.stop("prometheus-scraped")
