@@ -3,7 +3,10 @@
 //! Other databases are processes: programs that the system has, on 127.0.0.1 at a free port, on a
 //! directory that goes when the run ends. They are none of our build.
 
+mod beside;
+mod feed;
 pub mod http;
+mod names;
 mod prometheus;
 mod remote_write;
 mod server;
@@ -18,15 +21,21 @@ pub use servers::RANGES;
 
 /// Runs what the arguments ask for, with the options of the load `node`: `prometheus`, which
 /// compares blocks with the engine's, `servers`, which compares servers with ours, or the name of
-/// one of these.
+/// one of these; `beside`, which measures their pushes beside other work, and `names`, which asks
+/// for names and series.
 pub fn run(arguments: &[String]) -> Outcome {
     let load = Load::parse(arguments)?;
     match load.name() {
         "prometheus" => against_prometheus(&load),
         "servers" => servers::run(&load, &Program::ALL),
+        "beside" => beside::run(&load, &Program::ALL),
+        "names" => names::run(&load, &Program::ALL),
         other => match Program::ALL.iter().find(|program| program.name() == other) {
             Some(program) => servers::run(&load, &[*program]),
-            None => Err(format!("compare knows prometheus and servers, not {other}").into()),
+            None => Err(format!(
+                "compare knows prometheus, servers, beside and names, not {other}"
+            )
+            .into()),
         },
     }
 }

@@ -81,7 +81,7 @@ impl Program {
     }
 
     /// What makes it write what it holds in memory, so that its bytes on disk can be counted.
-    fn flush_paths(self) -> &'static [(&'static str, &'static str)] {
+    pub(super) fn flush_paths(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Program::Chronolith => &[
                 ("POST", "/api/v1/admin/tsdb/flush"),

@@ -5,17 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-use chronolith_engine::labels::Labels;
-
+use super::feed::Feed;
 use super::http::Connection;
-use super::remote_write::{Request, label_fields};
 use super::server::{Program, Server};
 use crate::hosts::Hosts;
 use crate::loads::{Load, Outcome, node, say};
 use crate::process::RunDirectory;
-
-/// Hosts in one request: about 8,000 samples.
-const HOSTS_A_REQUEST: usize = 16;
 
 /// A query is asked until the server has worked for so long, within these bounds.
 const WORK: Duration = Duration::from_millis(600);
@@ -94,28 +89,11 @@ fn take_in(
     scrapes: usize,
     program: Program,
 ) -> Outcome {
-    let mut fields = Vec::new();
-    for host in 0..hosts.count() {
-        for labels in hosts.labels(host) {
-            fields.push(label_fields(Labels::from_bytes(labels)?));
-        }
-    }
     let begun = Instant::now();
-    let (mut request, mut latencies) = (Request::default(), Vec::new());
+    let mut feed = Feed::new(hosts)?;
+    let mut latencies = Vec::new();
     for scrape in 0..scrapes {
-        for first in (0..hosts.count()).step_by(HOSTS_A_REQUEST) {
-            request.clear();
-            for host in first..hosts.count().min(first + HOSTS_A_REQUEST) {
-                let (time, values) = (hosts.time_ms(host, scrape), hosts.values(host, scrape));
-                for (place, value) in values.iter().enumerate() {
-                    let labels = &fields[host * hosts.series() + place];
-                    request.series(labels, std::iter::once((time, *value)));
-                }
-            }
-            let sent = Instant::now();
-            post(connection, &request)?;
-            latencies.push(sent.elapsed());
-        }
+        feed.push(connection, scrape, &mut latencies)?;
     }
     let wall = begun.elapsed();
     server.settle(connection)?;
@@ -135,16 +113,6 @@ fn take_in(
         millis(percentile(&mut latencies, 99)),
     ));
     Ok(())
-}
-
-fn post(connection: &mut Connection, request: &Request) -> Outcome {
-    const HEADERS: &str = "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n\
-                           X-Prometheus-Remote-Write-Version: 0.1.0\r\n";
-    let answer = connection.send("POST", "/api/v1/write", HEADERS, &request.framed())?;
-    match answer.status / 100 {
-        2 => Ok(()),
-        _ => Err(format!("a push is answered {}: {}", answer.status, answer.body).into()),
-    }
 }
 
 fn ask(
@@ -179,7 +147,7 @@ fn ask(
 }
 
 /// Asks until the server has worked enough, and says what one answer costs.
-fn again(
+pub(super) fn again(
     server: &Server,
     connection: &mut Connection,
     program: Program,
@@ -215,7 +183,7 @@ fn again(
     Ok(())
 }
 
-fn percentile(latencies: &mut [Duration], percent: usize) -> Duration {
+pub(super) fn percentile(latencies: &mut [Duration], percent: usize) -> Duration {
     latencies.sort();
     let place = latencies.len() * percent / 100;
     latencies
@@ -224,12 +192,12 @@ fn percentile(latencies: &mut [Duration], percent: usize) -> Duration {
         .unwrap_or_default()
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
 /// A text as it stands in the query of an address.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

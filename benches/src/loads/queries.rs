@@ -81,7 +81,8 @@ fn ask(
     };
     let cpu = || process_cpu().map_or(0.0, |cpu| cpu.as_secs_f64());
     let (mut rounds, begun, mut samples, mut series) = (0, cpu(), 0, 0);
-    while rounds < ROUNDS.start || (rounds < ROUNDS.end && cpu() - begun < WORK_SECONDS) {
+    let least = load.rounds.max(ROUNDS.start);
+    while rounds < least || (rounds < ROUNDS.end && cpu() - begun < WORK_SECONDS) {
         let source = EngineSource::new(store.snapshot());
         let answer = query.range(&source, range, &options)?;
         samples = answer.samples_read;

@@ -52,7 +52,6 @@ pub(crate) struct CacheCounts {
 pub(crate) struct PageCache {
     shards: [Mutex<Shard>; SHARDS],
     shard_bytes_max: usize,
-    owners: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
     decoders: Mutex<Vec<Decompressor<'static>>>,
@@ -80,7 +79,6 @@ impl PageCache {
         Arc::new(PageCache {
             shards: Default::default(),
             shard_bytes_max: bytes_max / SHARDS,
-            owners: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             decoders: Mutex::new(Vec::new()),
@@ -89,9 +87,11 @@ impl PageCache {
         })
     }
 
-    /// A number for a reader's keys.
-    pub(crate) fn owner(&self) -> u64 {
-        self.owners.fetch_add(1, Ordering::Relaxed)
+    /// A number for a reader's keys, the only one of the process: not of this cache alone, since a
+    /// thread also remembers by it what it read of blocks of several stores.
+    pub(crate) fn owner() -> u64 {
+        static OWNERS: AtomicU64 = AtomicU64::new(0);
+        OWNERS.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn find(&self, key: &PageKey) -> Option<Arc<[u8]>> {

@@ -205,6 +205,26 @@ pub(crate) struct Chunks<'a> {
     groups: &'a [[u8; GROUP_BYTES]],
 }
 
+/// Where a walk over the chunks of a block was left. Of use in that block alone.
+#[derive(Clone, Default)]
+pub(crate) struct Stand(Option<Standing>);
+
+#[derive(Clone, Copy)]
+struct Standing {
+    /// The series that comes next.
+    series: u32,
+    /// The first one of the group behind.
+    end: u32,
+    position: usize,
+    next: Expectation,
+}
+
+impl Standing {
+    fn is_before(&self, ordinal: u32) -> bool {
+        self.series <= ordinal && ordinal < self.end
+    }
+}
+
 /// Whether chunks of a block may have shared columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
@@ -248,14 +268,40 @@ impl<'a> Chunks<'a> {
         })
     }
 
-    /// Puts the chunks of one series into `out`, in order of time.
-    pub(crate) fn of_series(&self, ordinal: u32, out: &mut Vec<ChunkMeta>) -> Result<()> {
+    /// Puts the chunks of one series into `out`, in order of time. From where `stand` is left, the
+    /// series behind are near.
+    pub(crate) fn of_series(
+        &self,
+        ordinal: u32,
+        stand: &mut Stand,
+        out: &mut Vec<ChunkMeta>,
+    ) -> Result<()> {
         if ordinal >= self.series {
             return Err(Error::corrupt(format!(
                 "series {ordinal} is asked for, the block has {}",
                 self.series
             )));
         }
+        let (mut walk, first) = match stand.0.take() {
+            Some(found) if found.is_before(ordinal) => (self.go_on(&found)?, found),
+            _ => self.walk_to(ordinal)?,
+        };
+        for _ in first.series..ordinal {
+            walk.series(|_| ())?;
+        }
+        out.clear();
+        walk.series(|meta| out.push(meta))?;
+        stand.0 = Some(Standing {
+            series: ordinal + 1,
+            position: walk.base + walk.cursor.position(),
+            next: walk.next,
+            ..first
+        });
+        Ok(())
+    }
+
+    /// A walk at the start of the group that this series is in.
+    fn walk_to(&self, ordinal: u32) -> Result<(GroupWalk<'_, 'a>, Standing)> {
         let first_series = |group: &[u8; GROUP_BYTES]| {
             u32::from_le_bytes([group[0], group[1], group[2], group[3]])
         };
@@ -267,18 +313,30 @@ impl<'a> Chunks<'a> {
                 "the chunk list does not begin with the first series",
             ));
         };
-        let offset = u32::from_le_bytes([group[4], group[5], group[6], group[7]]) as usize;
-        let Some(bytes) = self.bytes.get(offset..) else {
-            return Err(Error::corrupt(
-                "a group of chunks lies outside of its section",
-            ));
+        let position = u32::from_le_bytes([group[4], group[5], group[6], group[7]]) as usize;
+        let walk = self.start_group(self.from(position)?, position)?;
+        let standing = Standing {
+            series: first_series(group),
+            end: self.groups.get(after).map_or(self.series, first_series),
+            position,
+            next: walk.next,
         };
-        let mut walk = self.start_group(bytes, offset)?;
-        for _ in first_series(group)..ordinal {
-            walk.series(|_| ())?;
-        }
-        out.clear();
-        walk.series(|meta| out.push(meta))
+        Ok((walk, standing))
+    }
+
+    /// A walk that goes on where one was left.
+    fn go_on(&self, found: &Standing) -> Result<GroupWalk<'_, 'a>> {
+        Ok(GroupWalk {
+            chunks: self,
+            cursor: Cursor::new(self.from(found.position)?),
+            base: found.position,
+            next: found.next,
+        })
+    }
+
+    fn from(&self, position: usize) -> Result<&'a [u8]> {
+        let bytes = self.bytes.get(position..);
+        bytes.ok_or_else(|| Error::corrupt("a group of chunks lies outside of its section"))
     }
 
     fn start_group(&self, bytes: &'a [u8], base: usize) -> Result<GroupWalk<'_, 'a>> {

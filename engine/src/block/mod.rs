@@ -35,6 +35,7 @@ pub(crate) mod writer;
 mod tests;
 
 pub(crate) use cache::PageCache;
+pub(crate) use chunks::Stand;
 pub(crate) use header::BlockHeader;
 pub(crate) use reader::BlockReader;
 pub(crate) use writer::{BlockSink, BlockSummary, BlockWriter, Paging};

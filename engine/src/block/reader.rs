@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 
 use crate::block::ChunkMeta;
 use crate::block::cache::PageCache;
-use crate::block::chunks::{Chunks, Sharing};
+use crate::block::chunks::{Chunks, Sharing, Stand};
 use crate::block::footer::{Footer, SECTIONS, Section, TRAILER_BYTES, Trailer};
 use crate::block::header::{BlockHeader, HEADER_BYTES, StoredHeader};
 use crate::block::ids::Ids;
@@ -98,7 +98,7 @@ impl BlockReader {
             index,
             verdicts: Default::default(),
             symbols: OnceLock::new(),
-            owner: cache.owner(),
+            owner: PageCache::owner(),
             cache,
         }))
     }
@@ -113,6 +113,11 @@ impl BlockReader {
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Its number among all readers that the process has had.
+    pub(crate) fn owner(&self) -> u64 {
+        self.owner
     }
 
     /// The length of the file.
@@ -207,9 +212,20 @@ impl BlockReader {
 
     /// Puts the chunks of a series into `out`, in order of time.
     pub(crate) fn chunks(&self, ordinal: u32, out: &mut Vec<ChunkMeta>) -> Result<()> {
+        self.chunks_on(ordinal, &mut Stand::default(), out)
+    }
+
+    /// The same where a walk over this block was left at `stand`: cheap for one series behind the
+    /// other.
+    pub(crate) fn chunks_on(
+        &self,
+        ordinal: u32,
+        stand: &mut Stand,
+        out: &mut Vec<ChunkMeta>,
+    ) -> Result<()> {
         let chunks = self.chunk_list()?;
         chunks
-            .of_series(ordinal, out)
+            .of_series(ordinal, stand, out)
             .map_err(|error| self.placed(error, Section::Chunks))
     }
 

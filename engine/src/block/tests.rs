@@ -166,6 +166,28 @@ fn assert_holds(reader: &BlockReader, model: &Model) {
     reader.for_each_labels(&all, each).unwrap();
     let errors = reader.verify();
     assert!(errors.is_empty(), "{errors:?}");
+    assert_stands_hold(reader);
+}
+
+/// Whatever was read before with the same stand, a series has the chunks that it has.
+fn assert_stands_hold(reader: &BlockReader) {
+    let count = reader.series_count();
+    let (mut fresh, mut found) = (Vec::new(), Vec::new());
+    for step in 1..=3 {
+        let mut stand = Stand::default();
+        let forward = (0..count).step_by(step);
+        // Again from the front, and twice the same.
+        let back = (0..count)
+            .rev()
+            .step_by(7)
+            .flat_map(|ordinal| [ordinal, ordinal]);
+        for ordinal in forward.clone().chain(back).chain(forward) {
+            reader.chunks(ordinal, &mut fresh).unwrap();
+            reader.chunks_on(ordinal, &mut stand, &mut found).unwrap();
+            assert_eq!(found, fresh, "series {ordinal}");
+        }
+        assert!(reader.chunks_on(count, &mut stand, &mut found).is_err());
+    }
 }
 
 fn chunks(strips: usize) -> impl Strategy<Value = Vec<Chunk>> {

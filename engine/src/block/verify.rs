@@ -8,6 +8,7 @@
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
+use crate::block::chunks::Stand;
 use crate::block::footer::{SECTIONS, Section};
 use crate::block::header::HEADER_BYTES;
 use crate::block::reader::BlockReader;
@@ -138,9 +139,9 @@ impl BlockReader {
     fn verify_chunks(&self) -> Result<()> {
         let (mut chunks, mut entries) = (0u64, 0u64);
         let mut hull: Option<TickRange> = None;
-        let mut metas = Vec::new();
+        let (mut metas, mut stand) = (Vec::new(), Stand::default());
         for ordinal in 0..self.series_count() {
-            self.chunks(ordinal, &mut metas)?;
+            self.chunks_on(ordinal, &mut stand, &mut metas)?;
             for meta in &metas {
                 chunks += 1;
                 entries += u64::from(meta.count);

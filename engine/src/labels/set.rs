@@ -88,6 +88,22 @@ impl<'a> Labels<'a> {
         })
     }
 
+    /// The labels as (bytes of the name, canonical bytes of both), in name order: to put some of
+    /// them together as they are.
+    pub fn parts(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let bytes = self.bytes;
+        let mut cursor = Cursor::new(bytes);
+        std::iter::from_fn(move || {
+            if cursor.is_empty() {
+                return None;
+            }
+            let start = cursor.position();
+            let name = cursor.prefixed().ok()?;
+            cursor.prefixed().ok()?;
+            Some((name, &bytes[start..cursor.position()]))
+        })
+    }
+
     /// The value of a label, if the set has it.
     pub fn value(&self, name: &str) -> Option<&'a str> {
         self.iter()
@@ -115,20 +131,35 @@ impl<'a> Labels<'a> {
 impl Ord for Labels<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let (left, right) = (self.bytes, other.bytes);
-        let (mut cursor, mut start) = (Cursor::new(left), 0);
+        let common = common_bytes(left, right);
+        if common == left.len().min(right.len()) {
+            return left.len().cmp(&right.len());
+        }
         // The first text, name or value, whose bytes differ decides. What comes before it is the
         // same, so it begins at the same place in both.
-        while start < left.len().min(right.len()) {
-            let Ok(text) = cursor.prefixed() else { break };
-            let end = cursor.position();
-            if right.get(start..end) != Some(&left[start..end]) {
+        let (mut cursor, mut start) = (Cursor::new(left), 0);
+        while let Ok(text) = cursor.prefixed() {
+            if cursor.position() > common {
                 let other = Cursor::new(&right[start..]).prefixed().unwrap_or_default();
                 return text.cmp(other);
             }
-            start = end;
+            start = cursor.position();
         }
         left.len().cmp(&right.len())
     }
+}
+
+/// How many bytes at the beginning are the same.
+fn common_bytes(left: &[u8], right: &[u8]) -> usize {
+    const STEP: usize = 16;
+    let (lefts, rights) = (left.as_chunks::<STEP>().0, right.as_chunks::<STEP>().0);
+    let steps = lefts
+        .iter()
+        .zip(rights)
+        .take_while(|(left, right)| left == right);
+    let whole = steps.count() * STEP;
+    let rest = left[whole..].iter().zip(&right[whole..]);
+    whole + rest.take_while(|(left, right)| left == right).count()
 }
 
 impl PartialOrd for Labels<'_> {
@@ -250,11 +281,26 @@ mod tests {
         fn sets_order_as_their_texts_do(
             left in prop::collection::btree_map("[ab]{1,2}", "[ab]{1,3}", 0..5),
             right in prop::collection::btree_map("[ab]{1,2}", "[ab]{1,3}", 0..5),
+            shared in "a{0,40}",
         ) {
+            let [left, right] = [left, right].map(|mut set| {
+                // Sorts before the others, and is left out where it is empty.
+                set.insert("A".to_owned(), shared.clone());
+                set
+            });
             let (left, right) =
                 (LabelSet::from_pairs(left).unwrap(), LabelSet::from_pairs(right).unwrap());
             let (left, right) = (left.as_labels(), right.as_labels());
             prop_assert_eq!(left.cmp(&right), left.iter().cmp(right.iter()));
+            let mut whole = Vec::new();
+            for ((name, part), (text, value)) in left.parts().zip(left.iter()) {
+                prop_assert_eq!(name, text.as_bytes());
+                let mut label = Vec::new();
+                put_label(&mut label, text, value);
+                prop_assert_eq!(part, &label[..]);
+                whole.extend_from_slice(part);
+            }
+            prop_assert_eq!(&whole[..], left.as_bytes());
         }
     }
 

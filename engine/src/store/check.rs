@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::block::{BlockReader, ChunkMeta, PageCache};
+use crate::block::{BlockReader, ChunkMeta, PageCache, Stand};
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
 use crate::io::pool::FilePool;
@@ -97,9 +97,9 @@ pub(crate) fn entry_of(reader: &BlockReader, applied: u64) -> BlockEntry {
 fn check_chunks<K: Kind>(reader: &BlockReader, errors: &mut Vec<Error>) {
     // What was said of a page or a section is not said again of each chunk in it.
     let mut known: Vec<String> = errors.iter().map(Error::to_string).collect();
-    let mut metas = Vec::new();
+    let (mut metas, mut stand) = (Vec::new(), Stand::default());
     for ordinal in 0..reader.series_count() {
-        if let Err(error) = reader.chunks(ordinal, &mut metas) {
+        if let Err(error) = reader.chunks_on(ordinal, &mut stand, &mut metas) {
             if !known.contains(&error.to_string()) {
                 errors.push(error);
             }

@@ -3,10 +3,11 @@
 //! Chunks are grouped so that groups do not overlap in time; a group of one is decoded and handed
 //! out, a larger one is merged. So a long range costs the memory of one group, from either end.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::block::{BlockReader, ChunkMeta};
+use crate::block::{BlockReader, ChunkMeta, Stand};
 use crate::codec::text::Abridge;
 use crate::codec::tokens::Needle;
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ pub struct Cursor<K: Kind> {
     pub(super) groups: VecDeque<Vec<Piece<K>>>,
     front: VecDeque<<K as Parts>::Run>,
     back: VecDeque<<K as Parts>::Run>,
+    bytes_read: u64,
 }
 
 /// Entries of one place that are read together.
@@ -78,7 +80,14 @@ impl<K: Kind> Cursor<K> {
             groups,
             front,
             back,
+            bytes_read: 0,
         })
+    }
+
+    /// How long the chunks of blocks are, as they lie there, that were read so far. What is in
+    /// memory is not counted.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 
     /// Lets lines come with no more of them than is enough.
@@ -87,7 +96,7 @@ impl<K: Kind> Cursor<K> {
         self
     }
 
-    pub(super) fn load(&self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
+    pub(super) fn load(&mut self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
         let mut sources = Vec::with_capacity(group.len());
         let mut last_priority = None;
         // What overlaps is merged, and repetitions are told by all that an entry has.
@@ -103,6 +112,8 @@ impl<K: Kind> Cursor<K> {
             let runs = match piece.content {
                 Content::Decoded(runs) => runs,
                 Content::Chunk(block, chunk, hidden) => {
+                    let strips = chunk.strips.iter().map(|strip| u64::from(strip.length));
+                    self.bytes_read += strips.sum::<u64>();
                     let reader = &self.view.state.blocks[block as usize].reader;
                     let (wanted, abridge) = match &hidden {
                         Some(hidden) if hidden.looks_at_text(&chunk.range) => {
@@ -266,6 +277,32 @@ impl<K: Kind> DoubleEndedIterator for Cursor<K> {
     }
 }
 
+thread_local! {
+    /// Cursors are mostly opened in the order of their series, some by each thread.
+    static STANDS: RefCell<Stands> = const { RefCell::new(Stands(Vec::new())) };
+}
+
+/// Where a thread's walks over the chunks of some blocks were left.
+struct Stands(Vec<(u64, Stand)>);
+
+/// Blocks whose walks a thread remembers.
+const STANDS_MAX: usize = 16;
+
+impl Stands {
+    fn of(&mut self, reader: &BlockReader) -> &mut Stand {
+        let owner = reader.owner();
+        let known = self.0.iter().position(|(other, _)| *other == owner);
+        let place = known.unwrap_or_else(|| {
+            if self.0.len() >= STANDS_MAX {
+                self.0.clear();
+            }
+            self.0.push((owner, Stand::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[place].1
+    }
+}
+
 fn block_pieces<K: Kind>(
     series: &Series<K>,
     over: &OverSeries<'_>,
@@ -279,7 +316,10 @@ fn block_pieces<K: Kind>(
     };
     let hidden = over.in_block(entry).map(Arc::new);
     let mut chunks = Vec::new();
-    reader.chunks(ordinal, &mut chunks)?;
+    STANDS.with_borrow_mut(|stands| {
+        let stand = stands.of(reader);
+        reader.chunks_on(ordinal, stand, &mut chunks)
+    })?;
     for chunk in chunks {
         if !chunk.range.overlaps(&shown) {
             continue;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
-use crate::block::ChunkMeta;
 use crate::block::walk::LabelWalk;
+use crate::block::{ChunkMeta, Stand};
 use crate::codec::text::Abridge;
 use crate::codec::tokens::Needle;
 use crate::error::Result;
@@ -104,6 +104,11 @@ impl<K: Kind> Series<K> {
     /// The labels.
     pub fn labels(&self) -> Labels<'_> {
         self.labels.as_labels()
+    }
+
+    /// The labels, when the series is needed no longer.
+    pub fn into_labels(self) -> LabelSet {
+        self.labels
     }
 
     /// The identity of the label set.
@@ -211,10 +216,10 @@ impl<K: Kind> Snapshot<K> {
                 continue;
             };
             let mut walk = LabelWalk::from(block, first)?;
+            let mut stand = Stand::default();
             for ordinal in shown.into_iter().flatten() {
                 if !covers(&entry.range, &range) {
-                    chunks.clear();
-                    block.chunks(ordinal, &mut chunks)?;
+                    block.chunks_on(ordinal, &mut stand, &mut chunks)?;
                     let meets = |chunk: &ChunkMeta| chunk.range.overlaps(&range);
                     if !chunks.iter().any(meets) {
                         continue;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::block::BlockReader;
+use crate::block::{BlockReader, Stand};
 use crate::error::Result;
 use crate::head::deletes::Reach;
 use crate::kind::hidden::{Hidden, range_of};
@@ -102,10 +102,9 @@ impl Erasure {
     }
 
     fn has_chunk_in(&self, block: &BlockReader) -> Result<bool> {
-        let mut chunks = Vec::new();
+        let (mut chunks, mut stand) = (Vec::new(), Stand::default());
         for ordinal in block.select(&self.matchers)? {
-            chunks.clear();
-            block.chunks(ordinal, &mut chunks)?;
+            block.chunks_on(ordinal, &mut stand, &mut chunks)?;
             if chunks.iter().any(|chunk| chunk.range.overlaps(&self.range)) {
                 return Ok(true);
             }

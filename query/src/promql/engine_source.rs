@@ -69,12 +69,14 @@ struct Found {
 
 impl Unread for Found {
     fn read(self: Box<Self>) -> Result<SourceSeries> {
+        let Found { series, earlier } = *self;
+        let mut cursor = series.cursor()?;
         let mut columns = SourceSeries {
-            labels: self.series.labels().to_set(),
+            labels: series.into_labels(),
             ..SourceSeries::default()
         };
         let mut hints = None;
-        for run in self.series.cursor()? {
+        for run in cursor.by_ref() {
             let run = run?;
             let start = |index: usize| run.starts().map_or(0, |starts| starts[index]);
             match run.values() {
@@ -94,7 +96,7 @@ impl Unread for Found {
                 SampleColumn::Histograms(values) => {
                     let hints = match &mut hints {
                         Some(hints) => hints,
-                        None => hints.insert(self.earlier.take(&columns.labels)?),
+                        None => hints.insert(earlier.take(&columns.labels)?),
                     };
                     for (index, stored) in values.iter().enumerate() {
                         let histogram = Histogram::from(stored.as_ref());
@@ -106,6 +108,7 @@ impl Unread for Found {
                 }
             }
         }
+        columns.bytes_read = cursor.bytes_read();
         Ok(columns)
     }
 }

@@ -1,7 +1,7 @@
 //! How much a query may use, and how it is stopped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::promql::error::{Error, ErrorKind, Result};
@@ -51,6 +51,14 @@ impl CancelFlag {
     }
 }
 
+/// What has come from the source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) samples: usize,
+    /// As they lie there, as far as that is known.
+    pub(crate) bytes: u64,
+}
+
 /// Beside what a query may hold, this part of it may be kept for parts of the query that come
 /// again.
 const KEPT_PART: usize = 4;
@@ -67,6 +75,7 @@ pub(crate) struct Guard {
     kept: AtomicUsize,
     peak: AtomicUsize,
     read: AtomicUsize,
+    bytes_read: AtomicU64,
     checks: AtomicU32,
 }
 
@@ -79,6 +88,7 @@ impl Guard {
             kept: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             read: AtomicUsize::new(0),
+            bytes_read: AtomicU64::new(0),
             checks: AtomicU32::new(0),
         }
     }
@@ -145,9 +155,10 @@ impl Guard {
         Ok(())
     }
 
-    /// Counts samples that came from the source, and holds them.
-    pub(crate) fn hold_read(&self, samples: usize) -> Result<()> {
+    /// Counts what came from the source, and holds its samples.
+    pub(crate) fn hold_read(&self, samples: usize, bytes: u64) -> Result<()> {
         self.read.fetch_add(samples, Ordering::Relaxed);
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
         self.hold(samples)
     }
 
@@ -188,7 +199,10 @@ impl Guard {
     }
 
     /// Samples that came from the source.
-    pub(crate) fn read(&self) -> usize {
-        self.read.load(Ordering::Relaxed)
+    pub(crate) fn read(&self) -> Read {
+        Read {
+            samples: self.read.load(Ordering::Relaxed),
+            bytes: self.bytes_read.load(Ordering::Relaxed),
+        }
     }
 }

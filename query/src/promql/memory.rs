@@ -96,5 +96,6 @@ fn columns(
         labels: labels.clone(),
         floats,
         histograms,
+        bytes_read: 0,
     }
 }

@@ -50,6 +50,8 @@ pub struct Answer {
     pub annotations: Annotations,
     /// How many samples were read.
     pub samples_read: usize,
+    /// How many bytes of blocks were read for them; what is in memory is not counted.
+    pub bytes_read: u64,
     /// The most samples that were held at once.
     pub samples_peak: usize,
     /// What each part of the query did, if [`Options::explains`].
@@ -201,7 +203,8 @@ fn evaluator<'a>(
 fn answer(value: Value, evaluator: Evaluator<'_>) -> Answer {
     Answer {
         value,
-        samples_read: evaluator.guard.read(),
+        samples_read: evaluator.guard.read().samples,
+        bytes_read: evaluator.guard.read().bytes,
         samples_peak: evaluator.guard.peak(),
         explanation: evaluator.trace.and_then(Trace::into_explanation),
         annotations: evaluator.notes.into_annotations(),

@@ -58,6 +58,8 @@ pub struct SourceSeries {
     pub floats: Points<f64>,
     /// The histograms.
     pub histograms: Points<Arc<Histogram>>,
+    /// How many stored bytes were read for them, as far as that is known.
+    pub bytes_read: u64,
 }
 
 impl SourceSeries {

@@ -3,14 +3,14 @@
 /// Adds `added` to a sum and its compensation.
 pub(crate) fn kahan(added: f64, sum: f64, lost: f64) -> (f64, f64) {
     let total = sum + added;
-    let lost = if total.is_infinite() {
-        0.0
-    } else if sum.abs() >= added.abs() {
-        lost + ((sum - total) + added)
+    let is_larger = sum.abs() >= added.abs();
+    let (large, small) = if is_larger {
+        (sum, added)
     } else {
-        lost + ((added - total) + sum)
+        (added, sum)
     };
-    (total, lost)
+    let kept = lost + ((large - total) + small);
+    (total, if total.is_infinite() { 0.0 } else { kept })
 }
 
 /// A running sum.
@@ -64,10 +64,15 @@ impl Mean {
     }
 
     pub(crate) fn of(first: f64) -> Mean {
+        Mean::of_sum(1.0, first, 0.0)
+    }
+
+    /// The mean of so many values that have this sum, and its compensation.
+    pub(crate) fn of_sum(count: f64, sum: f64, lost: f64) -> Mean {
         Mean {
-            count: 1.0,
-            value: first,
-            lost: 0.0,
+            count,
+            value: sum,
+            lost,
             is_incremental: false,
         }
     }

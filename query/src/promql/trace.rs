@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::promql::limits::Read;
 use crate::promql::plan::{Node, NodeKind};
 
 /// What one part of a query did, and the parts that it is made of.
@@ -19,6 +20,8 @@ pub struct Explanation {
     pub series: usize,
     /// How many samples were read for it and for its parts.
     pub samples_read: usize,
+    /// How many stored bytes were read for that; what is in memory is not counted.
+    pub bytes_read: u64,
     /// How long it took on the caller's thread, with its parts.
     pub time: Duration,
     /// Whether it was taken from an equal part, so that nothing was evaluated.
@@ -34,20 +37,20 @@ pub(crate) struct Trace(Mutex<Vec<Vec<Explanation>>>);
 /// A part that has begun.
 pub(crate) struct Begun {
     at: Instant,
-    read: usize,
+    read: Read,
 }
 
 /// How a part has ended.
 pub(crate) struct Ended {
     pub(crate) steps: usize,
     pub(crate) series: usize,
-    pub(crate) read: usize,
+    pub(crate) read: Read,
     pub(crate) is_repeated: bool,
 }
 
 impl Trace {
-    /// A part begins when so many samples were read.
-    pub(crate) fn begin(&self, read: usize) -> Begun {
+    /// A part begins when so much was read.
+    pub(crate) fn begin(&self, read: Read) -> Begun {
         self.with(|open| open.push(Vec::new()));
         Begun {
             at: Instant::now(),
@@ -65,7 +68,8 @@ impl Trace {
                 operator: operator(node),
                 steps: ended.steps,
                 series: ended.series,
-                samples_read: ended.read - begun.read,
+                samples_read: ended.read.samples - begun.read.samples,
+                bytes_read: ended.read.bytes - begun.read.bytes,
                 time: begun.at.elapsed(),
                 is_repeated: ended.is_repeated,
                 parts,

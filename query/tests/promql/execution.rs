@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::STALE_NAN_BITS;
 use chronolith_query::promql::histogram::Histogram;
+use chronolith_query::promql::script::{Loaded, Shelf};
 use chronolith_query::promql::source::{Request, Source, SourceSeries, Unread};
 use chronolith_query::promql::{
     Answer, CancelFlag, ErrorKind, Explanation, Limits, MemorySource, Options, Query, Result,
     Sample, Value, Workers,
 };
+
+use crate::shelf::{EngineShelf, Stage};
 
 const MINUTE: i64 = 60_000;
 
@@ -205,6 +208,7 @@ fn an_explanation_tells_what_each_part_did() {
     let whole = answer.explanation.unwrap();
     assert_eq!((whole.operator.as_str(), whole.text.as_str()), ("/", text));
     assert_eq!(whole.samples_read, answer.samples_read);
+    assert_eq!((whole.bytes_read, answer.bytes_read), (0, 0)); // It is not known of this source.
     let sum = part(&whole, "sum by (g) (rate(c_total[5m]))");
     assert_eq!(
         (sum.operator.as_str(), sum.series, sum.steps),
@@ -298,4 +302,32 @@ fn samples_are_held_only_while_a_series_is_worked_on() {
         "{}",
         answer.samples_peak
     );
+}
+
+#[test]
+fn what_is_read_of_blocks_is_told_in_bytes() {
+    for (stage, is_stored) in [(Stage::Head, false), (Stage::Block, true)] {
+        let mut shelf = EngineShelf::new(stage);
+        shelf.clear();
+        let labels = LabelSet::from_pairs([("__name__", "up")]).unwrap();
+        let samples: Vec<Loaded> = (0..100)
+            .map(|place| Loaded {
+                time: place * 15_000,
+                start: 0,
+                sample: Sample::Float(1.0),
+            })
+            .collect();
+        shelf.fill(&labels, &samples).unwrap();
+        let options = Options {
+            explains: true,
+            ..Options::default()
+        };
+        let query = Query::parse("up + up offset 5m").unwrap();
+        let answer = query.instant(&shelf, 1_000_000, &options).unwrap();
+        assert_eq!(answer.bytes_read > 0, is_stored, "{stage:?}");
+        let whole = answer.explanation.unwrap();
+        assert_eq!(whole.bytes_read, answer.bytes_read);
+        let parts: u64 = whole.parts.iter().map(|part| part.bytes_read).sum();
+        assert_eq!((whole.parts.len(), parts), (2, answer.bytes_read));
+    }
 }

@@ -206,6 +206,7 @@ fn write_explanation(json: &mut Json, explanation: &Explanation) {
         "steps": explanation.steps,
         "series": explanation.series,
         "samplesRead": explanation.samples_read,
+        "bytesRead": explanation.bytes_read,
         "seconds": explanation.time.as_secs_f64(),
         "repeated": explanation.is_repeated,
     });
@@ -237,6 +238,7 @@ fn stats(answer: &Answer, timings: &Timings) -> serde_json::Value {
         "samples": {
             "totalQueryableSamples": answer.samples_read,
             "samplesRead": answer.samples_read,
+            "bytesRead": answer.bytes_read,
             "peakSamples": answer.samples_peak,
         },
     })

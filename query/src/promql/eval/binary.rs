@@ -10,7 +10,7 @@ use chronolith_engine::labels::LabelSet;
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::column::{Cell, Column, Sample, Series};
 use crate::promql::eval::elements::{numbers, samples};
-use crate::promql::eval::labels::{filtered, grouped, without_metadata};
+use crate::promql::eval::labels::{filtered, grouped, is_among, without_metadata};
 use crate::promql::eval::{Dialect, Evaluator, Value};
 use crate::promql::plan::{BinaryNode, Grid};
 use crate::promql::syntax::{BinaryOp, Card, Grouping, NAME};
@@ -372,12 +372,10 @@ impl<'a> Matching<'a> {
         }
         if matching.card == Card::OneToOne {
             labels = match &matching.labels {
-                Grouping::By(names) => {
-                    filtered(labels.as_labels(), |name| names.iter().any(|on| on == name))
+                Grouping::By(names) => filtered(labels.as_labels(), |name| is_among(name, names)),
+                Grouping::Without(names) => {
+                    filtered(labels.as_labels(), |name| !is_among(name, names))
                 }
-                Grouping::Without(names) => filtered(labels.as_labels(), |name| {
-                    !names.iter().any(|not| not == name)
-                }),
             };
         }
         if matching.include.is_empty() {

@@ -156,7 +156,7 @@ impl Evaluator<'_> {
                 self.notes.bad_bucket_label(span, metric_name(labels), le);
                 continue;
             };
-            let labels = filtered(labels, |name| name != "le");
+            let labels = filtered(labels, |name| name != b"le");
             let next = classics.len();
             let place = *places.entry(labels.clone()).or_insert(next);
             if place == next {

@@ -8,7 +8,7 @@ use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::binary::show;
 use crate::promql::eval::column::{Column, Series};
-use crate::promql::eval::labels::{filtered, metric_name};
+use crate::promql::eval::labels::{filtered, is_among, metric_name};
 use crate::promql::eval::select::Want;
 use crate::promql::plan::{Grid, Hints, Node, NodeKind, Selection};
 use crate::promql::syntax::{Edge, NAME};
@@ -168,7 +168,7 @@ fn by_target(infos: &[Series]) -> HashMap<LabelSet, Vec<usize>> {
 }
 
 fn identity(labels: Labels<'_>) -> LabelSet {
-    filtered(labels, |name| IDENTIFYING.contains(&name))
+    filtered(labels, |name| is_among(name, &IDENTIFYING))
 }
 
 /// Of each info metric the series with the newest sample at a step.

@@ -1,6 +1,6 @@
 //! Changes to label sets, and when the names of metrics go.
 
-use chronolith_engine::labels::{LabelSet, Labels, put_label};
+use chronolith_engine::labels::{LabelSet, Labels};
 
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
@@ -12,17 +12,22 @@ use crate::promql::syntax::{Grouping, NAME, Text};
 const METADATA: [&str; 3] = [NAME, "__type__", "__unit__"];
 
 /// The labels that `keep` accepts.
-pub(crate) fn filtered(labels: Labels<'_>, keep: impl Fn(&str) -> bool) -> LabelSet {
+pub(crate) fn filtered(labels: Labels<'_>, keep: impl Fn(&[u8]) -> bool) -> LabelSet {
     let mut bytes = Vec::with_capacity(labels.as_bytes().len());
     put_filtered(labels, keep, &mut bytes);
     // A subset of a valid set is valid.
     Labels::from_bytes(&bytes).map_or_else(|_| LabelSet::default(), Labels::to_set)
 }
 
+/// Whether the bytes are those of one of these names.
+pub(crate) fn is_among(name: &[u8], names: &[impl AsRef<str>]) -> bool {
+    names.iter().any(|other| other.as_ref().as_bytes() == name)
+}
+
 /// Appends the canonical bytes of the labels that `keep` accepts.
-fn put_filtered(labels: Labels<'_>, keep: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
-    for (name, value) in labels.iter().filter(|(name, _)| keep(name)) {
-        put_label(out, name, value);
+fn put_filtered(labels: Labels<'_>, keep: impl Fn(&[u8]) -> bool, out: &mut Vec<u8>) {
+    for (_, part) in labels.parts().filter(|(name, _)| keep(name)) {
+        out.extend_from_slice(part);
     }
 }
 
@@ -35,7 +40,7 @@ pub(crate) fn with(labels: Labels<'_>, name: &str, value: &str) -> Result<LabelS
 
 /// The labels without the name and what goes with it.
 pub(crate) fn without_metadata(labels: Labels<'_>) -> LabelSet {
-    filtered(labels, |name| !METADATA.contains(&name))
+    filtered(labels, |name| !is_among(name, &METADATA))
 }
 
 /// The labels that make the group of a series; `without` leaves out the name too.
@@ -49,10 +54,10 @@ pub(crate) fn grouped(labels: Labels<'_>, grouping: &Grouping) -> LabelSet {
 pub(crate) fn put_grouped(labels: Labels<'_>, grouping: &Grouping, out: &mut Vec<u8>) {
     match grouping {
         Grouping::By(names) if names.is_empty() => {}
-        Grouping::By(names) => put_filtered(labels, |name| names.iter().any(|by| by == name), out),
+        Grouping::By(names) => put_filtered(labels, |name| is_among(name, names), out),
         Grouping::Without(names) => put_filtered(
             labels,
-            |name| name != NAME && !names.iter().any(|without| without == name),
+            |name| name != NAME.as_bytes() && !is_among(name, names),
             out,
         ),
     }

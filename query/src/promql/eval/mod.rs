@@ -271,7 +271,7 @@ impl Evaluator<'_> {
             if samples == 0 {
                 return Ok(None);
             }
-            self.guard.hold_read(samples)?;
+            self.guard.hold_read(samples, series.bytes_read)?;
             if selection.hints == Hints::Compared {
                 compare_hints(&mut series.histograms.values);
             }

@@ -7,7 +7,7 @@ use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
 
 use crate::promql::error::Result;
 use crate::promql::eval::Evaluator;
-use crate::promql::eval::column::{Column, Sample, Series};
+use crate::promql::eval::column::{Column, Mark, Sample, Series};
 use crate::promql::eval::labels::metric_name;
 use crate::promql::eval::windows::Slider;
 use crate::promql::functions::extended::histogram_between;
@@ -153,23 +153,25 @@ impl Evaluator<'_> {
     /// The same of a series without histograms, as most are.
     fn newest_floats(&self, floats: &Points<f64>, selection: &Selection, grid: Grid) -> Column {
         let lookback = self.options.lookback_ms;
-        let mut column = Column::absent(grid.count);
-        let mut walk = Walk {
-            times: &floats.times,
-            passed: 0,
-        };
-        for (step, time) in grid.times().enumerate() {
+        let (times, values) = (&floats.times[..], &floats.values[..]);
+        let mut marks = Vec::with_capacity(grid.count);
+        let mut found = Vec::with_capacity(grid.count);
+        // The newest sample so far, and how many are not after the time that was last asked for.
+        let (mut newest, mut passed) = ((i64::MIN, f64::from_bits(STALE_NAN_BITS)), 0);
+        for time in grid.times() {
             let time = selection.reference(time);
-            let Some(place) = walk.newest(time) else {
-                continue;
-            };
-            let value = floats.values[place];
-            let is_fresh = floats.times[place] > time.saturating_sub(lookback);
-            if is_fresh && value.to_bits() != STALE_NAN_BITS {
-                column.set_float(step, value);
+            while let (Some(next), Some(value)) = (times.get(passed), values.get(passed))
+                && *next <= time
+            {
+                newest = (*next, *value);
+                passed += 1;
             }
+            let is_fresh = newest.0 > time.saturating_sub(lookback);
+            let is_there = is_fresh && newest.1.to_bits() != STALE_NAN_BITS;
+            marks.push(if is_there { Mark::Float } else { Mark::Absent });
+            found.push(if is_there { newest.1 } else { 0.0 });
         }
-        column
+        Column::of_marked(marks, found)
     }
 
     /// Values interpolated between the samples before and after each step.

@@ -18,7 +18,14 @@ enum Kept {
         sums: Vec<f64>,
         lost: Vec<f64>,
     },
-    Means(Vec<Mean>),
+    /// Sums of means, as long as none of them can overflow.
+    Means {
+        counts: Vec<f64>,
+        sums: Vec<f64>,
+        lost: Vec<f64>,
+        added: usize,
+    },
+    LargeMeans(Vec<Mean>),
     Least(Vec<f64>),
     Greatest(Vec<f64>),
     Counts(Vec<f64>),
@@ -66,7 +73,12 @@ impl Totals {
                     sums: zeros(),
                     lost: zeros(),
                 },
-                AggregateOp::Avg => Kept::Means(vec![Mean::of(0.0); steps]),
+                AggregateOp::Avg => Kept::Means {
+                    counts: zeros(),
+                    sums: zeros(),
+                    lost: zeros(),
+                    added: 0,
+                },
                 AggregateOp::Min => Kept::Least(zeros()),
                 AggregateOp::Max => Kept::Greatest(zeros()),
                 AggregateOp::Group => Kept::Ones(vec![1.0; steps]),
@@ -102,7 +114,15 @@ impl Totals {
                 }
                 sums
             }
-            Kept::Means(means) => means.into_iter().map(Mean::value).collect(),
+            Kept::Means {
+                counts, sums, lost, ..
+            } => {
+                let means = counts.iter().zip(&sums).zip(&lost);
+                means
+                    .map(|((count, sum), lost)| Mean::of_sum(*count, *sum, *lost).value())
+                    .collect()
+            }
+            Kept::LargeMeans(means) => means.into_iter().map(Mean::value).collect(),
             Kept::Least(values)
             | Kept::Greatest(values)
             | Kept::Counts(values)
@@ -119,6 +139,10 @@ impl Totals {
         Column::of_marked(self.present, values)
     }
 }
+
+/// So many numbers, each below the second, have a sum that is finite.
+const SUMMANDS_MAX: usize = 1 << 24;
+const SUMMAND_MAX: f64 = 1e300;
 
 /// Goes over the steps at which a series has a float: `first` and `next` see what is kept and the
 /// float.
@@ -151,7 +175,28 @@ impl Kept {
             Kept::Sums { sums, lost } => {
                 add_sums(known, &mut sums[from..], &mut lost[from..], series);
             }
-            Kept::Means(means) => each(
+            Kept::Means {
+                counts,
+                sums,
+                lost,
+                added,
+            } => {
+                *added += 1;
+                if *added >= SUMMANDS_MAX || !values.iter().all(|value| value.abs() < SUMMAND_MAX) {
+                    let means = counts.iter().zip(&*sums).zip(&*lost);
+                    *self = Kept::LargeMeans(
+                        means
+                            .map(|((count, sum), lost)| Mean::of_sum(*count, *sum, *lost))
+                            .collect(),
+                    );
+                    return self.add(known, from, present, values);
+                }
+                for (count, mark) in counts[from..].iter_mut().zip(present) {
+                    *count += if *mark == Mark::Absent { 0.0 } else { 1.0 };
+                }
+                add_sums(known, &mut sums[from..], &mut lost[from..], series);
+            }
+            Kept::LargeMeans(means) => each(
                 known,
                 &mut means[from..],
                 series,
@@ -184,7 +229,8 @@ impl Kept {
     }
 }
 
-/// Sums that begin at zero: the first value is added as any other.
+/// Sums that begin at zero: the first value is added as any other. Nothing branches, so that it is
+/// done for several steps at once.
 fn add_sums(
     known: &mut [Mark],
     sums: &mut [f64],
@@ -194,9 +240,10 @@ fn add_sums(
     let totals = sums.iter_mut().zip(lost);
     let samples = present.iter().zip(values);
     for ((known, (sum, lost)), (mark, value)) in known.iter_mut().zip(totals).zip(samples) {
-        if *mark != Mark::Absent {
-            *known = Mark::Float;
-            (*sum, *lost) = kahan(*value, *sum, *lost);
-        }
+        let is_there = *mark != Mark::Absent;
+        let added = kahan(*value, *sum, *lost);
+        *known = if is_there { Mark::Float } else { *known };
+        *sum = if is_there { added.0 } else { *sum };
+        *lost = if is_there { added.1 } else { *lost };
     }
 }

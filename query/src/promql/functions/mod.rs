@@ -10,6 +10,7 @@ pub(crate) mod range;
 mod rate;
 mod regression;
 pub(crate) mod sliding;
+mod stretch;
 pub(crate) mod total;
 
 /// The value at `time` on the line between two samples.

@@ -11,6 +11,7 @@ use crate::promql::annotations::Operation;
 use crate::promql::error::Result;
 use crate::promql::functions::extended;
 use crate::promql::functions::range::{Part, Scope, Window};
+use crate::promql::functions::stretch::{factor, zero_part};
 use crate::promql::histogram::{Buckets, Histogram};
 use crate::promql::syntax::Edge;
 use crate::promql::value::Sample;
@@ -155,69 +156,6 @@ fn float_difference(floats: &Part<'_, f64>, kind: Kind) -> f64 {
         }
     }
     result
-}
-
-/// The first value as a part of the result, where that tells anything.
-fn zero_part(result: f64, first: f64) -> Option<f64> {
-    (result > 0.0 && first >= 0.0).then(|| first / result)
-}
-
-/// The difference of floats, two at least, taken at `times`, as it stands for a whole range between
-/// `borders`.
-pub(super) fn extrapolated(
-    result: f64,
-    first: f64,
-    times: &[i64],
-    borders: (i64, i64),
-    kind: Kind,
-) -> f64 {
-    result * factor(borders, times, None, zero_part(result, first), kind)
-}
-
-/// By what a difference is multiplied to stand for the whole range.
-///
-/// `start` is when the counter began, if that is inside of the range; `zero` is the first value as
-/// a part of the result, which tells when a counter that rises evenly was at zero.
-#[expect(clippy::cast_precision_loss)] // Distances in time are far below 2^53.
-fn factor(
-    borders: (i64, i64),
-    times: &[i64],
-    start: Option<i64>,
-    zero: Option<f64>,
-    kind: Kind,
-) -> f64 {
-    let seconds = |ms: i64| ms as f64 / 1000.0;
-    let (first, last) = (times[0], times[times.len() - 1]);
-    let mut sampled = seconds(last - first);
-    let average = match times.len() {
-        1 => 0.0,
-        count => sampled / (count - 1) as f64,
-    };
-    let threshold = average * 1.1;
-    let mut to_start = seconds(first - borders.0);
-    if to_start >= threshold {
-        to_start = average / 2.0;
-    }
-    if kind.is_counter()
-        && let Some(zero) = zero
-    {
-        to_start = to_start.min(sampled * zero);
-    }
-    if let Some(start) = start {
-        (to_start, sampled) = (0.0, seconds(last - start));
-    }
-    let mut to_end = seconds(borders.1 - last);
-    if to_end >= threshold {
-        to_end = average / 2.0;
-    }
-    let mut factor = match sampled {
-        0.0 => 1.0,
-        _ => (sampled + to_start + to_end) / sampled,
-    };
-    if kind == Kind::Rate {
-        factor /= seconds(borders.1 - borders.0);
-    }
-    factor
 }
 
 fn histogram_difference(

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use crate::promql::functions::order::{quantile_of_sorted, sample_order};
 use crate::promql::functions::range::Scope;
-use crate::promql::functions::rate::{Kind, between, extrapolated};
+use crate::promql::functions::rate::{Kind, between};
+use crate::promql::functions::stretch::Extrapolation;
 use crate::promql::sum::{Kahan, Mean};
 
 /// How windows lie over a column: each is behind the one before.
@@ -185,6 +186,7 @@ fn difference(
             .filter(|(_, pair)| pair[1] < pair[0]);
         resets.extend(falls.map(|(place, _)| place));
     }
+    let mut extrapolation = Extrapolation::new(kind);
     // Resets before this one are before the window.
     let mut passed = 0;
     windows.each(floats.times, |step, low, high, end| {
@@ -202,10 +204,8 @@ fn difference(
             result += values[*place];
         }
         let borders = (end.saturating_sub(windows.range), end);
-        put(
-            step,
-            extrapolated(result, values[low], &floats.times[low..high], borders, kind),
-        );
+        let times = &floats.times[low..high];
+        put(step, extrapolation.of(result, values[low], times, borders));
     });
 }
 
