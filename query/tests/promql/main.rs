@@ -3,5 +3,7 @@
 
 mod execution;
 mod limits;
+mod random;
 mod scripts;
 mod shelf;
+mod twin;

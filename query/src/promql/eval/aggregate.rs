@@ -108,7 +108,8 @@ impl Evaluator<'_> {
 
     fn note_quantiles(&self, values: &[f64], span: Span) {
         if values.iter().any(|q| q.is_nan()) {
-            self.notes.invalid_quantile(span, f64::NAN);
+            // Which of the others is the greatest cannot be told beside it.
+            return self.notes.invalid_quantile(span, f64::NAN);
         }
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);

@@ -138,8 +138,24 @@ struct Matching<'a> {
     /// Steps at which there may be results.
     active: Vec<bool>,
     results: Vec<Series>,
+    /// Whose result each is.
+    pairs: Vec<Pair>,
+    /// Which results have the same labels: those of the same number.
+    identities: Vec<usize>,
     /// Where the result of a pair stands.
-    places: HashMap<(Option<usize>, Option<usize>), usize>,
+    places: HashMap<Pair, usize>,
+    /// The numbers of labels.
+    numbers: HashMap<LabelSet, usize>,
+}
+
+/// Two series by their places, either of which may be filled in.
+type Pair = (Option<usize>, Option<usize>);
+
+/// Why there is no answer. Of several faults the first one is told: that of the earliest step, there
+/// of the side of one before the side of many, and there of the earliest series.
+struct Fault {
+    place: (usize, bool, usize),
+    error: Error,
 }
 
 impl<'a> Matching<'a> {
@@ -174,27 +190,47 @@ impl<'a> Matching<'a> {
             grid,
             active,
             results: Vec::new(),
+            pairs: Vec::new(),
+            identities: Vec::new(),
             places: HashMap::new(),
+            numbers: HashMap::new(),
         }
     }
 
     fn run(mut self) -> Result<Vec<Series>> {
+        let mut first: Option<Fault> = None;
         for group in self.groups() {
             self.evaluator.guard.check()?;
-            if (group.many.is_empty() && self.fill_many.is_none())
-                || (group.one.is_empty() && self.fill_one.is_none())
-            {
-                // Nobody to match, but twins on the side of one are an error all the same.
-                self.check_twins(&group)?;
+            // Nobody to match, but twins on the side of one are an error all the same.
+            let only_twins = (group.many.is_empty() && self.fill_many.is_none())
+                || (group.one.is_empty() && self.fill_one.is_none());
+            if only_twins && group.one.len() < 2 {
                 continue;
             }
             for step in 0..self.grid.count {
-                if self.active[step] {
-                    self.step(&group, step)?;
+                if !self.active[step] {
+                    continue;
                 }
+                let done = match only_twins {
+                    true => self.partner(&group, step).map(|_| ()),
+                    false => self.step(&group, step),
+                };
+                let Err(fault) = done else {
+                    continue;
+                };
+                if first.as_ref().is_none_or(|first| fault.place < first.place) {
+                    first = Some(fault);
+                }
+                break;
             }
         }
-        Ok(self.results)
+        if let Some(fault) = first {
+            return Err(fault.error);
+        }
+        let mut results: Vec<(Pair, Series)> = self.pairs.into_iter().zip(self.results).collect();
+        // In the order of the side of many; what was filled in there comes last.
+        results.sort_by_key(|((many, one), _)| (many.is_none(), *many, *one));
+        Ok(results.into_iter().map(|(_, series)| series).collect())
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -218,24 +254,18 @@ impl<'a> Matching<'a> {
         groups
     }
 
-    fn check_twins(&self, group: &Group) -> Result<()> {
-        if group.one.len() > 1 {
-            for step in (0..self.grid.count).filter(|step| self.active[*step]) {
-                self.partner(group, step)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The series on the side of one that is there at a step.
-    fn partner(&self, group: &Group, step: usize) -> Result<Option<usize>> {
+    fn partner(&self, group: &Group, step: usize) -> std::result::Result<Option<usize>, Fault> {
         let mut present = group
             .one
             .iter()
             .filter(|index| self.one[**index].column.has(step));
         let first = present.next().copied();
         match (first, present.next()) {
-            (Some(first), Some(second)) => Err(self.twins(first, *second)),
+            (Some(first), Some(second)) => Err(Fault {
+                place: (step, false, *second),
+                error: self.twins(first, *second),
+            }),
             _ => Ok(first),
         }
     }
@@ -263,74 +293,60 @@ impl<'a> Matching<'a> {
         ))
     }
 
-    fn step(&mut self, group: &Group, step: usize) -> Result<()> {
+    fn step(&mut self, group: &Group, step: usize) -> std::result::Result<(), Fault> {
         let partner = self.partner(group, step)?;
         let mut matched = 0;
-        let mut places: HashSet<usize> = HashSet::new();
+        let mut labels: HashSet<usize> = HashSet::new();
         for &index in &group.many {
             if !self.many[index].column.has(step) || (partner.is_none() && self.fill_one.is_none())
             {
                 continue;
             }
-            let Some(place) = self.pair(Some(index), partner, step)? else {
+            let Some(place) = self.pair(Some(index), partner, step) else {
                 continue;
             };
             matched += 1;
-            if self.node.matching.card == Card::OneToOne {
-                if matched > 1 {
-                    return Err(Error::execution(
-                        "multiple matches for labels: many-to-one matching must be explicit \
-                         (group_left/group_right)",
-                    ));
+            let told = match self.node.matching.card {
+                Card::OneToOne if matched > 1 => {
+                    "many-to-one matching must be explicit (group_left/group_right)"
                 }
-            } else if !places.insert(place) {
-                return Err(Error::execution(
-                    "multiple matches for labels: grouping labels must ensure unique matches",
-                ));
-            }
+                Card::OneToOne => continue,
+                _ if labels.insert(self.identities[place]) => continue,
+                _ => "grouping labels must ensure unique matches",
+            };
+            return Err(Fault {
+                place: (step, true, index),
+                error: Error::execution(format!("multiple matches for labels: {told}")),
+            });
         }
         if matched == 0 && partner.is_some() && self.fill_many.is_some() {
-            self.pair(None, partner, step)?;
+            self.pair(None, partner, step);
         }
         Ok(())
     }
 
     /// Applies the operator to a pair, either of which may be filled in; where its result stands.
-    fn pair(
-        &mut self,
-        many: Option<usize>,
-        one: Option<usize>,
-        step: usize,
-    ) -> Result<Option<usize>> {
+    fn pair(&mut self, many: Option<usize>, one: Option<usize>, step: usize) -> Option<usize> {
         let cell = |series: &'_ [Series], index: Option<usize>, fill: Option<f64>| match index {
             Some(index) => series[index].column.cell(step).map(Cell::to_sample),
             None => fill.map(Sample::Float),
         };
         let sides = cell(&self.many, many, self.fill_many).zip(cell(&self.one, one, self.fill_one));
-        let Some((many_sample, one_sample)) = sides else {
-            return Ok(None);
-        };
+        let (many_sample, one_sample) = sides?;
         let (left, right) = match self.node.matching.card {
             Card::OneToMany => (&one_sample, &many_sample),
             _ => (&many_sample, &one_sample),
         };
         let (left, right) = (Cell::of(left), Cell::of(right));
-        let Some(outcome) = samples(self.node.op, left, right, self.span, self.evaluator) else {
-            return Ok(None);
-        };
+        let outcome = samples(self.node.op, left, right, self.span, self.evaluator)?;
         let place = self.place(many, one);
         let column = &mut self.results[place].column;
-        if column.has(step) && self.node.matching.card != Card::OneToOne {
-            return Err(Error::execution(
-                "multiple matches for labels: grouping labels must ensure unique matches",
-            ));
-        }
         if self.node.returns_bool {
             column.set_float(step, f64::from(u8::from(outcome.holds)));
         } else if outcome.holds {
             column.set(step, outcome.sample);
         }
-        Ok(Some(place))
+        Some(place)
     }
 
     /// Where the result of a pair stands.
@@ -349,6 +365,10 @@ impl<'a> Matching<'a> {
         if self.node.returns_bool {
             self.evaluator.drop_name(&mut series);
         }
+        let next = self.numbers.len();
+        let identity = self.numbers.entry(series.labels.clone()).or_insert(next);
+        self.identities.push(*identity);
+        self.pairs.push((many, one));
         self.results.push(series);
         place
     }

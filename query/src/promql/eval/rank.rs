@@ -1,7 +1,5 @@
 //! Aggregations that choose series of a group: `topk`, `bottomk`, `limitk` and `limit_ratio`.
 
-use std::cmp::Ordering;
-
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
 use crate::promql::eval::aggregate::Groups;
@@ -10,7 +8,7 @@ use crate::promql::functions::hash::ratio_of;
 use crate::promql::functions::order;
 use crate::promql::plan::{AggregateNode, Grid, Node};
 use crate::promql::syntax::AggregateOp;
-use crate::text::Span;
+use crate::text::{Span, number};
 
 impl Evaluator<'_> {
     pub(super) fn rank(
@@ -21,8 +19,8 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<Series>> {
         let params = self.scalar(param, grid)?;
-        self.check_params(node.op, &params, param.span)?;
         let series = self.vector(&node.expr, grid)?;
+        self.check_params(node.op, &params, param.span)?;
         let groups = Groups::of(&series, &node.grouping);
         let mut chosen: Vec<Option<Column>> = Vec::new();
         chosen.resize_with(series.len(), || None);
@@ -66,12 +64,12 @@ impl Evaluator<'_> {
     /// Refuses parameters that say nothing, and notes those that say too much.
     fn check_params(&self, op: AggregateOp, params: &[f64], span: Span) -> Result<()> {
         let has_nan = params.iter().any(|param| param.is_nan());
+        let most = params.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let least = params.iter().copied().fold(f64::INFINITY, f64::min);
         if op == AggregateOp::LimitRatio {
             if has_nan {
                 return Err(Error::execution("Ratio value is NaN"));
             }
-            let most = params.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let least = params.iter().copied().fold(f64::INFINITY, f64::min);
             if most > 1.0 {
                 self.notes.invalid_ratio(span, most, 1.0);
             }
@@ -83,19 +81,23 @@ impl Evaluator<'_> {
         if has_nan {
             return Err(Error::execution("Parameter value is NaN"));
         }
-        // 2^63 as a float.
-        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-        for param in params {
-            if *param >= LIMIT {
-                let message = format!("Scalar value {param} overflows int64");
-                return Err(Error::execution(message));
-            }
-            if *param < -LIMIT {
-                let message = format!("Scalar value {param} underflows int64");
-                return Err(Error::execution(message));
-            }
+        // Where nothing is asked for at any step, nothing is wrong with asking.
+        if most < 1.0 {
+            return Ok(());
         }
-        Ok(())
+        // 2^63 as a float, and the float below it.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        const LAST: f64 = 9_223_372_036_854_774_784.0;
+        let wrong = match (least <= -LIMIT, most >= LAST) {
+            (true, _) => (least, "underflows"),
+            (_, true) => (most, "overflows"),
+            _ => return Ok(()),
+        };
+        let shown = number::general(wrong.0);
+        Err(Error::execution(format!(
+            "Scalar value {shown} {} int64",
+            wrong.1
+        )))
     }
 
     /// Appends the places of the series that are chosen at a step, the best first.
@@ -129,16 +131,13 @@ impl Evaluator<'_> {
         ranked.clear();
         for place in present {
             match series[place].column.cell(step) {
-                Some(Cell::Float(value)) => insert(ranked, (place, value), count, wanted.op),
+                Some(Cell::Float(value)) => keep(ranked, (place, value), count, wanted.op),
                 _ => self
                     .notes
                     .ignored_in_aggregation(wanted.span, wanted.op.name()),
             }
         }
-        if count > INSERTED_MAX {
-            ranked.sort_by(|(_, one), (_, two)| rank_order(wanted.op, *one, *two));
-            ranked.truncate(count);
-        }
+        put_best_first(ranked, wanted.op);
         chosen.extend(ranked.iter().map(|(place, _)| *place));
     }
 }
@@ -151,29 +150,68 @@ struct Wanted {
     span: Span,
 }
 
-/// With no more than so many wanted, the best are kept in order while the others go by.
-const INSERTED_MAX: usize = 64;
-
-/// Keeps a value if it is one of the best so far. Of equals those stay that came first. If more are
-/// wanted than are worth keeping in order, they are only gathered.
-fn insert(ranked: &mut Vec<(usize, f64)>, new: (usize, f64), count: usize, op: AggregateOp) {
-    if count > INSERTED_MAX {
-        return ranked.push(new);
-    }
-    let stays = |(_, value): &(usize, f64)| rank_order(op, *value, new.1) != Ordering::Greater;
-    if ranked.len() == count {
-        if ranked.last().is_some_and(stays) {
-            return;
+/// Whether a value goes before another when there are too many. NaN always does.
+fn is_worse(op: AggregateOp, one: f64, two: f64) -> bool {
+    one.is_nan()
+        || match op {
+            AggregateOp::Topk => one < two,
+            _ => one > two,
         }
-        ranked.pop();
-    }
-    let place = ranked.partition_point(stays);
-    ranked.insert(place, new);
 }
 
-/// The best first; NaN comes last either way.
-fn rank_order(op: AggregateOp, one: f64, two: f64) -> Ordering {
-    order::by_value(one, two, op == AggregateOp::Topk)
+/// Keeps a value if it is one of the best so far, in a heap with the worst on top. Which of equals
+/// goes is told by where it happens to lie, so the heap is the one of Go's library.
+fn keep(heap: &mut Vec<(usize, f64)>, new: (usize, f64), count: usize, op: AggregateOp) {
+    let is_worse = |one: (usize, f64), two: (usize, f64)| is_worse(op, one.1, two.1);
+    if heap.len() < count {
+        heap.push(new);
+        let mut child = heap.len() - 1;
+        while child > 0 && is_worse(heap[child], heap[(child - 1) / 2]) {
+            heap.swap(child, (child - 1) / 2);
+            child = (child - 1) / 2;
+        }
+        return;
+    }
+    let (worst, value) = (heap[0].1, new.1);
+    let is_better = match op {
+        AggregateOp::Topk => worst < value,
+        _ => worst > value,
+    };
+    if !is_better && !(worst.is_nan() && !value.is_nan()) {
+        return;
+    }
+    heap[0] = new;
+    let mut parent = 0;
+    loop {
+        let (left, right) = (2 * parent + 1, 2 * parent + 2);
+        let child = match right < heap.len() && is_worse(heap[right], heap[left]) {
+            true => right,
+            false => left,
+        };
+        if child >= heap.len() || !is_worse(heap[child], heap[parent]) {
+            return;
+        }
+        heap.swap(child, parent);
+        parent = child;
+    }
+}
+
+/// Up to so many are sorted by insertion, as in Go's library, where equals then stay as they lay.
+const INSERTED_MAX: usize = 12;
+
+/// Sorts a heap so that the best comes first.
+fn put_best_first(heap: &mut [(usize, f64)], op: AggregateOp) {
+    if heap.len() > INSERTED_MAX {
+        return heap
+            .sort_by(|(_, one), (_, two)| order::by_value(*one, *two, op == AggregateOp::Topk));
+    }
+    for end in 1..heap.len() {
+        let mut place = end;
+        while place > 0 && is_worse(op, heap[place - 1].1, heap[place].1) {
+            heap.swap(place - 1, place);
+            place -= 1;
+        }
+    }
 }
 
 /// Whether the hash of a series lies in the part that the ratio takes: the lower part, or for a

@@ -149,27 +149,19 @@ pub(crate) fn fraction(lower: f64, upper: f64, buckets: &mut Vec<ClassicBucket>)
         if index == 0 && bucket.bound > 0.0 {
             start = 0.0;
         }
-        // Nothing is known inside of a bucket without a lower border, so it is in no fraction that
-        // begins or ends there.
-        let sides = [
-            (lower, &mut below_lower, bucket.count),
-            (upper, &mut below_upper, rank),
-        ];
-        for (value, below, if_open) in sides {
+        for (value, below) in [(lower, &mut below_lower), (upper, &mut below_upper)] {
             if below.is_some() {
                 continue;
             }
             if start >= value {
                 *below = Some(rank);
+            } else if bucket.bound > value && start == f64::NEG_INFINITY {
+                // Nothing is known inside of a bucket without a lower border, so all of it is taken
+                // to lie below whatever begins or ends there.
+                *below = Some(bucket.count);
             } else if bucket.bound > value {
-                *below = Some(match start == f64::NEG_INFINITY {
-                    true if value == f64::NEG_INFINITY => rank,
-                    true => if_open,
-                    false => {
-                        let part = (value - start) / (bucket.bound - start);
-                        rank + (bucket.count - rank) * part
-                    }
-                });
+                let part = (bucket.count - rank) * (value - start) / (bucket.bound - start);
+                *below = Some(rank + part);
             }
         }
         (rank, start) = (bucket.count, bucket.bound);

@@ -31,6 +31,8 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram) -> Quantile {
     let has_nan = histogram.sum.is_nan();
     let upwards = has_nan || q < 0.5;
     let mut buckets = histogram.all_buckets();
+    // Infinite observations of both signs make the sum NaN as well, but they are in buckets.
+    let in_buckets: f64 = buckets.iter().map(|bucket| bucket.count).sum();
     let mut rank = q * histogram.count;
     if !upwards {
         buckets.reverse();
@@ -52,45 +54,44 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram) -> Quantile {
         };
     };
     clip_zero_bucket(histogram, &mut bucket);
-    let mut outermost = None;
     if histogram.is_custom() {
         if bucket.lower == f64::NEG_INFINITY {
             if bucket.upper <= 0.0 {
-                outermost = Some(bucket.upper);
+                return Quantile::Value(bucket.upper);
             }
             bucket.lower = 0.0;
         } else if bucket.upper == f64::INFINITY {
-            outermost = Some(bucket.lower);
+            return Quantile::Value(bucket.lower);
         }
     }
     let count = count.min(histogram.count);
-    if has_nan && count < rank {
-        return Quantile::Swamped;
+    if count < rank {
+        return match has_nan {
+            true => Quantile::Swamped,
+            false => Quantile::Value(bucket.upper),
+        };
     }
-    let value = match outermost {
-        Some(value) => value,
-        None if count < rank => bucket.upper,
-        None => {
-            let rank = if upwards {
-                rank - (count - bucket.count)
-            } else {
-                count - rank
-            };
-            interpolate(histogram, &bucket, rank / bucket.count)
-        }
-    };
-    if has_nan {
-        Quantile::Skewed(value)
+    let rank = if upwards {
+        rank - (count - bucket.count)
     } else {
-        Quantile::Value(value)
+        count - rank
+    };
+    let value = interpolate(histogram, &bucket, rank / bucket.count);
+    match has_nan && in_buckets < histogram.count {
+        true => Quantile::Skewed(value),
+        false => Quantile::Value(value),
     }
 }
 
 /// The zero bucket of a histogram with one side only reaches to zero.
 fn clip_zero_bucket(histogram: &Histogram, bucket: &mut Bucket) {
-    if histogram.is_custom() || bucket.lower > 0.0 || bucket.upper < 0.0 {
-        return;
+    if !histogram.is_custom() && bucket.lower <= 0.0 && bucket.upper >= 0.0 {
+        clip(histogram, bucket);
     }
+}
+
+/// Moves a border of the bucket around zero to zero if there is nothing on its side.
+fn clip(histogram: &Histogram, bucket: &mut Bucket) {
     match (histogram.negative.is_empty(), histogram.positive.is_empty()) {
         (true, false) => bucket.lower = 0.0,
         (false, true) => bucket.upper = 0.0,
@@ -130,29 +131,25 @@ pub(crate) fn fraction(lower: f64, upper: f64, histogram: &Histogram) -> Fractio
     if lower >= upper {
         return plain(0.0);
     }
+    let buckets = histogram.all_buckets();
+    let in_buckets: f64 = buckets.iter().map(|bucket| bucket.count).sum();
     let (mut rank, mut below_lower, mut below_upper) = (0.0, None, None);
-    for mut bucket in histogram.all_buckets() {
+    for mut bucket in buckets {
         let is_zero = bucket.lower <= 0.0 && bucket.upper >= 0.0;
-        clip_zero_bucket(histogram, &mut bucket);
-        if histogram.is_custom() && bucket.lower == f64::NEG_INFINITY && bucket.upper > 0.0 {
-            bucket.lower = 0.0;
+        if is_zero {
+            clip(histogram, &mut bucket);
         }
-        // Nothing is known inside of a bucket without a lower border, so it is in no fraction that
-        // begins or ends there.
+        // Nothing is known inside of a bucket without a lower border, so all of it is taken to lie
+        // below whatever begins or ends there.
         let is_open = bucket.lower == f64::NEG_INFINITY;
-        let after = rank + bucket.count;
-        let sides = [
-            (lower, &mut below_lower, after),
-            (upper, &mut below_upper, rank),
-        ];
-        for (value, below, if_open) in sides {
+        for (value, below) in [(lower, &mut below_lower), (upper, &mut below_upper)] {
             if below.is_some() {
                 continue;
             }
             if bucket.lower >= value {
                 *below = Some(rank);
             } else if bucket.upper > value && is_open {
-                *below = Some(if_open);
+                *below = Some(bucket.count);
             } else if bucket.upper > value {
                 let linear = histogram.is_custom() || is_zero;
                 *below = Some(rank + bucket.count * part_below(&bucket, value, linear));
@@ -164,10 +161,13 @@ pub(crate) fn fraction(lower: f64, upper: f64, histogram: &Histogram) -> Fractio
         rank += bucket.count;
     }
     // NaN observations are above every bucket, but not above infinity.
-    let all = if has_nan { rank } else { histogram.count };
-    let clamp = |below: Option<f64>| below.map_or(all, |below| below.min(histogram.count));
+    let all = if has_nan { in_buckets } else { histogram.count };
+    let clamp = |below: Option<f64>| below.map_or(all, |below| below.min(all));
     let value = (clamp(below_upper) - clamp(below_lower)) / histogram.count;
-    Fraction { value, has_nan }
+    Fraction {
+        value,
+        has_nan: has_nan && in_buckets < histogram.count,
+    }
 }
 
 /// Which part of a bucket lies below a value inside of it.
