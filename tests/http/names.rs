@@ -1,6 +1,6 @@
 //! Series, label names and label values, as pickers and explorers ask for them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bed::Bed;
 
@@ -171,6 +171,21 @@ fn queries_are_formatted_and_parsed() {
     assert_eq!(
         (&data["type"], &data["expr"]["name"]),
         (&json!("unaryExpr"), &json!("up"))
+    );
+    let query = "/api/v1/parse_query?query=up[max_of(step(),(5m*2))]offset+-range()";
+    let data = bed.get(query).data();
+    let number = |seconds: &str, duration: bool| json!({ "type": "numberLiteral", "val": seconds, "duration": duration });
+    let length = |op: &str, lhs: Value, rhs: Value, wrapped: bool| json!({ "type": "durationExpr", "op": op, "lhs": lhs, "rhs": rhs, "wrapped": wrapped });
+    let named = |name: &str| length(name, Value::Null, Value::Null, false);
+    let twice = length("*", number("300", true), number("2", false), true);
+    assert_eq!(data["range"], json!(0));
+    assert_eq!(
+        data["rangeExpr"],
+        length("max_of", named("step"), twice, false)
+    );
+    assert_eq!(
+        data["offsetExpr"],
+        length("-", Value::Null, named("range"), false)
     );
     let (kind, error) = bed.get("/api/v1/format_query?query=sum(").error();
     assert_eq!(kind, "bad_data");

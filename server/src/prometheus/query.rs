@@ -118,8 +118,11 @@ fn options(app: &Scope, params: &Params) -> Result<(Options, StopOnDrop), Proble
     let lookback = params.value("lookback_delta");
     if !lookback.is_empty() {
         let why = |why| format!("error parsing lookback delta duration: {why}");
-        options.lookback_ms =
-            times::length_ms(lookback).map_err(|error| Problem::bad_data(why(error)))?;
+        let asked = times::length_ms(lookback).map_err(|error| Problem::bad_data(why(error)))?;
+        // One that looks nowhere asks for the usual one, as in Prometheus.
+        if asked > 0 {
+            options.lookback_ms = asked;
+        }
     }
     let stop = CancelFlag::new();
     options.limits = Limits {

@@ -5,8 +5,8 @@ use chronolith_engine::labels::{MatchOp, Matcher};
 use chronolith_query::promql::check::{Language, check, type_of};
 use chronolith_query::promql::signatures::{Arity, Signature, ValueType, signature};
 use chronolith_query::promql::syntax::{
-    Aggregate, At, Binary, BinaryOp, Call, Card, Edge, Expr, ExprKind, Extent, Grouping, Selector,
-    Subquery, UnaryOp, parse, pretty,
+    Aggregate, At, Binary, BinaryOp, Call, Card, DurationExpr, Edge, Expr, ExprKind, Extent,
+    Grouping, Selector, Subquery, UnaryOp, parse, pretty,
 };
 use serde_json::{Map, Value, json};
 
@@ -115,12 +115,46 @@ fn extent_ms(extent: Option<&Extent>) -> Value {
     }
 }
 
-/// What has to be worked out; this tells only that something has.
+/// What has to be worked out when the query's steps are known.
 fn extent_expr(extent: Option<&Extent>) -> Value {
     match extent {
-        Some(Extent::Computed(_)) => json!({ "type": "durationExpr" }),
+        Some(Extent::Computed(expr)) => duration_tree(expr, Wrapped::No),
         Some(Extent::Literal(_)) | None => Value::Null,
     }
+}
+
+/// Whether a duration stands in parentheses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrapped {
+    No,
+    Yes,
+}
+
+fn duration_tree(expr: &DurationExpr, wrapped: Wrapped) -> Value {
+    let side = |side: &DurationExpr| duration_tree(side, Wrapped::No);
+    let (op, left, right) = match expr {
+        DurationExpr::Number(number) => {
+            return json!({
+                "type": "numberLiteral",
+                "val": text(number.value),
+                "duration": number.is_duration,
+            });
+        }
+        DurationExpr::Paren(inside) => return duration_tree(inside, Wrapped::Yes),
+        DurationExpr::Step => ("step", None, None),
+        DurationExpr::Range => ("range", None, None),
+        DurationExpr::Negative(inside) => ("-", None, Some(side(inside))),
+        DurationExpr::Binary(op, left, right) => (op.symbol(), Some(side(left)), Some(side(right))),
+        DurationExpr::MinOf(left, right) => ("min_of", Some(side(left)), Some(side(right))),
+        DurationExpr::MaxOf(left, right) => ("max_of", Some(side(left)), Some(side(right))),
+    };
+    json!({
+        "type": "durationExpr",
+        "op": op,
+        "lhs": left,
+        "rhs": right,
+        "wrapped": wrapped == Wrapped::Yes,
+    })
 }
 
 fn subquery_tree(subquery: &Subquery) -> Value {

@@ -105,7 +105,11 @@ impl Parser<'_> {
                 self.advance();
                 let expr = self.duration_expr(0)?;
                 self.expect(Kind::RightParen, "", "")?;
-                Ok(DurationExpr::Paren(Box::new(expr)))
+                // Parentheses around a number, and the second of two pairs, say nothing.
+                Ok(match expr {
+                    DurationExpr::Number(_) | DurationExpr::Paren(_) => expr,
+                    other => DurationExpr::Paren(Box::new(other)),
+                })
             }
             Kind::Keyword(keyword @ (Keyword::Step | Keyword::Range)) => {
                 self.advance();

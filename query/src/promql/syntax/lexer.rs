@@ -374,7 +374,12 @@ impl<'a> Lexer<'a> {
             }
             self.take('s');
         }
-        !self.peek().is_some_and(is_word_letter)
+        let goes_on = self.peek().is_some_and(is_word_letter);
+        if goes_on {
+            // What is shown of a word that is no duration ends behind the letter that says so.
+            self.bump();
+        }
+        !goes_on
     }
 
     /// Takes a quoted string; the quote is taken.

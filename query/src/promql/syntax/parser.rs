@@ -224,6 +224,8 @@ impl<'a> Parser<'a> {
                 matching.card = card;
                 if self.kind() == Kind::LeftParen {
                     matching.include = self.grouping_labels()?;
+                } else if !self.starts_operand() && !self.fills() {
+                    return Err(self.unexpected("grouping opts", "\"(\""));
                 }
                 break;
             }
@@ -356,6 +358,21 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Whether the current token may begin an operand.
+    fn starts_operand(&self) -> bool {
+        use Kind::{Duration, LeftBrace, LeftParen, Number, Op, Text};
+        let begins = matches!(
+            self.kind(),
+            Number | Duration | Text | LeftParen | LeftBrace | Op(BinaryOp::Add | BinaryOp::Sub)
+        );
+        begins || self.is_metric_name()
+    }
+
+    /// Whether the current token names a value for series without a partner.
+    fn fills(&self) -> bool {
+        matches!(self.kind(), Kind::Keyword(keyword) if keyword.is_fill())
+    }
+
     fn groups_behind(&self) -> bool {
         matches!(
             self.kind_behind(),
@@ -413,7 +430,7 @@ impl<'a> Parser<'a> {
             let Some(comma) = self.take(Kind::Comma) else {
                 break;
             };
-            if self.kind() == Kind::RightParen {
+            if !self.starts_operand() && self.kind() != Kind::Error {
                 let message = "trailing commas not allowed in function call args";
                 return Err(SyntaxError::new(comma.span, message));
             }

@@ -8,7 +8,7 @@ use crate::promql::syntax::ast::{
 };
 use crate::promql::syntax::parser::{Parser, Result};
 use crate::promql::syntax::token::{Keyword, Kind, Token};
-use crate::text::{Span, quote};
+use crate::text::{Span, number, quote};
 
 const LABEL_MATCHING: &str = "label matching";
 
@@ -252,7 +252,11 @@ fn timestamp(seconds: f64, span: Span) -> Result<i64> {
     // 2^63 as a float; whole seconds up to it, as in Prometheus.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if !(seconds > -LIMIT && seconds < LIMIT) {
-        let message = format!("timestamp out of bounds for @ modifier: {seconds:.6}");
+        let shown = match seconds.is_finite() {
+            true => format!("{seconds:.6}"),
+            false => number::plain(seconds),
+        };
+        let message = format!("timestamp out of bounds for @ modifier: {shown}");
         return Err(SyntaxError::new(span, message));
     }
     #[expect(clippy::cast_possible_truncation)] // Saturates, which is as far as times go.

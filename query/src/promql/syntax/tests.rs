@@ -92,6 +92,8 @@ fn other_spellings_are_the_same_query() {
         ("foo offset 5m @ 1", "foo @ 1.000 offset 5m"),
         ("a + ignoring() b", "a + b"),
         ("foo[ 5m : 1m ]", "foo[5m:1m]"),
+        ("foo[(5m)] offset ((1m))", "foo[5m] offset 1m"),
+        ("foo[((5m + 1m))]", "foo[(5m + 1m)]"),
     ];
     for (written, printed) in pairs {
         let tree = parse(written).unwrap_or_else(|error| panic!("{written}: {error:?}"));
@@ -128,6 +130,30 @@ const WRONG: &[(&str, &str)] = &[
         "1:9: parse error: unexpected identifier \"bar\" in aggregation",
     ),
     ("1 +", "1:4: parse error: unexpected end of input"),
+    (
+        "clamp(foo,, 1)",
+        "1:10: parse error: trailing commas not allowed in function call args",
+    ),
+    (
+        "topk(1, * foo)",
+        "1:7: parse error: trailing commas not allowed in function call args",
+    ),
+    (
+        "sum(foo * on (a) group_left)",
+        "1:28: parse error: unexpected \")\" in grouping opts, expected \"(\"",
+    ),
+    (
+        "foo * on (a) group_left",
+        "1:24: parse error: unexpected end of input in grouping opts, expected \"(\"",
+    ),
+    (
+        "1mm",
+        "1:1: parse error: bad number or duration syntax: \"1mm\"",
+    ),
+    (
+        "foo @ -Inf",
+        "1:1: parse error: timestamp out of bounds for @ modifier: -Inf",
+    ),
     ("(1", "1:3: parse error: unclosed left parenthesis"),
     ("1)", "1:3: parse error: unexpected right parenthesis ')'"),
     ("foo]", "1:4: parse error: unexpected right bracket ']'"),
