@@ -140,7 +140,40 @@ fn federation_gives_the_newest_samples_as_text() {
     let time = now - 1000;
     let expected = format!("# TYPE up untyped\nup{{job=\"a\",instance=\"\"}} 1.5 {time}\n");
     assert_eq!(text, expected);
-    assert_eq!(bed.get("/federate").code, 400);
+    assert_eq!(bed.get("/federate").text(), "");
+    let wrong = bed.get("/federate?match[]=(");
+    assert_eq!(wrong.code, 400);
+    let said = String::from_utf8(wrong.body.clone()).unwrap();
+    assert_eq!(said, "1:1: parse error: unexpected \"(\"\n");
+}
+
+#[test]
+fn parameters_that_are_no_numbers_are_refused_in_the_words_of_prometheus() {
+    let bed = Bed::new();
+    for (path, why) in [
+        (
+            "query?query=up&limit=x",
+            "invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax",
+        ),
+        (
+            "labels?limit=99999999999999999999",
+            "invalid parameter \"limit\": strconv.Atoi: parsing \"99999999999999999999\": value \
+             out of range",
+        ),
+        ("metadata?limit=x", "limit must be a number"),
+        (
+            "metadata?limit_per_metric=x",
+            "limit_per_metric must be a number",
+        ),
+        ("status/tsdb?limit=0", "limit must be a positive number"),
+        (
+            "rules?type=both",
+            "invalid parameter \"type\": not supported value \"both\"",
+        ),
+    ] {
+        let (kind, error) = bed.get(&format!("/api/v1/{path}")).error();
+        assert_eq!((kind.as_str(), error.as_str()), ("bad_data", why), "{path}");
+    }
 }
 
 #[test]

@@ -97,10 +97,16 @@ impl Params {
             Ok(count) => usize::try_from(count)
                 .map(Some)
                 .map_err(|_| Problem::parameter(name, format!("{name} must be non-negative"))),
-            Err(_) => Err(Problem::parameter(
-                name,
-                format!("{text:?} is not a number"),
-            )),
+            Err(error) => {
+                use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+                let why = match error.kind() {
+                    PosOverflow | NegOverflow => "value out of range",
+                    _ => "invalid syntax",
+                };
+                // As Go says it, since clients know that.
+                let why = format!("strconv.Atoi: parsing {text:?}: {why}");
+                Err(Problem::parameter(name, why))
+            }
         }
     }
 }

@@ -10,13 +10,12 @@ use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::{STALE_NAN_BITS, SampleColumn, Samples};
 use chronolith_engine::time::Millis;
 use chronolith_engine::{Selector, Snapshot};
+use chronolith_query::promql::syntax::parse_selector;
 
 use crate::app::Scope;
 use crate::http::json::put_float;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
-
-use super::names;
 
 /// How old the newest sample may be, in milliseconds.
 const LOOKBACK_MS: i64 = 5 * 60 * 1000;
@@ -28,7 +27,14 @@ type Newest = BTreeMap<(String, LabelSet), (i64, f64)>;
 
 /// Answers a scrape by another Prometheus.
 pub(crate) async fn federate(app: Scope, params: Params) -> Result<Response, Problem> {
-    let sets = names::required_matcher_sets(&params)?;
+    let mut sets = Vec::new();
+    for text in params.values("match[]") {
+        match parse_selector(text) {
+            Ok(set) => sets.push(set),
+            // A scraper is no client of the API: it reads text.
+            Err(error) => return Ok(Problem::bad_data(error.describe(text)).into_text()),
+        }
+    }
     let store = app.metrics()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));

@@ -17,9 +17,9 @@ use super::names;
 
 /// Type, help and unit of metric families.
 pub(crate) async fn metadata(app: Scope, params: Params) -> Result<Response, Problem> {
-    let limit = params.limit()?.unwrap_or(usize::MAX);
+    let limit = most(&params, "limit")?;
     // One family has one metadata here, so this limit is only checked.
-    params.count("limit_per_metric")?;
+    most(&params, "limit_per_metric")?;
     let metric = params.value("metric").to_owned();
     let tenant = app.tenant()?;
     stream::answer(&app.queries, move |json| {
@@ -46,6 +46,18 @@ pub(crate) async fn metadata(app: Scope, params: Params) -> Result<Response, Pro
         })
     })
     .await
+}
+
+/// How many are wanted; below 0 all, and of 0 none, unlike elsewhere.
+fn most(params: &Params, name: &str) -> Result<usize, Problem> {
+    let text = params.value(name);
+    if text.is_empty() {
+        return Ok(usize::MAX);
+    }
+    let count: i64 = text
+        .parse()
+        .map_err(|_| Problem::bad_data(format!("{name} must be a number")))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Exemplars of the series that a query reads.

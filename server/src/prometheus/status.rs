@@ -84,7 +84,14 @@ pub(crate) async fn walreplay() -> Response {
 
 /// What the store holds, and what makes it large.
 pub(crate) async fn tsdb(app: Scope, params: Params) -> Result<Response, Problem> {
-    let limit = params.limit()?.unwrap_or(LISTED);
+    let limit = match params.value("limit") {
+        "" => LISTED,
+        text => text
+            .parse()
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| Problem::bad_data("limit must be a positive number"))?,
+    };
     if limit > LISTED_MAX {
         return Err(Problem::parameter(
             "limit",
@@ -175,8 +182,13 @@ pub(crate) async fn scrape_pools() -> Response {
 }
 
 /// There are no rules.
-pub(crate) async fn rules() -> Response {
-    success(&json!({ "groups": [] }))
+pub(crate) async fn rules(params: Params) -> Result<Response, Problem> {
+    let kind = params.value("type").to_lowercase();
+    if !["", "alert", "record"].contains(&kind.as_str()) {
+        let why = format!("not supported value {kind:?}");
+        return Err(Problem::parameter("type", why));
+    }
+    Ok(success(&json!({ "groups": [] })))
 }
 
 /// There are no rules, so nothing is wrong.

@@ -177,7 +177,8 @@ fn keep(heap: &mut Vec<(usize, f64)>, new: (usize, f64), count: usize, op: Aggre
         AggregateOp::Topk => worst < value,
         _ => worst > value,
     };
-    if !is_better && !(worst.is_nan() && !value.is_nan()) {
+    let is_number_at_last = worst.is_nan() && !value.is_nan();
+    if !is_better && !is_number_at_last {
         return;
     }
     heap[0] = new;
