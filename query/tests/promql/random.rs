@@ -307,7 +307,30 @@ fn random_queries_give_the_answers_of_a_slow_twin() {
     );
 }
 
-/// The stored series of one labels, as the product takes them.
+/// Where the two sides once differed, and scripts, which remove names at the end, cannot tell.
+#[test]
+fn bounds_the_wrong_way_round_collide_with_nothing() {
+    let shop = Shop::new(&mut Dice::new(1), false);
+    let start = OPENS + 10 * MINUTE;
+    for step in [0, MINUTE] {
+        let when = When {
+            start,
+            end: start + 5 * step,
+            step,
+        };
+        let text = r#"clamp({__name__=~"a_total|b"}, time() - 70320 * 10, 0)"#;
+        check(text, &shop, when, false).unwrap();
+        check(
+            r#"clamp({__name__=~"a_total|b"}, 2, 1)"#,
+            &shop,
+            when,
+            false,
+        )
+        .unwrap();
+    }
+}
+
+/// How many samples some series have.
 fn stored(series: &[Stored]) -> usize {
     series.iter().map(|series| series.samples.len()).sum()
 }

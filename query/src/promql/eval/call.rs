@@ -108,7 +108,16 @@ impl Evaluator<'_> {
         grid: Grid,
         function: impl Fn(usize, f64) -> f64,
     ) -> Result<Value> {
-        let mut series = self.vector(arg, grid)?;
+        let series = self.vector(arg, grid)?;
+        self.mapped(series, grid, function)
+    }
+
+    fn mapped(
+        &self,
+        mut series: Vec<Series>,
+        grid: Grid,
+        function: impl Fn(usize, f64) -> f64,
+    ) -> Result<Value> {
         for series in &mut series {
             self.guard.check()?;
             for step in 0..grid.count {
@@ -145,24 +154,17 @@ impl Evaluator<'_> {
             params.push(self.scalar(arg, grid)?);
         }
         let param = |index: usize, step: usize| params.get(index).map(|values| values[step]);
+        let mut series = self.vector(&args[0], grid)?;
         if name == "clamp" {
-            let Value::Vector(mut series) = self.map_floats(&args[0], grid, |step, value| {
-                let (low, high) = (param(0, step), param(1, step));
-                maths::clamp(value, low.unwrap_or(f64::NAN), high.unwrap_or(f64::NAN))
-            })?
-            else {
-                return Ok(Value::Vector(Vec::new()));
-            };
-            for step in 0..grid.count {
-                if param(1, step) < param(0, step) {
-                    series
-                        .iter_mut()
-                        .for_each(|series| series.column.clear(step));
-                }
+            // Between bounds that are the wrong way round there is nothing, not even a collision.
+            for step in (0..grid.count).filter(|step| param(1, *step) < param(0, *step)) {
+                series
+                    .iter_mut()
+                    .for_each(|series| series.column.clear(step));
             }
-            return Ok(Value::Vector(self.settle(series)?));
         }
-        self.map_floats(&args[0], grid, |step, value| match (name, param(0, step)) {
+        self.mapped(series, grid, |step, value| match (name, param(0, step)) {
+            ("clamp", Some(low)) => maths::clamp(value, low, param(1, step).unwrap_or(f64::NAN)),
             ("clamp_min", Some(low)) => maths::clamp(value, low, f64::INFINITY),
             ("clamp_max", Some(high)) => maths::clamp(value, f64::NEG_INFINITY, high),
             (_, nearest) => maths::round(value, nearest.unwrap_or(1.0)),
@@ -236,13 +238,18 @@ impl Evaluator<'_> {
     fn sort(&self, name: &str, args: &[Node], span: Span, grid: Grid) -> Result<Vec<Series>> {
         let mut series = self.vector(&args[0], grid)?;
         let descending = name.ends_with("_desc");
+        if !name.starts_with("sort_by_label") {
+            for series in &mut series {
+                series.column.map(Some, |_| None);
+            }
+            series.retain(|series| !series.column.is_absent());
+        }
         if self.frame.step != 0 {
             self.notes.sort_is_ineffective(span);
+        }
+        if self.frame.step != 0 || grid.count != 1 {
             return Ok(series);
         }
-        let Some(last) = grid.count.checked_sub(1) else {
-            return Ok(series);
-        };
         if name.starts_with("sort_by_label") {
             let mut labels = Vec::with_capacity(args.len());
             for arg in &args[1..] {
@@ -255,9 +262,8 @@ impl Evaluator<'_> {
             });
             return Ok(series);
         }
-        series.retain(|series| series.column.float(last).is_some());
         series.sort_by(|one, two| {
-            let value = |series: &Series| series.column.float(last).unwrap_or(f64::NAN);
+            let value = |series: &Series| series.column.float(0).unwrap_or(f64::NAN);
             order::by_value(value(one), value(two), descending)
         });
         Ok(series)

@@ -101,6 +101,11 @@ impl Column {
         self.marks.len()
     }
 
+    /// The first step with a sample.
+    fn first(&self) -> Option<usize> {
+        self.marks.iter().position(|mark| *mark != Mark::Absent)
+    }
+
     /// Whether there is no sample at all.
     pub(crate) fn is_absent(&self) -> bool {
         self.marks.iter().all(|mark| *mark == Mark::Absent)
@@ -215,7 +220,14 @@ pub(crate) fn settle(mut series: Vec<Series>) -> Result<Vec<Series>> {
     let mut settled: Vec<Series> = Vec::with_capacity(series.len());
     for series in series {
         match places.get(&series.labels) {
-            Some(&place) => settled[place].column.absorb(&series.column)?,
+            Some(&place) => {
+                let settled = &mut settled[place];
+                // Whether the name goes is told by whichever is there first.
+                if series.column.first() < settled.column.first() {
+                    settled.drops_name = series.drops_name;
+                }
+                settled.column.absorb(&series.column)?;
+            }
             None => {
                 places.insert(series.labels.clone(), settled.len());
                 settled.push(series);

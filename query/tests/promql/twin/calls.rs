@@ -238,7 +238,7 @@ impl Twin<'_> {
             .iter()
             .filter(|q| is_quantile && !(0.0..=1.0).contains(*q))
         {
-            let q = super::shown(*q);
+            let q = super::short(*q);
             self.note(format!(
                 "PromQL warning: quantile value should be between 0 and 1, got {q}"
             ));

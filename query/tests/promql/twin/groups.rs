@@ -89,13 +89,13 @@ impl Twin<'_> {
         if least <= -TOO_MANY {
             return Err(format!(
                 "Scalar value {} underflows int64",
-                super::shown(least)
+                super::short(least)
             ));
         }
         if most >= TOO_MANY - 1024.0 {
             return Err(format!(
                 "Scalar value {} overflows int64",
-                super::shown(most)
+                super::short(most)
             ));
         }
         Ok(())
@@ -103,7 +103,7 @@ impl Twin<'_> {
 
     fn note_quantiles(&self, params: &[f64]) {
         let note = |q: f64| {
-            let q = super::shown(q);
+            let q = super::short(q);
             self.note(format!(
                 "PromQL warning: quantile value should be between 0 and 1, got {q}"
             ));

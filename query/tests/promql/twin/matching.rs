@@ -1,6 +1,6 @@
 //! Operators between two expressions, and which series belong together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chronolith_query::promql::syntax::{Binary, BinaryOp, Card, Grouping};
@@ -37,6 +37,7 @@ impl Twin<'_> {
                     no_twins(&found)?;
                     steps.push(found);
                 }
+                first_decides(&mut steps);
                 Ok(Value::Vector(steps))
             }
             _ => panic!("operators take no texts"),
@@ -97,7 +98,7 @@ impl Twin<'_> {
             }),
             (Sample::Bars(one), Sample::Float(two)) => match op {
                 Mul => bars(one.times(*two)),
-                Div => bars(one.times(1.0 / *two)),
+                Div => bars(one.over(*two)),
                 _ => None,
             },
             (Sample::Float(one), Sample::Bars(two)) if op == Mul => bars(two.times(*one)),
@@ -222,6 +223,17 @@ impl Twin<'_> {
             drops_name: node.returns_bool,
         });
         Ok(())
+    }
+}
+
+/// Elements with the same labels are one series, and whether its name goes is told by the first.
+fn first_decides(steps: &mut [Vec<Element>]) {
+    let mut drops: BTreeMap<Labels, bool> = BTreeMap::new();
+    for element in steps.iter_mut().flatten() {
+        let first = drops
+            .entry(element.labels.clone())
+            .or_insert(element.drops_name);
+        element.drops_name = *first;
     }
 }
 

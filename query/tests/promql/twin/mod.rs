@@ -296,6 +296,15 @@ impl Bars {
         }
     }
 
+    /// Divided; by nothing, which leaves no buckets.
+    pub fn over(&self, divisor: f64) -> Bars {
+        let mut bars = self.times(1.0 / divisor);
+        if divisor == 0.0 {
+            bars.buckets.clear();
+        }
+        bars
+    }
+
     pub fn plus(&self, other: &Bars) -> Bars {
         let mut buckets = self.buckets.clone();
         for (place, count) in &other.buckets {
@@ -450,11 +459,23 @@ pub fn quantile(q: f64, values: &[f64]) -> f64 {
     below * (1.0 - weight) + above * weight
 }
 
-/// A number as annotations show it.
+/// A number as labels show it.
 pub fn shown(value: f64) -> String {
     match value {
         _ if value == f64::INFINITY => "+Inf".to_owned(),
         _ if value == f64::NEG_INFINITY => "-Inf".to_owned(),
         _ => value.to_string(),
     }
+}
+
+/// A number as errors and annotations show it: with an exponent where it is great or small.
+pub fn short(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 || (1e-4..1e6).contains(&value.abs()) {
+        return shown(value);
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap();
+    let exponent: i32 = exponent.parse().unwrap();
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }

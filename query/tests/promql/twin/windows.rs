@@ -204,7 +204,7 @@ impl Twin<'_> {
                 if !(0.0..=1.0).contains(&q) {
                     self.note(format!(
                         "PromQL warning: quantile value should be between 0 and 1, got {}",
-                        super::shown(q)
+                        super::short(q)
                     ));
                 }
                 quantile(q, &window.values())
