@@ -174,8 +174,14 @@ fn queries_are_formatted_and_parsed() {
     );
     let query = "/api/v1/parse_query?query=up[max_of(step(),(5m*2))]offset+-range()";
     let data = bed.get(query).data();
-    let number = |seconds: &str, duration: bool| json!({ "type": "numberLiteral", "val": seconds, "duration": duration });
-    let length = |op: &str, lhs: Value, rhs: Value, wrapped: bool| json!({ "type": "durationExpr", "op": op, "lhs": lhs, "rhs": rhs, "wrapped": wrapped });
+    let number = |seconds: &str, duration: bool| {
+        let kind = "numberLiteral";
+        json!({ "type": kind, "val": seconds, "duration": duration })
+    };
+    let length = |op: &str, lhs: Value, rhs: Value, wrapped: bool| {
+        let kind = "durationExpr";
+        json!({ "type": kind, "op": op, "lhs": lhs, "rhs": rhs, "wrapped": wrapped })
+    };
     let named = |name: &str| length(name, Value::Null, Value::Null, false);
     let twice = length("*", number("300", true), number("2", false), true);
     assert_eq!(data["range"], json!(0));

@@ -151,8 +151,8 @@ struct Matching<'a> {
 /// Two series by their places, either of which may be filled in.
 type Pair = (Option<usize>, Option<usize>);
 
-/// Why there is no answer. Of several faults the first one is told: that of the earliest step, there
-/// of the side of one before the side of many, and there of the earliest series.
+/// Why there is no answer. Of several faults the first one is told: that of the earliest step,
+/// there of the side of one before the side of many, and there of the earliest series.
 struct Fault {
     place: (usize, bool, usize),
     error: Error,

@@ -268,8 +268,8 @@ fn labelled(elements: Vec<Element>, label: &str) -> Vec<Element> {
     elements
 }
 
-/// The `count` greatest or least, the best first. Which of equals stays is told by the heap in which
-/// Prometheus keeps them, the worst on top.
+/// The `count` greatest or least, the best first. Which of equals stays is told by the heap in
+/// which Prometheus keeps them, the worst on top.
 fn best_of<T>(items: Vec<(f64, T)>, count: usize, greatest: bool) -> Vec<(f64, T)> {
     let below = |one: f64, two: f64| one.is_nan() || if greatest { one < two } else { one > two };
     let mut heap: Vec<(f64, T)> = Vec::new();

@@ -1,5 +1,5 @@
-//! A slow, obvious evaluator of PromQL: each step by itself, each window by a loop over all samples,
-//! each rule as a textbook would put it.
+//! A slow, obvious evaluator of PromQL: each step by itself, each window by a loop over all
+//! samples, each rule as a textbook would put it.
 //!
 //! It shares the tree and the labels' matchers with the product, and nothing that calculates: what
 //! it says was read from Prometheus. Annotations are kept as texts without their places.
