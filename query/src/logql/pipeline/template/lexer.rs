@@ -32,6 +32,8 @@ pub(super) enum Token {
     Declare,
     Assign,
     Comma,
+    /// A character of ASCII that nothing begins with.
+    Letter(char),
     /// Operands must not touch one another.
     Space,
     /// What is wrong here. It is told by whoever comes this far, so that the first mistake of a
@@ -219,6 +221,7 @@ fn next(rest: &str, letter: char) -> Result<(Token, usize), String> {
             let name = word(rest);
             Ok((Token::Word(name.to_owned()), name.len()))
         }
+        '!'..='~' => simple(Token::Letter(letter)),
         letter => {
             let shown = code_point(letter);
             Err(format!("unrecognized character in action: {shown}"))

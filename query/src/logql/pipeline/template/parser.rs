@@ -97,6 +97,7 @@ impl Parser<'_> {
             }
             let mut cursor = Cursor::new(&tokens, end);
             let pipe = self.pipe(&mut cursor, "command", Declares::One)?;
+            self.expect_all_closed(&cursor)?;
             nodes.push(Node::Action(pipe));
         }
         Ok((nodes, Stop::Text))
@@ -106,6 +107,14 @@ impl Parser<'_> {
         match cursor.peek() {
             None => Ok(()),
             Some(token) => Err(self.unexpected(token, cursor.at(), context)),
+        }
+    }
+
+    /// A pipeline that no parenthesis opened is not closed by one.
+    fn expect_all_closed(&self, cursor: &Cursor<'_>) -> Result<(), String> {
+        match cursor.peek() {
+            Some(Token::Close) => Err(self.error_at(cursor.at(), "unexpected right paren")),
+            _ => Ok(()),
         }
     }
 
@@ -160,6 +169,7 @@ impl Parser<'_> {
             _ => Declares::One,
         };
         let pipe = self.pipe(&mut cursor, word, declares)?;
+        self.expect_all_closed(&cursor)?;
         let (then, end) = self.list()?;
         let otherwise = match end {
             Stop::Text => return Err(self.error("unexpected EOF")),
@@ -207,9 +217,10 @@ impl Parser<'_> {
             if !cursor.take(&Token::Bar) {
                 break;
             }
+            // What stands behind the last bar may be nothing, as in Go.
             cursor.skip_space();
-            if cursor.is_done() {
-                return Err(self.error_at(cursor.at(), &format!("missing value for {context}")));
+            if matches!(cursor.peek(), None | Some(Token::Close)) {
+                break;
             }
         }
         for command in commands.iter().skip(1) {
@@ -288,7 +299,9 @@ impl Parser<'_> {
                 None | Some(Token::Bar | Token::Close) => break,
                 Some(_) => {}
             }
-            operands.push(self.operand(cursor)?);
+            let is_first = operands.is_empty();
+            let context = if is_first { context } else { "operand" };
+            operands.push(self.operand(cursor, context)?);
             end = cursor.at();
             match cursor.peek() {
                 None | Some(Token::Space | Token::Bar | Token::Close) => {}
@@ -310,7 +323,7 @@ impl Parser<'_> {
         Ok(Command { operands, place })
     }
 
-    fn operand(&mut self, cursor: &mut Cursor<'_>) -> Result<Operand, String> {
+    fn operand(&mut self, cursor: &mut Cursor<'_>, context: &str) -> Result<Operand, String> {
         let at = cursor.at();
         let mut fields = Vec::new();
         let token = cursor.peek().cloned();
@@ -359,18 +372,21 @@ impl Parser<'_> {
             Some(Token::Text(text)) => Base::Constant(Value::text(text)),
             Some(Token::Int(value)) => Base::Constant(Value::Int(value)),
             Some(Token::Float(value)) => Base::Constant(Value::Float(value)),
-            Some(token) => return Err(self.unexpected(&token, at, "operand")),
+            Some(token) => return Err(self.unexpected(&token, at, context)),
             None => return Err(self.error_at(at, "unexpected end of action in operand")),
         };
+        let is_dot = matches!(base, Base::Dot) && fields.is_empty();
         cursor.advance();
+        let term_end = cursor.at();
         while let Some(Token::Field(name)) = cursor.peek() {
             fields.push(name.clone());
             cursor.advance();
         }
-        let is_plain = matches!(base, Base::Constant(_) | Base::Nil);
-        match fields.first() {
-            Some(field) if is_plain => {
-                let what = format!("unexpected <.{field}> after term");
+        let is_plain = is_dot || matches!(base, Base::Constant(_) | Base::Nil);
+        match fields.is_empty() {
+            false if is_plain => {
+                let term = quote(&self.text[at..term_end]);
+                let what = format!("unexpected . after term {term}");
                 Err(self.error_at(at, &what))
             }
             _ => Ok(Operand { base, fields }),
@@ -428,10 +444,6 @@ impl<'p> Cursor<'p> {
         while self.take(&Token::Space) {}
     }
 
-    fn is_done(&self) -> bool {
-        self.next >= self.tokens.len()
-    }
-
     /// Where the next token stands.
     fn at(&self) -> usize {
         self.tokens.get(self.next).map_or(self.end, |(_, at)| *at)
@@ -454,6 +466,7 @@ fn shown(token: &Token) -> String {
         Token::Declare => "\":=\"".to_owned(),
         Token::Assign => "\"=\"".to_owned(),
         Token::Comma => "\",\"".to_owned(),
+        Token::Letter(letter) => quote(&letter.to_string()),
         Token::Space => "\" \"".to_owned(),
         Token::Wrong(what) => what.clone(),
     }

@@ -50,12 +50,12 @@ pub(super) fn println(values: &[Value]) -> Vec<u8> {
 /// `printf`. What is wrong with a format stands in the text, as Go does it.
 pub(super) fn printf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(format.len());
-    let mut values = values.iter();
+    let mut operands = Operands::new(values);
     let mut rest = format;
     while let Some(place) = memchr::memchr(b'%', rest) {
         out.extend_from_slice(&rest[..place]);
         rest = &rest[place + 1..];
-        let (directive, behind) = read(rest, &mut values);
+        let (directive, behind) = read(rest, &mut operands);
         let Some(verb) = first_char(behind) else {
             out.extend_from_slice(b"%!(NOVERB)");
             return Ok(out);
@@ -65,19 +65,20 @@ pub(super) fn printf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, String>
             out.push(b'%');
             continue;
         }
-        match values.next() {
-            None => out.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes()),
-            Some(value) => directive.write(verb, value, &mut out),
+        match operands.is_sound.then(|| operands.next()) {
+            None => out.extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes()),
+            Some(None) => out.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes()),
+            Some(Some(value)) => directive.write(verb, value, &mut out),
         }
         if out.len() > TEXT_BYTES_MAX {
             return Err("the text is too long".to_owned());
         }
     }
     out.extend_from_slice(rest);
-    let extra: Vec<&Value> = values.collect();
+    let extra = operands.unused();
     if !extra.is_empty() {
         out.extend_from_slice(b"%!(EXTRA ");
-        for (at, value) in extra.into_iter().enumerate() {
+        for (at, value) in extra.iter().enumerate() {
             if at > 0 {
                 out.extend_from_slice(b", ");
             }
@@ -94,6 +95,58 @@ pub(super) fn printf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, String>
     Ok(out)
 }
 
+/// The values of a format, which are taken one after another or by their number: `%[2]d`.
+struct Operands<'v> {
+    values: &'v [Value],
+    next: usize,
+    /// Whether a number was given anywhere: then none is told as left over.
+    is_numbered: bool,
+    /// Whether the directive at hand asks for values that there are.
+    is_sound: bool,
+}
+
+impl<'v> Operands<'v> {
+    fn new(values: &'v [Value]) -> Self {
+        Operands {
+            values,
+            next: 0,
+            is_numbered: false,
+            is_sound: true,
+        }
+    }
+
+    fn next(&mut self) -> Option<&'v Value> {
+        let value = self.values.get(self.next);
+        self.next += usize::from(value.is_some());
+        value
+    }
+
+    /// Reads the number of the value that is next, if one stands here.
+    fn number<'f>(&mut self, rest: &'f [u8]) -> &'f [u8] {
+        let Some(inside) = rest.strip_prefix(b"[") else {
+            return rest;
+        };
+        self.is_numbered = true;
+        let Some(length) = memchr::memchr(b']', inside) else {
+            self.is_sound = false;
+            return inside;
+        };
+        let number = std::str::from_utf8(&inside[..length]).unwrap_or("");
+        match number.parse::<usize>() {
+            Ok(number) if (1..=self.values.len()).contains(&number) => self.next = number - 1,
+            _ => self.is_sound = false,
+        }
+        &inside[length + 1..]
+    }
+
+    fn unused(&self) -> &'v [Value] {
+        match self.is_numbered {
+            true => &[],
+            false => self.values.get(self.next..).unwrap_or(&[]),
+        }
+    }
+}
+
 fn first_char(bytes: &[u8]) -> Option<char> {
     let chunk = bytes.utf8_chunks().next()?;
     Some(
@@ -106,7 +159,8 @@ fn first_char(bytes: &[u8]) -> Option<char> {
 }
 
 /// Reads flags, width and precision.
-fn read<'f>(mut rest: &'f [u8], values: &mut std::slice::Iter<'_, Value>) -> (Directive, &'f [u8]) {
+fn read<'f>(mut rest: &'f [u8], operands: &mut Operands<'_>) -> (Directive, &'f [u8]) {
+    operands.is_sound = true;
     let mut directive = Directive::default();
     while let Some((flag, behind)) = rest.split_first() {
         match flag {
@@ -119,20 +173,21 @@ fn read<'f>(mut rest: &'f [u8], values: &mut std::slice::Iter<'_, Value>) -> (Di
         }
         rest = behind;
     }
-    (directive.width, rest) = size(rest, values);
+    (directive.width, rest) = size(operands.number(rest), operands);
     if let Some(behind) = rest.strip_prefix(b".") {
-        let (precision, behind) = size(behind, values);
+        let (precision, behind) = size(operands.number(behind), operands);
         (directive.precision, rest) = (precision.or(Some(0)), behind);
     }
+    rest = operands.number(rest);
     // Zeros stand in front only.
     directive.zero &= !directive.minus;
     (directive, rest)
 }
 
 /// A number of a format, or the next value for `*`.
-fn size<'f>(rest: &'f [u8], values: &mut std::slice::Iter<'_, Value>) -> (Option<usize>, &'f [u8]) {
+fn size<'f>(rest: &'f [u8], operands: &mut Operands<'_>) -> (Option<usize>, &'f [u8]) {
     if let Some(behind) = rest.strip_prefix(b"*") {
-        let value = match values.next() {
+        let value = match operands.next() {
             Some(Value::Int(value)) => usize::try_from(*value).ok(),
             _ => None,
         };
@@ -154,6 +209,14 @@ impl Directive {
             ('v', Value::Text(text)) if self.sharp => Some(quote::quote_bytes(text).into_bytes()),
             ('T', value) => Some(value.type_name().as_bytes().to_vec()),
             ('v' | 's', Value::Text(text)) => Some(self.cut(text)),
+            // Of `%+v` the sign is not that of a number.
+            ('v', Value::Int(_) | Value::Float(_)) if self.plus => {
+                let plain = Directive {
+                    plus: false,
+                    ..*self
+                };
+                return plain.write(verb, value, out);
+            }
             ('v', Value::Int(value)) => return self.number(&value.to_string(), out),
             ('v', Value::Float(value)) => {
                 return self.number(&self.float('g', *value), out);
@@ -162,13 +225,10 @@ impl Directive {
             ('s', Value::Time(_) | Value::List(_) | Value::Map(_)) => Some(value.shown()),
             ('d', Value::Int(value)) => return self.number(&value.to_string(), out),
             ('t', Value::Bool(value)) => Some(value.to_string().into_bytes()),
-            ('q', Value::Text(text)) => Some(quote::quote_bytes(&self.cut(text)).into_bytes()),
-            ('q' | 'c' | 'U', Value::Int(value)) => letter(verb, *value),
-            ('x' | 'X', Value::Text(text)) => {
-                let hex = text.iter().map(|byte| format!("{byte:02x}"));
-                Some(cased(verb, hex.collect()).into_bytes())
-            }
-            ('x' | 'X' | 'o' | 'b', Value::Int(value)) => {
+            ('q', Value::Text(text)) => Some(self.quoted(&self.cut(text)).into_bytes()),
+            ('q' | 'c' | 'U', Value::Int(value)) => self.letter(verb, *value),
+            ('x' | 'X', Value::Text(text)) => Some(cased(verb, self.hex(text)).into_bytes()),
+            ('x' | 'X' | 'o' | 'O' | 'b', Value::Int(value)) => {
                 return self.number(&self.radix(verb, *value), out);
             }
             ('e' | 'E' | 'f' | 'F' | 'g' | 'G', Value::Float(value)) => {
@@ -193,6 +253,56 @@ impl Directive {
         }
     }
 
+    /// A text in quotes: raw ones for `#` where it can stand in them, in ASCII alone for `+`.
+    fn quoted(&self, text: &[u8]) -> String {
+        let raw = std::str::from_utf8(text).ok();
+        let is_raw = |letter: char| letter == '\t' || !(letter == '`' || letter.is_control());
+        if let Some(raw) = raw.filter(|raw| self.sharp && raw.chars().all(is_raw)) {
+            return format!("`{raw}`");
+        }
+        let text = quote::quote_bytes(text);
+        if !self.plus {
+            return text;
+        }
+        let ascii = text.chars().map(|letter| match u32::from(letter) {
+            0..0x80 => letter.to_string(),
+            code @ 0x80..0x1_0000 => format!("\\u{code:04x}"),
+            code => format!("\\U{code:08x}"),
+        });
+        ascii.collect()
+    }
+
+    /// The bytes of a text as digits, apart for a space and marked for `#`.
+    fn hex(&self, text: &[u8]) -> String {
+        let text = &text[..self.precision.unwrap_or(text.len()).min(text.len())];
+        let mark = if self.sharp { "0x" } else { "" };
+        let bytes = text.iter();
+        match (self.space, text.is_empty()) {
+            (_, true) => String::new(),
+            (true, _) => {
+                let bytes = bytes.map(|byte| format!("{mark}{byte:02x}"));
+                bytes.collect::<Vec<_>>().join(" ")
+            }
+            (false, _) => {
+                let bytes = bytes.map(|byte| format!("{byte:02x}"));
+                mark.to_owned() + &bytes.collect::<String>()
+            }
+        }
+    }
+
+    /// A character by its number.
+    fn letter(&self, verb: char, code: i64) -> Option<Vec<u8>> {
+        let letter = u32::try_from(code).ok().and_then(char::from_u32);
+        let letter = letter.unwrap_or(char::REPLACEMENT_CHARACTER);
+        let text = match verb {
+            'c' => letter.to_string(),
+            'q' => quote::quote_char(letter),
+            _ if self.sharp => quote::code_point(letter),
+            _ => format!("U+{code:04X}"),
+        };
+        Some(text.into_bytes())
+    }
+
     fn float(&self, verb: char, value: f64) -> String {
         if !value.is_finite() {
             return number::general(value);
@@ -210,13 +320,21 @@ impl Directive {
     fn radix(&self, verb: char, value: i64) -> String {
         let size = value.unsigned_abs();
         let (prefix, digits) = match verb {
-            'o' => ("0", format!("{size:o}")),
+            'o' | 'O' => ("0", format!("{size:o}")),
             'b' => ("0b", format!("{size:b}")),
             _ => ("0x", format!("{size:x}")),
         };
         let sign = if value < 0 { "-" } else { "" };
-        let prefix = if self.sharp { prefix } else { "" };
-        cased(verb, format!("{sign}{prefix}{digits}"))
+        let prefix = match verb {
+            'O' => "0o",
+            _ if self.sharp => prefix,
+            _ => "",
+        };
+        let text = format!("{sign}{prefix}{digits}");
+        match verb {
+            'O' => text,
+            verb => cased(verb, text),
+        }
     }
 
     /// A number with its sign, and zeros between the sign and the digits.
@@ -270,19 +388,6 @@ fn exponent(text: &str) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
-fn letter(verb: char, code: i64) -> Option<Vec<u8>> {
-    let letter = u32::try_from(code).ok().and_then(char::from_u32);
-    let letter = letter.unwrap_or(char::REPLACEMENT_CHARACTER);
-    Some(
-        match verb {
-            'c' => letter.to_string(),
-            'q' => quote::quote_char(letter),
-            _ => format!("U+{code:04X}"),
-        }
-        .into_bytes(),
-    )
 }
 
 /// What stands for a value that a verb cannot print.

@@ -299,6 +299,33 @@ fn printf_prints_as_go_prints() {
 }
 
 #[test]
+fn printf_takes_values_by_number_and_writes_texts_as_bytes() {
+    let cases = [
+        (r#"{{printf "%[2]d %[1]d" 1 2}}"#, "2 1"),
+        (r#"{{printf "%[1]s %[1]q %[2]d" "a" 5}}"#, r#"a "a" 5"#),
+        (r#"{{printf "%[3]s" "a"}}"#, "%!s(BADINDEX)"),
+        (r#"{{printf "%[1]s" "a" "b"}}"#, "a"),
+        (
+            r#"{{printf "%x|% x|%#x|%# X" "hi" "hi" "hi" "hi"}}"#,
+            "6869|68 69|0x6869|0X68 0X69",
+        ),
+        (
+            r#"{{printf "%+q|%#q|%#q|%#U|%O|%+v" "é" "ab" "a`" 8364 8 5}}"#,
+            "\"\\u00e9\"|`ab`|\"a`\"|U+20AC '€'|0o10|5",
+        ),
+        (r#"{{upper "straße"}} {{lower "ΣΑΣ"}}"#, "STRAßE σασ"),
+        (
+            r#"{{(toDate "15:04 -0700" "10:00 +0130").Format "MST"}}"#,
+            "+0130",
+        ),
+        ("{{1 | }}{{(2 |)}}", "12"),
+    ];
+    for (template, text) in cases {
+        assert_eq!(render(template).as_deref(), Ok(text), "{template}");
+    }
+}
+
+#[test]
 fn wrong_templates_are_refused_in_gos_words() {
     let cases = [
         ("{{.x", "template: line:1: unclosed action"),
@@ -308,10 +335,10 @@ fn wrong_templates_are_refused_in_gos_words() {
             "template: line:1: function \"nosuch\" not defined",
         ),
         ("{{.x!}}", "template: line:1: bad character U+0021 '!'"),
-        (
-            "{{!}}",
-            "template: line:1: unrecognized character in action: U+0021 '!'",
-        ),
+        ("{{!}}", "template: line:1: unexpected \"!\" in command"),
+        ("{{.x @}}", "template: line:1: unexpected \"@\" in operand"),
+        ("{{.x)}}", "template: line:1: unexpected right paren"),
+        ("{{..x}}", "template: line:1: unexpected . after term \".\""),
         (
             "a\n{{nosuch .x}}",
             "template: line:2: function \"nosuch\" not defined",
@@ -323,7 +350,6 @@ fn wrong_templates_are_refused_in_gos_words() {
         ("{{if}}a{{end}}", "template: line:1: missing value for if"),
         ("{{}}", "template: line:1: missing value for command"),
         ("{{\"abc}}", "template: line:1: unterminated quoted string"),
-        ("{{.x | }}", "template: line:1: missing value for command"),
         ("{{(.x}}", "template: line:1: unclosed left paren"),
         ("{{break}}", "template: line:1: {{break}} outside {{range}}"),
         ("{{/* x }}", "template: line:1: unclosed comment"),

@@ -174,6 +174,8 @@ impl Time {
             Chunk::ZeroSecond => format!("{:02}", second % 60),
             Chunk::UpperNoon => if hour < 12 { "AM" } else { "PM" }.to_owned(),
             Chunk::LowerNoon => if hour < 12 { "am" } else { "pm" }.to_owned(),
+            // What has no name is called by its distance.
+            Chunk::Zone if self.zone.is_empty() => offset_text(self.offset, 2, false),
             Chunk::Zone => self.zone.to_string(),
             Chunk::Offset { has_z: true, .. } if self.offset == 0 => "Z".to_owned(),
             Chunk::Offset {
@@ -222,7 +224,7 @@ impl Time {
             ("Minute", []) => Value::Int(second / 60 % 60),
             ("Second", []) => Value::Int(second % 60),
             ("Nanosecond", []) => Value::Int(i64::from(self.nanos)),
-            ("UTC", []) => Value::Time(self.utc()),
+            ("UTC" | "Local", []) => Value::Time(self.utc()),
             ("String", []) => text(&self.show()),
             ("IsZero", []) => Value::Bool(self.seconds == ZERO_SECONDS && self.nanos == 0),
             ("Format", _) => return Some(Err("wrong number of args for Format".to_owned())),

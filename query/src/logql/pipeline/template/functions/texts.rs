@@ -9,10 +9,10 @@ pub(super) fn call(name: &str, arguments: &Arguments<'_>) -> Option<Made> {
     Some(match name {
         "lower" | "ToLower" => arguments
             .text(0)
-            .and_then(|value| text(value.to_lowercase())),
+            .and_then(|value| text(each(&value, lower))),
         "upper" | "ToUpper" => arguments
             .text(0)
-            .and_then(|value| text(value.to_uppercase())),
+            .and_then(|value| text(each(&value, upper))),
         "title" => arguments.text(0).and_then(|value| text(title(&value))),
         "trim" | "TrimSpace" => arguments.text(0).and_then(|value| text(value.trim())),
         "Trim" => trim(arguments, 0, 1, |value, set| value.trim_matches(set)),
@@ -96,12 +96,30 @@ fn next_letter(rest: &[u8]) -> usize {
         .min(3)
 }
 
+fn each(value: &str, change: fn(char) -> char) -> String {
+    value.chars().map(change).collect()
+}
+
+/// A letter for a letter, as Go does it: those whose other form is several stay.
+fn upper(letter: char) -> char {
+    let mut made = letter.to_uppercase();
+    match (made.next(), made.next()) {
+        (Some(upper), None) => upper,
+        _ => letter,
+    }
+}
+
+fn lower(letter: char) -> char {
+    // The one letter with several in its stead: a dotted I, of which Go makes a plain one.
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
 fn title(value: &str) -> String {
     let mut is_start = true;
     let mut out = String::with_capacity(value.len());
     for letter in value.chars() {
         match is_start {
-            true => out.extend(letter.to_uppercase()),
+            true => out.push(upper(letter)),
             false => out.push(letter),
         }
         is_start = match letter.is_ascii() {
