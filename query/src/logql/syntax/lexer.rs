@@ -123,7 +123,8 @@ impl<'a> Lexer<'a> {
         }
         let rest = &self.input[start..];
         let amount = amount(rest);
-        if units::bytes(amount).is_some() {
+        // The `e` of an exponent is no exabyte: `1e+6`.
+        if amount.len() >= number_length(rest) && units::bytes(amount).is_some() {
             self.skip(amount.len());
             self.push(Kind::Bytes, start, (0, place.1));
             return;

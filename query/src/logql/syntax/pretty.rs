@@ -9,6 +9,7 @@ use crate::logql::syntax::printer::{
     aggregate_head, operator, print_lines, print_metric, print_selector, print_stage, print_unwrap,
     range_ends, window,
 };
+use crate::logql::syntax::units::show_duration;
 use crate::text::{number, quote};
 
 /// What is longer stands on lines of its own.
@@ -79,10 +80,10 @@ fn pretty_range(range: &RangeAggregate, level: usize) -> String {
         name = head.split_inclusive('(').next().unwrap_or(name);
     }
     let mut lines = pretty_lines(&range.lines, level + 1);
-    if let Some(unwrap) = &range.unwrap {
-        lines += &format!("\n{}{}", indent(level + 2), print_unwrap(unwrap));
+    for part in range.unwrap.iter().flat_map(print_unwrap) {
+        lines += &format!("\n{}{part}", indent(level + 2));
     }
-    args.push(format!("{lines} {}", window(range)));
+    args.push(format!("{lines} {}", window(range, show_duration)));
     call(name, &args, &tail, level)
 }
 

@@ -7,7 +7,7 @@ use crate::logql::syntax::ast::{
     LineFilter, LineOp, LineText, LogQuery, Logfmt, Matching, MetricExpr, MetricKind, Named, Query,
     RangeAggregate, Stage, Unwrap,
 };
-use crate::logql::syntax::units::{show_duration, show_go_duration};
+use crate::logql::syntax::units::{show_bytes, show_duration, show_go_duration};
 use crate::text::{number, quote};
 
 /// The query on one line. Parsing it again gives the same tree.
@@ -62,7 +62,7 @@ pub(super) fn print_lines(lines: &LogQuery) -> String {
 
 pub(super) fn print_metric(expr: &MetricExpr) -> String {
     match &expr.kind {
-        MetricKind::Number(value) => number::plain(*value),
+        MetricKind::Number(value) => number::general(*value),
         MetricKind::Vector(value) => vector(*value),
         MetricKind::Range(range) => {
             let (head, tail) = range_ends(range);
@@ -108,32 +108,33 @@ pub(super) fn range_ends(range: &RangeAggregate) -> (String, String) {
 
 fn range_lines(range: &RangeAggregate) -> String {
     let unwrap = range.unwrap.as_ref().map(print_unwrap);
-    let unwrap = unwrap.map_or_else(String::new, |unwrap| format!(" {unwrap}"));
-    format!("{}{unwrap}{}", print_lines(&range.lines), window(range))
+    let unwrap = unwrap.map_or_else(String::new, |parts| format!(" {}", parts.join(" ")));
+    let window = window(range, show_go_duration);
+    format!("{}{unwrap}{window}", print_lines(&range.lines))
 }
 
-/// `[5m] offset 1h`.
-pub(super) fn window(range: &RangeAggregate) -> String {
+/// `[5m] offset 1h0m0s`, the offset as `show` writes it.
+pub(super) fn window(range: &RangeAggregate, show: fn(i64) -> String) -> String {
     let length = i64::try_from(range.range.as_nanos()).unwrap_or(i64::MAX);
     let offset = match range.offset {
         0 => String::new(),
-        offset => format!(" offset {}", show_duration(offset)),
+        offset => format!(" offset {}", show(offset)),
     };
     format!("[{}]{offset}", show_duration(length))
 }
 
-pub(super) fn print_unwrap(unwrap: &Unwrap) -> String {
+/// What is unwrapped, and each filter behind it.
+pub(super) fn print_unwrap(unwrap: &Unwrap) -> Vec<String> {
     let label = &unwrap.label;
-    let mut out = match unwrap.conversion {
+    let head = match unwrap.conversion {
         Conversion::Number => format!("| unwrap {label}"),
         Conversion::Duration => format!("| unwrap duration({label})"),
         Conversion::DurationSeconds => format!("| unwrap duration_seconds({label})"),
         Conversion::Bytes => format!("| unwrap bytes({label})"),
     };
-    for filter in &unwrap.filters {
-        out += &format!(" | {}", label_filter(filter));
-    }
-    out
+    let filters = unwrap.filters.iter();
+    let filters = filters.map(|filter| format!("| {}", label_filter(filter)));
+    std::iter::once(head).chain(filters).collect()
 }
 
 /// `sum by (a)(`.
@@ -255,7 +256,9 @@ fn label_filter(filter: &LabelFilter) -> String {
         LabelFilter::Duration(name, op, ns) => {
             format!("{name}{}{}", op.symbol(), show_go_duration(*ns))
         }
-        LabelFilter::Bytes(name, op, bytes) => format!("{name}{}{bytes}B", op.symbol()),
+        LabelFilter::Bytes(name, op, bytes) => {
+            format!("{name}{}{}", op.symbol(), show_bytes(*bytes))
+        }
         LabelFilter::Ip(ip) => {
             let op = if ip.is_negative { "!=" } else { "=" };
             format!("{}{op}ip({})", ip.name, quote::quote(&ip.pattern))

@@ -26,6 +26,17 @@ pub(super) enum Unwraps {
     Refused,
 }
 
+/// A line that holds none of some texts is what filters for each of them leave.
+fn separate(filter: LineFilter) -> impl Iterator<Item = LineFilter> {
+    let LineFilter { op, mut texts } = filter;
+    let is_any = matches!(op, LineOp::Contains | LineOp::Regex | LineOp::Pattern);
+    let all = is_any.then(|| std::mem::take(&mut texts));
+    let each = texts.into_iter().map(|text| vec![text]);
+    all.into_iter()
+        .chain(each)
+        .map(move |texts| LineFilter { op, texts })
+}
+
 impl Parser<'_> {
     /// Stages as long as there are some.
     pub(super) fn pipeline(&mut self, unwraps: Unwraps) -> Result<Pipeline> {
@@ -37,7 +48,7 @@ impl Parser<'_> {
                 }
                 self.advance();
                 let filter = self.line_filter(op)?;
-                pipeline.stages.push(Stage::Line(filter));
+                pipeline.stages.extend(separate(filter).map(Stage::Line));
             } else if self.take("|") {
                 if let Some(unwrap) = &mut pipeline.unwrap {
                     let filter = self.label_filter()?;
@@ -126,7 +137,14 @@ impl Parser<'_> {
             }
         }
         logfmt.extractions = self.extractions()?;
-        Ok(logfmt)
+        let is_empty = |extraction: &&Extraction| extraction.expression.is_empty();
+        match logfmt.extractions.iter().find(is_empty) {
+            None => Ok(logfmt),
+            Some(extraction) => Err(SyntaxError::new(format!(
+                "stage '| logfmt {}=\"\"' : cannot parse expression []: the key is empty",
+                extraction.name
+            ))),
+        }
     }
 
     fn extractions(&mut self) -> Result<Vec<Extraction>> {

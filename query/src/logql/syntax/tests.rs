@@ -60,6 +60,44 @@ fn what_is_printed_is_the_same_query() {
 }
 
 #[test]
+fn queries_are_written_as_loki_writes_them() {
+    let cases = [
+        (
+            r#"{a="b"} != "x" or "y" !~ "z" |= "v" or "w""#,
+            r#"{a="b"} != "x" != "y" !~ "z" |= "v" or "w""#,
+        ),
+        (
+            r#"rate({a="b"}[90m] offset 1h30m)"#,
+            r#"rate({a="b"}[1h30m] offset 1h30m0s)"#,
+        ),
+        (
+            r#"{a="b"} | c > 10KB | d < 1.5MB | e = 128KiB"#,
+            r#"{a="b"} | c>10kB | d<1.5MB | e==131072B"#,
+        ),
+        (
+            r#"1000000 * rate({a="b"}[1m])"#,
+            r#"(1e+06 * rate({a="b"}[1m]))"#,
+        ),
+    ];
+    for (text, printed) in cases {
+        let query = parse(text).unwrap();
+        assert_eq!(print(&query), printed);
+        assert_eq!(parse(printed), Ok(query));
+    }
+    let text = r#"quantile_over_time(0.99, {container="ingress-nginx", namespace="edge"} | json
+        | unwrap response_latency_seconds | __error__="" [1m] offset 5m) by (cluster)"#;
+    let broken = [
+        "quantile_over_time(",
+        "  0.99,",
+        "  {container=\"ingress-nginx\", namespace=\"edge\"} | json",
+        "    | unwrap response_latency_seconds",
+        "    | __error__=\"\" [1m] offset 5m",
+        ") by (cluster)",
+    ];
+    assert_eq!(pretty(&parse(text).unwrap()), broken.join("\n"));
+}
+
+#[test]
 fn long_queries_are_broken_and_stay_the_same() {
     for left in QUERIES.iter().filter(|text| !text.starts_with(['{', '('])) {
         for op in ["+", "> bool on (a, b)", "*"] {
@@ -80,6 +118,7 @@ fn operators_bind_as_in_arithmetic_and_powers_to_the_right() {
     assert_eq!(shown("7 % 4 * 2 - 3 - 2"), "1");
     assert_eq!(shown("1 > 2"), "0");
     assert_eq!(shown("1 / 0"), "NaN");
+    assert_eq!(shown("1e+3 + 1e-1 + 1E2"), "1100.1");
     assert_eq!(
         shown("vector(1) or vector(2) unless vector(3) == vector(4) + 5"),
         "(vector(1.000000) or (vector(2.000000) unless (vector(3.000000) == (vector(4.000000) + \

@@ -25,6 +25,27 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     amounts::bytes(text).ok().filter(|_| has_unit)
 }
 
+/// Writes an amount of bytes as Loki does, with two digits and a decimal unit, where that says all.
+pub(super) fn show_bytes(bytes: u64) -> String {
+    let exact = format!("{bytes}B");
+    let mut unit = 1_u64;
+    for name in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        unit *= 1_000;
+        let (whole, tenths) = (bytes / unit, bytes % unit * 10 / unit.max(1));
+        let short = match whole {
+            0 => return exact,
+            1..10 => format!("{whole}.{tenths}{name}"),
+            10..1_000 => format!("{whole}{name}"),
+            _ => continue,
+        };
+        return match self::bytes(&short) == Some(bytes) {
+            true => short,
+            false => exact,
+        };
+    }
+    exact
+}
+
 /// Writes a duration as Prometheus does where milliseconds say all, and else as Go does.
 pub(crate) fn show_duration(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
@@ -100,6 +121,23 @@ mod tests {
         assert_eq!(bytes("7B"), Some(7));
         assert_eq!(bytes("7"), None);
         assert_eq!(bytes("99999999999PB"), None);
+    }
+
+    #[test]
+    fn bytes_are_written_shortly_where_that_says_all() {
+        let shown = [0, 999, 1_000, 9_500_000, 10_000, 15_500_000, 131_072];
+        let texts = [
+            "0B",
+            "999B",
+            "1.0kB",
+            "9.5MB",
+            "10kB",
+            "15500000B",
+            "131072B",
+        ];
+        assert_eq!(shown.map(show_bytes), texts);
+        assert_eq!(show_bytes(u64::MAX), format!("{}B", u64::MAX));
+        assert_eq!(show_bytes(5_000_000_000_000_000_000), "5.0EB");
     }
 
     #[test]
