@@ -56,7 +56,7 @@ impl Fails {
 }
 
 /// Whether a condition is about errors.
-fn asks(filter: &LabelFilter) -> bool {
+pub(super) fn asks(filter: &LabelFilter) -> bool {
     match filter {
         LabelFilter::Text(matcher) => matcher.name() == ERROR_LABEL,
         LabelFilter::And(left, right) | LabelFilter::Or(left, right) => asks(left) || asks(right),

@@ -7,6 +7,7 @@ mod best;
 mod counts;
 mod failure;
 mod lines;
+mod looked_at;
 mod metric;
 mod parallel;
 mod range;

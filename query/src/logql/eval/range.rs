@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 use crate::logql::Result;
 use crate::logql::eval::counts::{Counted, Counts, Stepper, Windows};
 use crate::logql::eval::failure::Fails;
+use crate::logql::eval::looked_at::looked_at;
 use crate::logql::eval::parallel::work;
 use crate::logql::eval::series::{Identity, SeriesTable};
 use crate::logql::eval::steps::TimeGrid;
@@ -62,7 +63,8 @@ impl Reading<'_> {
             _ => grouping,
         };
         let unwrapped = unwrapper.as_ref().map(Unwrapper::label);
-        let pipeline = Pipeline::new(&range.lines.stages, &wanted(grouping, unwrapper.as_ref()))?;
+        let stages = looked_at(range);
+        let pipeline = Pipeline::new(&stages, &wanted(grouping, unwrapper.as_ref()))?;
         let counted = match range.op {
             RangeOp::BytesOverTime | RangeOp::BytesRate => Counted::Bytes,
             _ => Counted::Lines,
@@ -70,12 +72,12 @@ impl Reading<'_> {
         let aggregation = Aggregation {
             abridge: pipeline.abridge().filter(|_| counted == Counted::Lines),
             pipeline,
-            repeats: range.unwrap.is_none() && range.lines.stages.iter().all(is_timeless),
+            repeats: range.unwrap.is_none() && stages.iter().all(is_timeless),
             identity: Identity::of(grouping, unwrapped),
             fails: Fails::of(range, grouping),
-            is_bare: range.lines.stages.is_empty() && range.unwrap.is_none(),
-            is_of_metadata: range.unwrap.is_none() && range.lines.stages.iter().all(is_of_metadata),
-            keeps_labels: range.lines.stages.iter().all(keeps_labels),
+            is_bare: stages.is_empty() && range.unwrap.is_none(),
+            is_of_metadata: range.unwrap.is_none() && stages.iter().all(is_of_metadata),
+            keeps_labels: stages.iter().all(keeps_labels),
             unwrapper,
             counted,
             windows,

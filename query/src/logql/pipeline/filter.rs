@@ -19,7 +19,8 @@ pub(super) enum LabelTest {
     Plain(LabelFilter),
     Ip {
         filter: IpFilter,
-        /// What is searched for, or what is wrong with it; every line is told.
+        /// What is searched for, or what is wrong with it; every line is told where the condition
+        /// is part of another.
         range: Result<IpRange, String>,
     },
     And(Box<LabelTest>, Box<LabelTest>),
@@ -37,6 +38,16 @@ impl LabelTest {
                 range: IpRange::parse(&filter.pattern),
             },
             plain => LabelTest::Plain(plain.clone()),
+        }
+    }
+
+    /// What is wrong with a condition that stands alone.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            LabelTest::Ip {
+                range: Err(what), ..
+            } => Err(what.clone()),
+            _ => Ok(()),
         }
     }
 

@@ -103,6 +103,7 @@ impl Step {
             Stage::Unpack => Kind::Unpack,
             Stage::Label(filter) => {
                 let test = LabelTest::new(filter);
+                test.check().map_err(of_stage)?;
                 needs.add_filter(&test);
                 Kind::Label(test)
             }
@@ -214,7 +215,16 @@ impl Step {
                 });
                 true
             }
-            Kind::Unpack => return changed(unpack(line, &mut scratch.text, labels, wants_text)),
+            Kind::Unpack => {
+                let unpacked = unpack(line, &mut scratch.text, labels, wants_text);
+                return changed(unpacked.unwrap_or_else(|fault| {
+                    // As of the other parsers: where no label is looked at, no fault is.
+                    if self.needs.is_parser_needed(|_| false) {
+                        labels.fail(JSON_ERROR, fault);
+                    }
+                    false
+                }));
+            }
             Kind::Decolorize => return changed(decolorize(line, &mut scratch.text)),
             Kind::LineFormat(format) => {
                 return changed(format.run(time, line, labels, scratch));

@@ -202,6 +202,8 @@ fn unpack_needs_a_packed_line() {
     for (line, found) in cases {
         assert_eq!(through(&[Stage::Unpack], line), found, "{line}");
     }
+    let unseen = through_wanting(&[Stage::Unpack], &names(&[]), b"plain");
+    assert_eq!(unseen.as_deref(), Some("app=a | user=u | "));
 }
 
 #[test]
@@ -259,13 +261,14 @@ fn filters_on_labels_drop_keep_or_complain() {
 
 #[test]
 fn filters_on_addresses_keep_lines_that_have_an_error_already() {
-    let filter = |pattern: &str, is_negative| {
-        Stage::Label(LabelFilter::Ip(IpFilter {
+    let condition = |pattern: &str, is_negative| {
+        LabelFilter::Ip(IpFilter {
             name: "ip".to_owned(),
             is_negative,
             pattern: pattern.to_owned(),
-        }))
+        })
     };
+    let filter = |pattern: &str, is_negative| Stage::Label(condition(pattern, is_negative));
     let inside = [strict(), filter("10.0.0.0/8", false)];
     assert_eq!(
         through(&inside, "ip=10.1.2.3"),
@@ -280,8 +283,15 @@ fn filters_on_addresses_keep_lines_that_have_an_error_already() {
         through(&outside, "ip=11.1.2.3"),
         "app=a | user=u | ip=11.1.2.3"
     );
-    let wrong = through(&[logfmt(), filter("10.0.0.x", false)], "ip=1.1.1.1");
-    assert!(wrong.contains("__error__=LabelFilterErr"), "{wrong}");
+    // What is no address is refused where it stands alone, and told of each line otherwise.
+    let refused = Pipeline::new(&[filter("10.0.0.x", false)], &LabelsWanted::All);
+    let text = refused.err().map(|error| error.to_string());
+    let expected = "stage '| ip=ip(\"10.0.0.x\")' : ip: invalid pattern: \"10.0.0.x\"";
+    assert_eq!(text, Some(format!("parse error : {expected}")));
+    let wrong = condition("10.0.0.x", false);
+    let both = Stage::Label(LabelFilter::And(wrong.into(), more_than("n", 0.0).into()));
+    let told = through(&[logfmt(), both], "ip=1.1.1.1 n=1");
+    assert!(told.contains("__error__=LabelFilterErr"), "{told}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `| unpack`: undoes what a sender's `pack` did. The line becomes what is under `_entry`, the
 //! other texts become labels.
 
-use super::json::JSON_ERROR;
 use super::json::scan::{Fault, Quoted, Scanner, Value};
 use super::labels::{LineLabels, Repeated};
 use super::name::{name_text, push_name, value_text};
@@ -9,20 +8,20 @@ use super::name::{name_text, push_name, value_text};
 /// The key of the line in a packed line.
 const ENTRY: &[u8] = b"_entry";
 
-/// Unpacks a line into `out` and labels; tells whether there was a packed line. Without one
-/// nothing is changed.
+/// Unpacks a line into `out` and labels; tells whether there was a packed line, or what is wrong
+/// with it. Without one nothing is changed.
 pub(super) fn unpack(
     line: &[u8],
     out: &mut Vec<u8>,
     labels: &mut LineLabels<'_>,
     wants: impl Fn(&str) -> bool,
-) -> bool {
+) -> Result<bool, &'static str> {
     if line.is_empty() {
-        return false;
+        return Ok(false);
     }
     let mut fields = Vec::new();
-    match read(line, &mut fields) {
-        Ok(Some(entry)) => {
+    match read(line, &mut fields)? {
+        Some(entry) => {
             for (key, value) in fields {
                 let mut name = Vec::new();
                 push_name(&mut name, &text(key));
@@ -33,13 +32,9 @@ pub(super) fn unpack(
             }
             out.clear();
             out.extend_from_slice(&text(entry));
-            true
+            Ok(true)
         }
-        Ok(None) => false,
-        Err(error) => {
-            labels.fail(JSON_ERROR, error);
-            false
-        }
+        None => Ok(false),
     }
 }
 
