@@ -1,7 +1,8 @@
 //! How much there is: streams, lines and bytes of a selection, by label and over time.
 //!
 //! Bytes are those of lines and of what stands beside them. Of a long stream they are reckoned from
-//! its first lines and the number of all, which the indexes tell.
+//! its first lines and the number of all, which the indexes tell. Those of a stream as a whole are
+//! told in KiB, as Loki's index keeps them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,6 +29,9 @@ const LABEL_BYTES: u64 = 8;
 
 /// Bytes of lines that Loki packs together, by which chunks are counted.
 const CHUNK_BYTES: u64 = 6 << 20;
+
+/// What the bytes of a stream are rounded to.
+const KIB: u64 = 1 << 10;
 
 /// Volumes of an answer if the request does not say.
 const LIMIT: usize = 100;
@@ -65,7 +69,7 @@ async fn measured(app: Scope, asked: &Params) -> Result<String, Fault> {
                 streams += 1;
                 chunks += measure.bytes / CHUNK_BYTES + 1;
                 lines += measure.lines;
-                bytes += measure.bytes;
+                bytes += whole_kib(measure.bytes);
             }
         }
         Ok(format!(
@@ -79,6 +83,11 @@ fn selector(asked: &Params) -> Result<Selector, Fault> {
     let matchers = params::required_matchers(asked.value("query"))?;
     let (start, end) = params::range(asked)?;
     Ok(Selector::new(matchers).between(Nanos(start), Nanos(end)))
+}
+
+/// Bytes to the nearest KiB, and one at least: what is there has a volume.
+fn whole_kib(bytes: u64) -> u64 {
+    (bytes.saturating_add(KIB / 2) / KIB).max(1) * KIB
 }
 
 fn measure(series: &Series<Lines>) -> Result<Measure, Problem> {
@@ -126,7 +135,7 @@ fn line_bytes(run: &LineRun, place: usize, seen: &mut HashSet<u64>) -> u64 {
 
 /// By what volumes are told apart.
 enum By {
-    /// By the values of these labels.
+    /// By the values of these labels, or of all where there are none.
     Labels(Vec<String>),
     /// By the names of these, or of all where there are none.
     Names(Vec<String>),
@@ -153,8 +162,17 @@ impl By {
     fn keys(&self, labels: Labels<'_>) -> Vec<Key> {
         match self {
             By::Labels(targets) => {
+                let all = || {
+                    labels
+                        .iter()
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                };
                 let pair = |name: &String| Some((name.clone(), labels.value(name)?.to_owned()));
-                let key: Key = targets.iter().filter_map(pair).collect();
+                let key: Key = match targets.is_empty() {
+                    // Nothing was named: each stream by itself.
+                    true => all().collect(),
+                    false => targets.iter().filter_map(pair).collect(),
+                };
                 match key.is_empty() {
                     true => Vec::new(),
                     false => vec![key],
@@ -286,12 +304,15 @@ fn by_bucket(
     let place = |time| buckets.place(time).min(last);
     let mut found = BTreeMap::new();
     match (&measure.each, times) {
+        _ if buckets.is_one() => {
+            found.insert(0, whole_kib(measure.bytes));
+        }
         (Some(each), _) => {
             for (time, bytes) in each {
                 *found.entry(place(*time)).or_default() += bytes;
             }
         }
-        (None, Some(times)) if !buckets.is_one() => {
+        (None, Some(times)) => {
             let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
             for run in times.cursor()? {
                 for time in run?.times() {
@@ -304,7 +325,7 @@ fn by_bucket(
                 found.insert(place, u64::try_from(share).unwrap_or(u64::MAX));
             }
         }
-        (None, _) => {
+        (None, None) => {
             found.insert(0, measure.bytes);
         }
     }
@@ -365,6 +386,13 @@ mod tests {
             [999, 1999, 2500]
         );
         assert!(!buckets.is_one());
+    }
+
+    #[test]
+    fn a_stream_as_a_whole_is_told_in_the_nearest_kib_and_one_at_least() {
+        let told = [1, 511, 1535, 1536, 4768, 96772, u64::MAX].map(whole_kib);
+        let kib = [1, 1, 1, 2, 5, 95, u64::MAX / KIB];
+        assert_eq!(told, kib.map(|kib| kib * KIB));
     }
 
     #[test]

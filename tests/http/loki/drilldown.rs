@@ -56,6 +56,14 @@ fn volumes_are_told_by_label_and_over_time() {
         .map(|one| &one["metric"])
         .collect();
     assert!(names.contains(&&json!({ "env": "" })), "{by_name}");
+    let by_stream = &ask(&bed, "index/volume", &[("query", "{}")])["data"];
+    let result = by_stream["result"].as_array().unwrap();
+    assert!(result.len() >= 2, "{by_stream}");
+    for one in result {
+        assert!(one["metric"]["service_name"].is_string(), "{by_stream}");
+        let bytes: u64 = one["value"][1].as_str().unwrap().parse().unwrap();
+        assert!(bytes > 0 && bytes.is_multiple_of(1024), "{by_stream}");
+    }
     let over_time = &ask(&bed, "index/volume_range", &[query, ("step", "1800")])["data"];
     // All lines are of one half hour.
     assert_eq!(over_time["resultType"], "vector");

@@ -234,11 +234,23 @@ fn limits_of_labels_and_metadata_are_told_in_lokis_words() {
     assert!(
         reply
             .text()
-            .contains("has too many structured metadata labels: '129'")
+            .contains("has too many structured metadata labels: '129', limit: '128'. Please see")
     );
     let large = logs::entry(NOON, "x").message(3, logs::pair("m", &"v".repeat(65 << 10)));
     let reply = push_message(&bed, logs::request([logs::stream("{}").message(2, large)]));
     assert!(reply.text().contains("has structured metadata too large: "));
+}
+
+#[test]
+fn faults_of_one_kind_are_counted() {
+    let bed = Bed::new();
+    let bad = |labels: &str| logs::stream(labels).message(2, logs::entry(NOON, "x"));
+    let wrong = "couldn't parse labels: 1:2: parse error: unexpected character inside braces: ";
+    let reply = push_message(&bed, logs::request([bad("{1=\"x\"}"), bad("{1=\"y\"}")]));
+    assert_eq!(reply.text(), format!("2 errors: {wrong}'1'\n"));
+    let reply = push_message(&bed, logs::request([bad("{1=\"x\"}"), bad("{2=\"y\"}")]));
+    let told = format!("1 errors: {wrong}'1'; 1 errors: {wrong}'2'\n");
+    assert_eq!(reply.text(), told);
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub(crate) struct LogIntake<'a> {
 #[derive(Default)]
 struct Faults {
     count: u64,
-    told: Vec<String>,
+    /// Different ones, and how often each was found.
+    told: Vec<(String, u64)>,
     /// Of these, those that may be taken later.
     limited: u64,
 }
@@ -54,10 +55,24 @@ struct Faults {
 impl Faults {
     fn add(&mut self, entries: usize, text: impl FnOnce() -> String) {
         self.count += entries as u64;
+        // Of many, those that come after the last one that is told are not put into words.
         if self.told.len() < TOLD_MAX {
             let text = text();
-            if !self.told.contains(&text) {
-                self.told.push(text);
+            match self.told.iter_mut().find(|(known, _)| *known == text) {
+                Some((_, times)) => *times += 1,
+                None => self.told.push((text, 1)),
+            }
+        }
+    }
+
+    /// What senders are told: a single fault as it is, several by what they are, as Loki does it.
+    fn text(&self) -> String {
+        match self.told.as_slice() {
+            [(text, 1)] => text.clone(),
+            told => {
+                let told = told.iter();
+                let told = told.map(|(text, times)| format!("{times} errors: {text}"));
+                told.collect::<Vec<_>>().join("; ")
             }
         }
     }
@@ -101,7 +116,7 @@ pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(
         true => Cause::Limit,
         false => Cause::BadData,
     };
-    Err(Problem::new(cause, faults.told.join("\n")))
+    Err(Problem::new(cause, faults.text()))
 }
 
 /// What became of the lines of a request.
@@ -127,7 +142,7 @@ pub(crate) fn take(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<Ta
     }
     let mut reasons = BTreeMap::new();
     if faults.count > 0 {
-        reasons.insert(faults.told.join("; "), faults.count);
+        reasons.insert(faults.text(), faults.count);
     }
     for refused in &report.refused {
         let line = &prepared.lines[refused.entry];
@@ -209,11 +224,13 @@ impl Unfit {
             ),
             Unfit::MetadataTooLarge { bytes, max } => format!(
                 "stream '{stream}' has structured metadata too large: '{bytes}' bytes, limit: \
-                 '{max}' bytes"
+                 '{max}' bytes. Please see `limits_config.max_structured_metadata_size` or \
+                 contact your Loki administrator to increase it"
             ),
             Unfit::MetadataTooMany { count, max } => format!(
                 "stream '{stream}' has too many structured metadata labels: '{count}', limit: \
-                 '{max}'"
+                 '{max}'. Please see `limits_config.max_structured_metadata_entries_count` or \
+                 contact your Loki administrator to increase it"
             ),
         }
     }

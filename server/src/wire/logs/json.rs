@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use super::super::protobuf::Malformed;
 use super::scan::Scan;
-use super::{LogColumns, STREAM_LABELS_MAX, StreamLabels};
+use super::{LogColumns, Pair, STREAM_LABELS_MAX, StreamLabels};
+
+/// Labels of one stream among which those of one name are looked for; others are told as faults.
+const REPEATS_SOUGHT_MAX: usize = 128;
 
 /// Reads a request. Times without a number of their own are read by `time_of`, as RFC 3339.
 pub(crate) fn decode<'a>(
@@ -13,10 +16,16 @@ pub(crate) fn decode<'a>(
 ) -> Result<LogColumns<'a>, Malformed> {
     let mut columns = LogColumns::default();
     let mut scan = Scan::new(text);
-    scan.object(|scan, key| match &*key {
-        "streams" => scan.array(|scan| stream(&mut columns, scan, &time_of)),
-        _ => scan.skip(),
-    })?;
+    // Nothing, as a request or as its streams, is no mistake of form.
+    match scan.peek() {
+        Some(b'n') => scan.skip()?,
+        _ => scan.object(|scan, key| match &*key {
+            "streams" if scan.peek() != Some(b'n') => {
+                scan.array(|scan| stream(&mut columns, scan, &time_of))
+            }
+            _ => scan.skip(),
+        })?,
+    }
     scan.end()?;
     Ok(columns)
 }
@@ -41,11 +50,15 @@ fn stream<'a>(
 }
 
 fn pairs<'a>(scan: &mut Scan<'a>) -> Result<StreamLabels<'a>, Malformed> {
-    let mut pairs = Vec::new();
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
     scan.object(|scan, name| {
-        // One more than are taken is kept, to tell that there were too many.
         let value = scan.string()?;
-        if pairs.len() <= STREAM_LABELS_MAX {
+        // Of members with one name the last one counts, as in any object.
+        let mut known = pairs.iter_mut().take(REPEATS_SOUGHT_MAX);
+        if let Some(known) = known.find(|(known, _)| *known == name) {
+            known.1 = value;
+        } else if pairs.len() <= STREAM_LABELS_MAX {
+            // One more than are taken is kept, to tell that there were too many.
             pairs.push((name, value));
         }
         Ok(())

@@ -202,3 +202,20 @@ fn json_of_opentelemetry_says_the_same() {
         assert!(to_protobuf(wrong.as_bytes(), LOGS).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn of_labels_of_one_name_in_json_the_last_one_counts_and_nothing_is_no_mistake() {
+    let text = r#"{"streams":[{"stream":{"a":"x","b":"y","a":"z"},"values":[["1","l"]]}]}"#;
+    let columns = json::decode(text, rfc3339_nanos).unwrap();
+    assert_eq!(
+        told(&columns),
+        ["[(\"a\", \"z\"), (\"b\", \"y\")]", "1 \"l\" []"]
+    );
+    for nothing in ["null", r#"{"streams":null}"#] {
+        let columns = json::decode(nothing, rfc3339_nanos).unwrap();
+        assert_eq!(columns.stream_count(), 0, "{nothing}");
+    }
+    for wrong in ["nil", r#"{"streams":nope}"#, r#"{"streams":0}"#] {
+        assert!(json::decode(wrong, rfc3339_nanos).is_err(), "{wrong}");
+    }
+}
