@@ -1,8 +1,8 @@
 //! How much there is: streams, lines and bytes of a selection, by label and over time.
 //!
 //! Bytes are those of lines and of what stands beside them. Of a long stream they are reckoned from
-//! its first lines and the number of all, which the indexes tell. Those of a stream as a whole are
-//! told in KiB, as Loki's index keeps them.
+//! its first lines and the number of all, which the indexes tell. Those of each stream are told in
+//! KiB, as Loki's index keeps them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -287,7 +287,7 @@ fn volumes(
         for (place, bytes) in by_bucket(&measure, counted.as_ref(), buckets)? {
             for key in &keys {
                 let volume = volumes.entry(key.clone()).or_default();
-                *volume.entry(place).or_default() += bytes;
+                *volume.entry(place).or_default() += whole_kib(bytes);
             }
         }
     }
@@ -304,15 +304,12 @@ fn by_bucket(
     let place = |time| buckets.place(time).min(last);
     let mut found = BTreeMap::new();
     match (&measure.each, times) {
-        _ if buckets.is_one() => {
-            found.insert(0, whole_kib(measure.bytes));
-        }
         (Some(each), _) => {
             for (time, bytes) in each {
                 *found.entry(place(*time)).or_default() += bytes;
             }
         }
-        (None, Some(times)) => {
+        (None, Some(times)) if !buckets.is_one() => {
             let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
             for run in times.cursor()? {
                 for time in run?.times() {
@@ -325,7 +322,7 @@ fn by_bucket(
                 found.insert(place, u64::try_from(share).unwrap_or(u64::MAX));
             }
         }
-        (None, None) => {
+        (None, _) => {
             found.insert(0, measure.bytes);
         }
     }
