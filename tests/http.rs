@@ -4,6 +4,7 @@ mod admin;
 pub(crate) mod bed;
 mod grafana;
 mod grpc;
+mod limits;
 mod loki;
 mod names;
 mod own;

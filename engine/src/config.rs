@@ -248,8 +248,9 @@ impl Options {
 }
 
 impl Limits {
-    /// Refuses values that cannot work, naming the setting and what would be right.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses values that cannot work, naming the setting and what would be right. For who wants
+    /// to know before a store is told: every call that takes limits looks at them itself.
+    pub fn check(&self) -> Result<()> {
         at_least("limits.labels_max", self.labels_max as u64, 1)?;
         at_most("limits.labels_max", self.labels_max as u64, 1024)?;
         at_most(

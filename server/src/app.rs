@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use chronolith_engine::{Engine, EngineStats, Error, StoreStats, Tenant};
+use chronolith_engine::{Engine, EngineStats, Error, StoreStats};
 
 use crate::config::{Load, Reloads};
 use crate::http::grpc::Bodies;
@@ -12,16 +12,18 @@ use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Families;
 use crate::ingest::logs::tails::Tails;
+use crate::ingest::pace::Paces;
 use crate::journal::{Journal, Level};
 use crate::meters::{Meters, Text, add};
 use crate::security::Security;
 use crate::settings::Settings;
+use crate::settings::tenants::Resolved;
 use crate::wire::otlp::deltas::Deltas;
 
 mod limits;
 mod scope;
 
-pub(crate) use limits::metric_limits;
+pub(crate) use limits::{limit, metric_limits};
 pub(crate) use scope::{Scope, TenantName};
 
 /// Writes that may wait for others to end.
@@ -38,7 +40,7 @@ const CALL_BYTES_MAX: usize = 256 << 20;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
-    settings: RwLock<Arc<Settings>>,
+    settings: RwLock<Arc<Resolved>>,
     pub(crate) journal: Journal,
     pub(crate) reloads: Reloads,
     pub(crate) security: Security,
@@ -56,6 +58,8 @@ pub(crate) struct App {
     pub(crate) calls: Bodies,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
+    /// How much of late each tenant has pushed.
+    pub(crate) paces: Paces,
     /// Metadata that is known to be stored.
     pub(crate) families: Families,
     pub(crate) started: SystemTime,
@@ -88,31 +92,56 @@ impl App {
             looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
             calls: Bodies::new(CALL_BYTES_MAX),
             tails: Tails::default(),
+            paces: Paces::default(),
             families: Families::default(),
             started: SystemTime::now(),
             since: Instant::now(),
             phase: RwLock::new(Phase::Recovering),
             reloads: Reloads::new(load),
             journal: Journal::new(settings.journal.format),
-            settings: RwLock::new(Arc::new(settings)),
+            settings: RwLock::new(Arc::new(Resolved::new(settings))),
         }
     }
 
-    /// What the operator has chosen, as of this moment.
-    pub(crate) fn settings(&self) -> Arc<Settings> {
+    fn resolved(&self) -> Arc<Resolved> {
         match self.settings.read() {
             Ok(settings) => Arc::clone(&settings),
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
         }
     }
 
-    /// Puts other settings in force.
-    pub(crate) fn set_settings(&self, settings: Settings) {
-        let settings = Arc::new(settings);
-        match self.settings.write() {
-            Ok(mut held) => *held = settings,
-            Err(poisoned) => *poisoned.into_inner() = settings,
+    /// What the operator has chosen, as of this moment.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(self.resolved().of_all())
+    }
+
+    /// The same for one tenant.
+    pub(crate) fn settings_of(&self, tenant: &str) -> Arc<Settings> {
+        Arc::clone(self.resolved().of(tenant))
+    }
+
+    /// Puts other settings in force: all tenants have their limits, or what was in force stays.
+    /// Blocks.
+    pub(crate) fn set_settings(&self, engine: &Engine, settings: Settings) -> Result<(), Error> {
+        // No tenant is made meanwhile, which would have the limits of before.
+        let _making = self.making.lock();
+        let (before, after) = (self.resolved(), Arc::new(Resolved::new(settings)));
+        let tenants = engine.tenants();
+        for (count, tenant) in tenants.iter().enumerate() {
+            let Err(error) = limit(engine, tenant, after.of(tenant)) else {
+                continue;
+            };
+            for tenant in &tenants[..=count] {
+                // These limits were taken before, so they are again.
+                let _ = limit(engine, tenant, before.of(tenant));
+            }
+            return Err(error);
         }
+        match self.settings.write() {
+            Ok(mut held) => *held = after,
+            Err(poisoned) => *poisoned.into_inner() = after,
+        }
+        Ok(())
     }
 
     fn phase(&self) -> Phase {
@@ -174,20 +203,6 @@ impl App {
         self.journal.say(Level::Warning, "slow query", &pairs);
     }
 
-    /// Sets the limits of a tenant, which is made if it is not there. Blocks.
-    pub(crate) fn limit(
-        &self,
-        engine: &Engine,
-        tenant: &str,
-        settings: &Settings,
-    ) -> Result<Tenant, Error> {
-        let tenant = engine.tenant(tenant)?;
-        // What is wrong with limits is wrong for both, so the first refusal changes nothing.
-        tenant.logs()?.set_limits(limits::log_limits(settings))?;
-        tenant.metrics()?.set_limits(metric_limits(settings))?;
-        Ok(tenant)
-    }
-
     /// The server's own metrics in text format.
     pub(crate) fn own_metrics(&self) -> String {
         let mut out = Text::default();
@@ -239,6 +254,7 @@ impl App {
         );
         self.meters.write(&mut out);
         self.security.write(&mut out);
+        self.paces.write(&mut out, self.settings().multi_tenant);
         if let Ok(engine) = self.engine() {
             write_engine(&mut out, &engine.stats());
             self.write_tenants(&mut out, &engine);

@@ -7,7 +7,7 @@ use crate::settings::table::{Effect, SETTINGS};
 
 /// Reads the configuration again and puts it in force. Which settings have changed; or why those
 /// in force stay as they are. Blocks.
-pub(crate) fn reload(app: &App) -> Result<Vec<&'static str>, String> {
+pub(crate) fn reload(app: &App) -> Result<Vec<String>, String> {
     let changed = app.reloads.reload(|settings| put_in_force(app, settings));
     match &changed {
         Ok(changed) => {
@@ -24,7 +24,7 @@ pub(crate) fn reload(app: &App) -> Result<Vec<&'static str>, String> {
     changed
 }
 
-fn put_in_force(app: &App, settings: Settings) -> Result<Vec<&'static str>, String> {
+fn put_in_force(app: &App, settings: Settings) -> Result<Vec<String>, String> {
     let before = app.settings();
     let mut changed = Vec::new();
     let mut fixed = Vec::new();
@@ -33,7 +33,7 @@ fn put_in_force(app: &App, settings: Settings) -> Result<Vec<&'static str>, Stri
             continue;
         }
         match setting.effect {
-            Effect::Reload => changed.push(setting.path),
+            Effect::Reload | Effect::Tenant => changed.push(setting.path.to_owned()),
             Effect::Start => fixed.push(setting.path),
         }
     }
@@ -43,15 +43,13 @@ fn put_in_force(app: &App, settings: Settings) -> Result<Vec<&'static str>, Stri
             fixed.join(", ")
         ));
     }
+    changed.extend(before.own.changed(&settings.own));
     let policy = app.security.prepare()?;
     let engine = app
         .engine()
         .map_err(|problem| problem.message().to_owned())?;
-    for tenant in engine.tenants() {
-        app.limit(&engine, &tenant, &settings)
-            .map_err(|error| error.to_string())?;
-    }
+    app.set_settings(&engine, settings)
+        .map_err(|error| error.to_string())?;
     app.security.install(policy);
-    app.set_settings(settings);
     Ok(changed)
 }

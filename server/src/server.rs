@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::{App, CHORES_MAX, LOOKS_MAX, metric_limits};
+use crate::app::{App, CHORES_MAX, LOOKS_MAX, limit, metric_limits};
 use crate::config::Load;
 use crate::doors::accept::{self, Speech};
 use crate::doors::grpc;
@@ -318,10 +318,10 @@ fn open(app: &App) -> Result<String, ServeError> {
     let engine =
         Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
     for name in engine.tenants() {
-        app.limit(&engine, &name, &settings)
+        limit(&engine, &name, &app.settings_of(&name))
             .map_err(|error| ServeError::new(named(), error))?;
     }
-    app.limit(&engine, DEFAULT_TENANT, &settings)
+    limit(&engine, DEFAULT_TENANT, &app.settings_of(DEFAULT_TENANT))
         .map_err(|error| ServeError::new(named(), error))?;
     let stats = engine.stats();
     let damage = engine.damage().len();

@@ -55,9 +55,15 @@ impl Bed {
     }
 
     fn ask(&self, method: &str, path: &str) -> String {
+        self.say(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    /// What comes back for a request.
+    fn say(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -144,6 +150,76 @@ fn a_changed_file_takes_effect_whole_or_not_at_all() {
     assert!(
         bed.ask("GET", "/api/v1/status/flags")
             .contains("\"retention\":\"5d\"")
+    );
+}
+
+#[test]
+fn a_tenants_own_settings_take_effect_whole_or_not_at_all() {
+    let begin = "multi_tenant: true\ntenants:\n  a:\n    query:\n      samples_max: 1\n";
+    let mut bed = Bed::new("tenants", begin, None);
+    // A sample of last week, for each of two.
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let time = (now.as_secs() - 7 * 24 * 3600) * 1000;
+    let push = |tenant: &str, bed: &Bed| {
+        let text = format!("up{{n=\"1\"}} 1 {time}\nup{{n=\"2\"}} 1 {time}\n");
+        let head = format!(
+            "POST /api/v1/import/prometheus HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             X-Scope-OrgID: {tenant}\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        bed.say(&head)[9..12].to_owned()
+    };
+    let query = |tenant: &str, bed: &Bed| {
+        let at = time / 1000;
+        let head = format!(
+            "GET /api/v1/query?query=count(up)&time={at} HTTP/1.1\r\nHost: x\r\nConnection: \
+             close\r\nX-Scope-OrgID: {tenant}\r\n\r\n"
+        );
+        let answer = bed.say(&head);
+        (answer[9..12].to_owned(), answer.contains("\"2\""))
+    };
+    let done = |code: &str, has: bool| (code.to_owned(), has);
+    assert_eq!(
+        (push("a", &bed), push("b", &bed)),
+        ("204".into(), "204".into())
+    );
+    assert_eq!(query("a", &bed), done("422", false));
+    assert_eq!(query("b", &bed), done("200", true));
+
+    // One tenant's rule is right, the other's is not: neither counts.
+    write(
+        &bed.folder,
+        "multi_tenant: true\ntenants:\n  b:\n    retention: 1d\n  a:\n    data: /tmp\n",
+    );
+    let answer = bed.ask("POST", "/-/reload");
+    assert!(
+        answer.contains("chronolith.yml:8: tenants.a.data: all tenants"),
+        "{answer}"
+    );
+    bed.next_line();
+    assert_eq!(query("a", &bed), done("422", false));
+    assert_eq!(query("b", &bed), done("200", true));
+
+    write(
+        &bed.folder,
+        "multi_tenant: true\ntenants:\n  b:\n    retention: 1d\n",
+    );
+    let answer = bed.ask("POST", "/-/reload");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let line = bed.next_line();
+    let changed = "changed=\"tenants.a.query.samples_max,tenants.b.retention\"";
+    assert!(line.contains(changed), "{line}");
+    // What has expired is shown to nobody, and not taken again.
+    assert_eq!(query("a", &bed), done("200", true));
+    assert_eq!(query("b", &bed), done("200", false));
+    assert_eq!(
+        (push("a", &bed), push("b", &bed)),
+        ("204".into(), "400".into())
+    );
+    let config = bed.ask("GET", "/api/v1/status/config");
+    assert!(
+        config.contains("\\\"b\\\":\\n    retention: \\\"1d\\\""),
+        "{config}"
     );
 }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::bed::{Bed, NOON};
 use client::{Called, call, frame};
 
-const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+pub(super) const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+pub(super) const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// gRPC's codes.
@@ -42,6 +42,18 @@ fn line(text: &str) -> Vec<u8> {
     let scopes = Message::new().message(2, record);
     let logs = Message::new().message(1, resource).message(2, scopes);
     Message::new().message(1, logs).into_bytes()
+}
+
+/// Calls a method for a tenant: the code, and whether the caller is told when to try again.
+pub(super) fn call_as(
+    bed: &Bed,
+    tenant: &str,
+    method: &str,
+    message: &[u8],
+) -> (Option<u16>, bool) {
+    let called = call(bed, method, &[("x-scope-orgid", tenant)], frame(0, message));
+    let is_told = called.headers.contains_key("grpc-status-details-bin");
+    (called.code, is_told)
 }
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {

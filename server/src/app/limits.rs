@@ -1,8 +1,21 @@
 //! What settings mean to the stores of a tenant.
 
-use chronolith_engine::Limits;
+use chronolith_engine::{Engine, Error, Limits, Tenant};
 
 use crate::settings::Settings;
+
+/// Sets the limits of a tenant, which is made if it is not there. Blocks.
+pub(crate) fn limit(engine: &Engine, tenant: &str, settings: &Settings) -> Result<Tenant, Error> {
+    let tenant = engine.tenant(tenant)?;
+    tenant.logs()?.set_limits(log_limits(settings))?;
+    tenant.metrics()?.set_limits(metric_limits(settings))?;
+    Ok(tenant)
+}
+
+/// A bound on the series of a store, or as many as all stores may have together.
+fn series_max(settings: &Settings, own: Option<usize>) -> u64 {
+    own.unwrap_or(settings.store.series_max) as u64
+}
 
 /// The limits of the metrics that settings mean.
 pub(crate) fn metric_limits(settings: &Settings) -> Limits {
@@ -12,13 +25,14 @@ pub(crate) fn metric_limits(settings: &Settings) -> Limits {
         retention_rules: rules.map(|rule| rule.rule.clone()).collect(),
         late_max: settings.out_of_order_window,
         future_max: settings.store.future_max,
-        series_max: settings.store.series_max as u64,
+        retention_bytes_max: settings.retention_tenant_bytes_max,
+        series_max: series_max(settings, settings.ingest.series_max),
         ..Limits::default()
     }
 }
 
 /// The limits of the logs.
-pub(crate) fn log_limits(settings: &Settings) -> Limits {
+fn log_limits(settings: &Settings) -> Limits {
     let bytes = |max: usize, least: usize| max.max(least);
     let defaults = Limits::default();
     Limits {
@@ -38,6 +52,7 @@ pub(crate) fn log_limits(settings: &Settings) -> Limits {
             defaults.metadata_bytes_max,
         ),
         late_max: None,
+        series_max: series_max(settings, settings.ingest.streams_max),
         ..metric_limits(settings)
     }
 }

@@ -13,9 +13,10 @@ use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{DEFAULT_TENANT, Engine, Store, Tenant};
 
-use super::App;
+use super::{App, limit};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Intake;
+use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
 /// Whose request it is. Put into a request by its door; without it the default tenant's.
@@ -27,6 +28,7 @@ pub(crate) struct TenantName(pub(crate) Arc<str>);
 pub(crate) struct Scope {
     app: Arc<App>,
     tenant: Arc<str>,
+    settings: Arc<Settings>,
 }
 
 impl Deref for Scope {
@@ -51,7 +53,17 @@ impl FromRequestParts<Arc<App>> for Scope {
 
 impl Scope {
     pub(crate) fn new(app: Arc<App>, tenant: Arc<str>) -> Self {
-        Scope { app, tenant }
+        let settings = app.settings_of(&tenant);
+        Scope {
+            app,
+            tenant,
+            settings,
+        }
+    }
+
+    /// What holds for the tenant, as of the moment of the request.
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// The tenant's name.
@@ -92,7 +104,9 @@ impl Scope {
             );
             return Err(Problem::new(Cause::Limit, why));
         }
-        Ok(self.limit(&engine, &self.tenant, &self.settings())?)
+        // As of now: they may have been read again since the request came.
+        let settings = self.settings_of(&self.tenant);
+        Ok(limit(&engine, &self.tenant, &settings)?)
     }
 
     fn is_known(&self, engine: &Engine) -> bool {
@@ -115,6 +129,8 @@ impl Scope {
             tenant,
             families: &self.families,
             meters: &self.meters,
+            paces: &self.paces,
+            limits: &self.settings.ingest,
         }
     }
 

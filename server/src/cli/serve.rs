@@ -135,7 +135,7 @@ mod tests {
     fn every_flag_sets_its_setting_and_no_other() {
         let other = |setting: &Setting| match setting.value {
             "ADDR" => "[::1]:7",
-            "BYTES" => "7MiB",
+            "BYTES" => "7KiB",
             "COUNT" | "PERCENT" => "7",
             "DURATION" => "5d",
             "RULE" => "{app=\"a\"} = 5d",

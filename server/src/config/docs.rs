@@ -16,6 +16,7 @@ pub(crate) fn page() -> String {
         let effect = match setting.effect {
             Effect::Start => "at the start",
             Effect::Reload => "when read again",
+            Effect::Tenant => "when read again, by tenant",
         };
         let default = match (setting.show)(&defaults) {
             text if text.is_empty() => "none".to_owned(),

@@ -11,7 +11,9 @@ const BYTES_MAX: usize = 1 << 20;
 /// One value of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its keys from the top, with dots between them.
+    /// The tenant in whose section it stands.
+    pub(super) tenant: Option<String>,
+    /// Its keys from the top, or from those of the tenant, with dots between them.
     pub(super) path: String,
     /// Its elements; one where it is no list.
     pub(super) values: Vec<String>,
@@ -23,6 +25,28 @@ pub(super) struct Entry {
 pub(super) struct Fault {
     pub(super) line: u64,
     pub(super) why: String,
+}
+
+/// The section with a section for each tenant.
+pub(super) const TENANTS: &str = "tenants";
+
+/// Where a value stands.
+#[derive(Clone, Default)]
+struct Place {
+    tenant: Option<String>,
+    path: String,
+    line: u64,
+}
+
+impl Place {
+    fn below(&self, key: &str, line: u64) -> Place {
+        let path = match &*self.path {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        let tenant = self.tenant.clone();
+        Place { tenant, path, line }
+    }
 }
 
 /// Reads a file's text; an empty one says nothing.
@@ -45,7 +69,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Fault> {
     let mut found = Vec::new();
     match root {
         None => {}
-        Some(root) => root.value.flatten("", root.referenced.line(), &mut found)?,
+        Some(root) => root.value.flatten(&Place::default(), &mut found)?,
     }
     Ok(found)
 }
@@ -59,9 +83,11 @@ enum Node {
 }
 
 impl Node {
-    fn flatten(self, path: &str, line: u64, into: &mut Vec<Entry>) -> Result<(), Fault> {
+    fn flatten(self, place: &Place, into: &mut Vec<Entry>) -> Result<(), Fault> {
+        let (path, line) = (&place.path, place.line);
         let entry = |values| Entry {
-            path: path.to_owned(),
+            tenant: place.tenant.clone(),
+            path: path.clone(),
             values,
             line,
         };
@@ -70,7 +96,7 @@ impl Node {
             Node::Nothing => {}
             Node::Scalar(text) if path.is_empty() => {
                 return Err(Fault {
-                    line,
+                    line: line.max(1),
                     why: format!("{text:?} is no setting: write a key, a colon and a value"),
                 });
             }
@@ -92,16 +118,33 @@ impl Node {
             }
             Node::Map(pairs) => {
                 for (key, value) in pairs {
-                    let path = match path {
-                        "" => key.value,
-                        path => format!("{path}.{}", key.value),
-                    };
-                    value.value.flatten(&path, key.referenced.line(), into)?;
+                    let below = place.below(&key.value, key.referenced.line());
+                    let is_tenants = below.tenant.is_none() && below.path == TENANTS;
+                    match value.value {
+                        Node::Map(tenants) if is_tenants => of_tenants(tenants, into)?,
+                        value => value.flatten(&below, into)?,
+                    }
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Sections by the names of tenants, which may have dots in them.
+fn of_tenants(
+    tenants: Vec<(Spanned<String>, Spanned<Node>)>,
+    into: &mut Vec<Entry>,
+) -> Result<(), Fault> {
+    for (name, section) in tenants {
+        let place = Place {
+            tenant: Some(name.value),
+            path: String::new(),
+            line: name.referenced.line(),
+        };
+        section.value.flatten(&place, into)?;
+    }
+    Ok(())
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -194,6 +237,24 @@ mod tests {
         assert_eq!(found[5].values[1], "up{} = none");
         assert_eq!(entries("").unwrap(), []);
         assert_eq!(entries("# nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn sections_of_tenants_are_told_by_their_names() {
+        let text = "tenants:\n  team.a:\n    log:\n      labels_max: 3\n  b:\n  tenants:\n    \
+                    retention: 1d\n";
+        let found = entries(text).unwrap();
+        let said: Vec<(Option<&str>, &str, u64)> = found
+            .iter()
+            .map(|entry| (entry.tenant.as_deref(), entry.path.as_str(), entry.line))
+            .collect();
+        let expected = [
+            (Some("team.a"), "log.labels_max", 4),
+            (Some("tenants"), "retention", 7),
+        ];
+        assert_eq!(said, expected);
+        // What is no section of sections is an entry like any other, and no key.
+        assert_eq!(entries("tenants: x\n").unwrap()[0].path, "tenants");
     }
 
     #[test]

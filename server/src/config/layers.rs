@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::settings::Settings;
-use crate::settings::table::{self, SETTINGS};
+use crate::settings::table::{self, Effect, SETTINGS, Setting};
 
-use super::file::{self, Entry};
+use super::file::{self, Entry, TENANTS};
 use super::substitute::{Outside, substitute};
 
 /// What an operator gave, layer by layer.
@@ -124,38 +124,52 @@ fn apply_file(
 }
 
 fn apply(entry: &Entry, outside: &Outside<'_>, settings: &mut Settings) -> Result<(), String> {
+    let place = match &entry.tenant {
+        Some(tenant) => format!("{TENANTS}.{tenant}.{}", entry.path),
+        None => entry.path.clone(),
+    };
     let Some(setting) = table::row(&entry.path) else {
-        return Err(unknown(&entry.path));
+        return Err(unknown(&place, entry));
     };
     let mut values = Vec::new();
     for value in &entry.values {
-        values.push(substitute(value, outside).map_err(|why| format!("{}: {why}", entry.path))?);
+        values.push(substitute(value, outside).map_err(|why| format!("{place}: {why}"))?);
     }
     // Where a value holds what a reference stands for, it is not repeated: it may be a secret.
     let is_plain = values == entry.values;
-    setting
-        .set(settings, &values.join("; "))
-        .map_err(|why| match is_plain {
-            true => format!("{}: {why}", entry.path),
-            false => format!("{}: {}", entry.path, why.replace(&values.join("; "), "…")),
-        })
+    let text = values.join("; ");
+    let set = match &entry.tenant {
+        Some(tenant) => settings.own.set(tenant, setting.path, &text),
+        None => setting.set(settings, &text),
+    };
+    set.map_err(|why| match is_plain {
+        true => format!("{place}: {why}"),
+        false => format!("{place}: {}", why.replace(&text, "…")),
+    })
 }
 
 /// What is said of a key that is none, with the one that was probably meant.
-fn unknown(path: &str) -> String {
-    let nearest = SETTINGS
+fn unknown(place: &str, entry: &Entry) -> String {
+    let path = &*entry.path;
+    if path.is_empty() || (entry.tenant.is_none() && path == TENANTS) {
+        return format!("{place} is a section: write tenants below it, and settings below these");
+    }
+    let is_for_tenants = |setting: &&Setting| setting.effect == Effect::Tenant;
+    let known = SETTINGS
         .iter()
+        .filter(|setting| entry.tenant.is_none() || is_for_tenants(setting));
+    let nearest = known
         .map(|setting| (distance(path, setting.path), setting.path))
         .min();
     let is_section = SETTINGS
         .iter()
         .any(|setting| setting.path.split('.').next() == Some(path));
     match nearest {
-        _ if is_section => format!("{path} is a section: write its keys below it, indented"),
+        _ if is_section => format!("{place} is a section: write its keys below it, indented"),
         Some((steps, near)) if steps <= 3 => {
-            format!("unknown key {path}: did you mean {near}?")
+            format!("unknown key {place}: did you mean {near}?")
         }
-        _ => format!("unknown key {path}: docs/config.md lists those there are"),
+        _ => format!("unknown key {place}: docs/config.md lists those there are"),
     }
 }
 

@@ -91,6 +91,30 @@ fn every_complaint_is_told_with_its_place() {
 }
 
 #[test]
+fn what_is_wrong_with_a_tenant_is_told_with_its_place() {
+    let text = "tenants:\n  a:\n    data: /elsewhere\n    query:\n      timout: 1s\n    log:\n      \
+                line_bytes_max: 1GiB\n  ../b:\n    retention: 1d\n  c: 5\n";
+    let file = Scratch::new("tenants", text);
+    let said = load(&given(&file)).unwrap_err().to_string();
+    let expected = [
+        ":3: tenants.a.data: all tenants have this in common",
+        ":5: unknown key tenants.a.query.timout: did you mean query.timeout?",
+        ":7: tenants.a.log.line_bytes_max: \"1GiB\" is no amount of bytes: limits.line_bytes_max",
+        ":9: tenants.../b.retention: \"../b\" is no name of a tenant",
+        ":10: \"5\" is no setting",
+    ];
+    let (last, others) = expected.split_last().unwrap();
+    // What is no section is no file that could be looked at further.
+    assert!(said.contains(last), "{said}");
+    let file = Scratch::new("tenants-but-one", text.trim_end_matches("  c: 5\n"));
+    let said = load(&given(&file)).unwrap_err().to_string();
+    for expected in others {
+        assert!(said.contains(expected), "{expected}\nin\n{said}");
+    }
+    assert_eq!(said.lines().count(), others.len(), "{said}");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let missing = Given {
         file: Some(PathBuf::from("/no/such/file.yml")),
@@ -103,14 +127,24 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn settings_that_are_written_out_are_read_back() {
-    let settings = Settings {
+    let mut settings = Settings {
         retention: Some(Duration::from_secs(90 * 60)),
         ..Settings::default()
     };
+    for (path, text) in [
+        ("retention", "1d"),
+        ("retention_rules", "{a=\"b\"} = 3d; up{} = 1d"),
+        ("query.timeout", "3s"),
+        ("log.labels_max", "3"),
+        ("log.retention", "1d"),
+    ] {
+        settings.own.set("team.a", path, text).unwrap();
+    }
+    settings.own.set("b", "ingest.burst", "1s").unwrap();
     let whole = yaml(&settings);
     let file = Scratch::new("every", &whole);
     assert_eq!(load(&given(&file)).unwrap(), settings, "{whole}");
-    assert_eq!(check_file(&file.0, Vec::new()).unwrap(), SETTINGS.len());
+    assert_eq!(check_file(&file.0, Vec::new()).unwrap(), SETTINGS.len() + 6);
 }
 
 #[test]

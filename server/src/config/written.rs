@@ -23,7 +23,30 @@ pub(crate) fn yaml(settings: &Settings) -> String {
         // JSON's strings are YAML's.
         let _ = writeln!(out, "{indent}{key}: {value}");
     }
+    write_tenants(&mut out, settings);
     out
+}
+
+/// What tenants have of their own. In order of their paths the keys of a section stand together.
+fn write_tenants(out: &mut String, settings: &Settings) {
+    let mut is_begun = false;
+    for (tenant, of_tenant) in settings.own.each() {
+        if !is_begun {
+            out.push_str("tenants:\n");
+            is_begun = true;
+        }
+        let _ = writeln!(out, "  {}:", Value::from(tenant));
+        let mut section = "";
+        for (path, text) in of_tenant {
+            let (above, key) = path.split_once('.').unwrap_or(("", path));
+            if !above.is_empty() && above != section {
+                let _ = writeln!(out, "    {above}:");
+            }
+            section = above;
+            let indent = if above.is_empty() { "" } else { "  " };
+            let _ = writeln!(out, "    {indent}{key}: {}", Value::from(text.as_str()));
+        }
+    }
 }
 
 /// The settings by the names of their flags.

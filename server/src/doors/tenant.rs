@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 
 use crate::app::TenantName;
 use crate::http::problem::Problem;
-use crate::security::{TENANT_BYTES_MAX, is_tenant_name};
+use crate::settings::tenants::{TENANT_BYTES_MAX, is_tenant_name};
 
 /// The header that names the tenant, as in Loki and Mimir.
 pub(crate) const TENANT_HEADER: &str = "x-scope-orgid";

@@ -95,6 +95,8 @@ impl Cause {
 pub(crate) struct Problem {
     cause: Cause,
     message: String,
+    /// After how many seconds the same request may be sent again, where that is known.
+    again_in: Option<u32>,
 }
 
 impl Problem {
@@ -102,6 +104,15 @@ impl Problem {
         Problem {
             cause,
             message: message.into(),
+            again_in: None,
+        }
+    }
+
+    /// The same, for a sender that is told to wait so many seconds.
+    pub(crate) fn again_in(self, seconds: u32) -> Self {
+        Problem {
+            again_in: Some(seconds),
+            ..self
         }
     }
 
@@ -112,7 +123,8 @@ impl Problem {
 
     /// After how many seconds the same request may be sent again, if it may.
     pub(crate) fn retry_seconds(&self) -> Option<u32> {
-        self.cause.may_retry().then_some(RETRY_SECONDS)
+        let seconds = self.again_in.unwrap_or(RETRY_SECONDS);
+        self.cause.may_retry().then_some(seconds)
     }
 
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {

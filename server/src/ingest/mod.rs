@@ -5,8 +5,11 @@
 
 mod families;
 pub(crate) mod logs;
+pub(crate) mod pace;
 
 pub(crate) use families::Families;
+
+use std::time::Instant;
 
 use chronolith_engine::labels::{LabelSet, Labels};
 use chronolith_engine::metrics::Exemplar;
@@ -15,7 +18,10 @@ use chronolith_engine::{BatchMode, Refusal, Refused, Report, Tenant};
 
 use crate::http::problem::{Cause, Problem};
 use crate::meters::{Meters, add};
+use crate::settings::IngestLimits;
 use crate::wire::columns::{Columns, EXEMPLAR_CHARS_MAX, EntrySort, Faults, WireExemplar};
+
+use pace::{Load, Paces};
 
 /// What was taken of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,11 +37,15 @@ pub(crate) struct Intake<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) families: &'a Families,
     pub(crate) meters: &'a Meters,
+    pub(crate) paces: &'a Paces,
+    /// What the tenant may push.
+    pub(crate) limits: &'a IngestLimits,
 }
 
 /// Stores all of a request or nothing, but for series whose labels are not valid: those are left
 /// out, as Prometheus does for remote write 1.0.
 pub(crate) fn whole(intake: Intake<'_>, columns: &Columns<'_>) -> Result<(), Problem> {
+    admit(intake, columns)?;
     let store = intake.tenant.metrics()?;
     let mut left_out = Vec::new();
     loop {
@@ -84,6 +94,7 @@ fn try_in_parts(
     intake: Intake<'_>,
     columns: &mut Columns<'_>,
 ) -> Result<(Written, Result<(), Problem>), Problem> {
+    admit(intake, columns)?;
     let report = intake
         .tenant
         .metrics()?
@@ -115,6 +126,23 @@ fn try_in_parts(
     };
     let text = format!("{} entries or series were not taken: ", faults.count());
     Ok((written, Err(Problem::new(cause, text + &faults.text()))))
+}
+
+/// Refuses a request of a tenant that pushes faster than it may.
+fn admit(intake: Intake<'_>, columns: &Columns<'_>) -> Result<(), Problem> {
+    let (samples, histograms) = columns.counts();
+    let count = (samples + histograms) as u64;
+    let pace = intake.paces.of(intake.tenant.name());
+    let admitted = pace.admit(intake.limits, Instant::now(), &[(Load::Samples, count)]);
+    admitted.map_err(|excess| {
+        add(&intake.meters.refused, count);
+        excess.problem(format!(
+            "nothing was stored: tenant {:?} may push {} samples a second, and has pushed more of \
+             late",
+            intake.tenant.name(),
+            excess.rate
+        ))
+    })
 }
 
 /// How many entries of each sort the store has.

@@ -74,14 +74,16 @@ pub(super) fn store(app: &Scope, columns: &LogColumns<'_>) -> Result<(), Problem
         return Err(Problem::new(Cause::Empty, why));
     }
     let store = app.tenant_to_fill()?.logs()?;
+    let settings = app.settings();
     let intake = LogIntake {
         store: &store,
-        limits: &app.settings().logs,
-        retention: app.settings().retention,
+        limits: &settings.logs,
+        retention: settings.logs.retention.or(settings.retention),
         meters: &app.meters,
         tails: &app.tails,
         tenant: app.tenant_name(),
     };
+    logs::admit(intake, (&app.paces, &settings.ingest), columns)?;
     logs::store(intake, columns)
 }
 

@@ -11,7 +11,7 @@ use chronolith_query::logql::LogQuery;
 use chronolith_query::logql::syntax::pretty;
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, Scope};
 use crate::config;
 use crate::duration;
 use crate::http::json::Json;
@@ -61,8 +61,9 @@ pub(super) async fn buildinfo() -> Response {
 }
 
 /// The limits that Logs Drilldown wants to know.
-pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn drilldown_limits(app: Scope) -> Response {
     let limits = &app.settings().logs;
+    let retention = limits.retention.or(app.settings().retention);
     let for_ever = Duration::ZERO;
     bare(&json!({
         "limits": {
@@ -86,7 +87,7 @@ pub(super) async fn drilldown_limits(State(app): State<Arc<App>>) -> Response {
             },
             "pattern_persistence_enabled": false,
             "query_timeout": duration::format(limits.query_timeout),
-            "retention_period": duration::format(app.settings().retention.unwrap_or(for_ever)),
+            "retention_period": duration::format(retention.unwrap_or(for_ever)),
             "volume_enabled": true,
             "volume_max_series": limits.volumes_max,
         },
@@ -138,8 +139,8 @@ pub(super) async fn services() -> &'static str {
     "server => Running\n"
 }
 
-/// The limits of the one tenant, by Loki's names.
-pub(super) async fn tenant_limits(State(app): State<Arc<App>>) -> Response {
+/// The limits of the tenant, by Loki's names.
+pub(super) async fn tenant_limits(app: Scope) -> Response {
     let settings = app.settings();
     let limits = &settings.logs;
     let retention = limits.retention.or(settings.retention);
@@ -172,6 +173,14 @@ pub(super) async fn tenant_limits(State(app): State<Arc<App>>) -> Response {
         ("max_concurrent_tail_requests", limits.tails_max.to_string()),
         ("volume_max_series", limits.volumes_max.to_string()),
         ("query_timeout", duration::format(limits.query_timeout)),
+        (
+            "ingestion_rate_mb",
+            settings
+                .ingest
+                .line_bytes_per_second
+                .map_or(0.0, |bytes| bytes as f64 / f64::from(1 << 20))
+                .to_string(),
+        ),
         ("retention_period", duration::format(retention)),
     ];
     let text: String = lines

@@ -114,10 +114,9 @@ pub(super) async fn tail(
 struct Open<'a>(&'a Scope);
 
 impl<'a> Open<'a> {
-    /// The number that it is, and the guard.
-    fn new(app: &'a Scope) -> (u64, Open<'a>) {
-        let before = app.meters.tails.fetch_add(1, Ordering::Relaxed);
-        (before + 1, Open(app))
+    fn new(app: &'a Scope) -> Open<'a> {
+        app.meters.tails.fetch_add(1, Ordering::Relaxed);
+        Open(app)
     }
 }
 
@@ -136,8 +135,10 @@ enum End {
 }
 
 async fn serve(app: Scope, mut socket: WebSocket, wanted: Wanted) {
-    let (number, _open) = Open::new(&app);
-    let max = app.settings().logs.tails_max as u64;
+    let _open = Open::new(&app);
+    // Before anything is read, so that nothing is missed in between.
+    let (news, number) = app.tails.watch(app.tenant_name());
+    let max = app.settings().logs.tails_max;
     let end = match number > max {
         true => End::Told(
             close_code::ERROR,
@@ -147,8 +148,6 @@ async fn serve(app: Scope, mut socket: WebSocket, wanted: Wanted) {
         ),
         false => {
             let (frames, waiting) = mpsc::channel(FRAMES_MAX);
-            // Before anything is read, so that nothing is missed in between.
-            let news = app.tails.watch(app.tenant_name());
             let watcher = Watcher::new(app.clone(), wanted, frames);
             let watching = tokio::spawn(watcher.run(news));
             let end = send(&mut socket, waiting).await;

@@ -3,23 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::settings::tenants::is_tenant_name;
+
 use super::file::{AccessConfig, Right};
-
-/// Bytes of a tenant's name.
-pub(crate) const TENANT_BYTES_MAX: usize = 150;
-
-/// What a tenant's name may have beside letters and digits of ASCII.
-const MARKS: &[u8] = b"!-_.*'()";
-
-/// Whether a tenant may be called this. A name becomes a folder, so nothing is decoded: what is
-/// encoded in any way has a letter that is not taken.
-pub(crate) fn is_tenant_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
-    (1..=TENANT_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(is_plain)
-        && name != "."
-        && name != ".."
-}
 
 /// What one user or the holder of one token may do.
 #[derive(Debug, Default)]

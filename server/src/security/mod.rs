@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 
-pub(crate) use access::{Access, TENANT_BYTES_MAX, is_tenant_name};
+pub(crate) use access::Access;
 pub(crate) use credentials::Denied;
 pub(crate) use file::Right;
 

@@ -9,8 +9,12 @@ use std::time::Duration;
 
 use chronolith_engine::{Durability, Options, RetentionRule};
 
+mod rows;
 pub(crate) mod shape;
 pub(crate) mod table;
+pub(crate) mod tenants;
+
+pub use tenants::OwnSettings;
 
 /// The settings of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,9 @@ pub struct Settings {
     pub retention: Option<Duration>,
     /// How long the series that the first rule with all its matchers accepts are kept instead.
     pub retention_rules: Vec<KeepRule>,
+    /// Bytes that the blocks of one tenant's metrics may take on disk, and those of its logs
+    /// (`None`: no bound).
+    pub retention_tenant_bytes_max: Option<u64>,
     /// Bytes that all blocks together may take on disk (`None`: no bound).
     pub retention_bytes_max: Option<u64>,
     /// How far behind the newest sample of its series a sample may be (`None`: as far as retention
@@ -42,6 +49,8 @@ pub struct Settings {
     pub durability: Durability,
     /// What the engine may use of the machine.
     pub store: StoreLimits,
+    /// What one tenant may push.
+    pub ingest: IngestLimits,
     /// What queries of metrics may use.
     pub query: QueryLimits,
     /// Connections of each door at once; more wait in the system's queue.
@@ -62,6 +71,8 @@ pub struct Settings {
     pub tenants_max: usize,
     /// Whether patterns of lines are looked for when somebody asks, which reads the lines.
     pub log_patterns: bool,
+    /// What tenants have that differs from the above.
+    pub own: OwnSettings,
 }
 
 /// How long some series are kept.
@@ -92,6 +103,36 @@ pub struct StoreLimits {
     pub compaction_percent: u8,
     /// How far ahead of the clock an entry may be.
     pub future_max: Duration,
+}
+
+/// What one tenant may push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestLimits {
+    /// Series of its metrics in memory (`None`: as many as of all tenants).
+    pub series_max: Option<usize>,
+    /// Streams of its logs in memory (`None`: as many as of all tenants).
+    pub streams_max: Option<usize>,
+    /// Samples and histograms a second, on average (`None`: no bound).
+    pub samples_per_second: Option<usize>,
+    /// Log lines a second, on average (`None`: no bound).
+    pub lines_per_second: Option<usize>,
+    /// Bytes of log lines and their metadata a second, on average (`None`: no bound).
+    pub line_bytes_per_second: Option<u64>,
+    /// How many seconds' worth of these may come at once after a rest.
+    pub burst: Duration,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        IngestLimits {
+            series_max: None,
+            streams_max: None,
+            samples_per_second: None,
+            lines_per_second: None,
+            line_bytes_per_second: None,
+            burst: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What queries of metrics may use.
@@ -222,10 +263,12 @@ impl Default for Settings {
             web_config_file: None,
             retention: None,
             retention_rules: Vec::new(),
+            retention_tenant_bytes_max: None,
             retention_bytes_max: None,
             out_of_order_window: None,
             durability: Durability::Always,
             store: StoreLimits::default(),
+            ingest: IngestLimits::default(),
             query: QueryLimits::default(),
             connections_max: 512,
             writes_max: 32,
@@ -239,6 +282,7 @@ impl Default for Settings {
             multi_tenant: false,
             tenants_max: 100,
             log_patterns: false,
+            own: OwnSettings::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod tails;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use chronolith_engine::labels::{Labels, put_label};
 use chronolith_engine::logs::{Line, Lines};
@@ -18,8 +18,9 @@ use chronolith_engine::{Batch, Refusal, Report, Store};
 
 use crate::http::problem::{Cause, Problem};
 use crate::http::times;
+use crate::ingest::pace::{Load, Paces};
 use crate::meters::{Meters, add};
-use crate::settings::LogLimits;
+use crate::settings::{IngestLimits, LogLimits};
 use crate::wire::logs::{LogColumns, Pair};
 use crate::wire::otlp::names;
 
@@ -103,6 +104,38 @@ enum Metadata {
     Level(Level),
     /// Canonical labels.
     Labels(std::ops::Range<usize>),
+}
+
+/// Refuses a request of a tenant that pushes faster than it may, in Loki's words.
+pub(crate) fn admit(
+    intake: LogIntake<'_>,
+    (paces, limits): (&Paces, &IngestLimits),
+    columns: &LogColumns<'_>,
+) -> Result<(), Problem> {
+    let (mut lines, mut bytes) = (0u64, 0u64);
+    for (_, places) in columns.streams() {
+        for place in places {
+            let pairs = columns.metadata_of(place).iter();
+            let metadata: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+            lines += 1;
+            bytes += (columns.entries()[place].line.len() + metadata) as u64;
+        }
+    }
+    let loads = [(Load::Lines, lines), (Load::LineBytes, bytes)];
+    let pace = paces.of(intake.tenant);
+    let admitted = pace.admit(limits, Instant::now(), &loads);
+    admitted.map_err(|excess| {
+        add(&intake.meters.refused_lines, lines);
+        let unit = match excess.load {
+            Load::LineBytes => "bytes",
+            _ => "lines",
+        };
+        excess.problem(format!(
+            "ingestion rate limit exceeded for user {} (limit: {} {unit}/sec) while attempting to \
+             ingest '{lines}' lines totaling '{bytes}' bytes, reduce log volume or raise the limit",
+            intake.tenant, excess.rate
+        ))
+    })
 }
 
 /// Stores what can be stored of a request.

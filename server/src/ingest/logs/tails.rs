@@ -53,16 +53,17 @@ impl Tails {
         (queue.news.receiver_count() > 0).then(|| queue.clone())
     }
 
-    /// What is stored for a tenant from now on.
-    pub(crate) fn watch(&self, tenant: &str) -> broadcast::Receiver<News> {
+    /// What is stored for a tenant from now on, and how many now wait for that.
+    pub(crate) fn watch(&self, tenant: &str) -> (broadcast::Receiver<News>, usize) {
         let Ok(mut queues) = self.queues.write() else {
             // Nobody will send, which says that there will be no more.
-            return Queue::default().news.subscribe();
+            return (Queue::default().news.subscribe(), 1);
         };
         // So there are never more queues than readers.
         queues.retain(|_, queue| queue.news.receiver_count() > 0);
         let queue = queues.entry(tenant.into()).or_default();
-        queue.news.subscribe()
+        let news = queue.news.subscribe();
+        (news, queue.news.receiver_count())
     }
 
     /// Tells that there will be no more lines.
@@ -129,8 +130,9 @@ mod tests {
     fn news_come_in_pieces_and_in_order_of_time() {
         let tails = Tails::default();
         assert!(tails.watched("a").is_none());
-        let mut watching = tails.watch("a");
-        let other = tails.watch("b");
+        let (mut watching, count) = tails.watch("a");
+        let (other, of_other) = tails.watch("b");
+        assert_eq!((count, of_other, tails.watch("b").1), (1, 1, 2));
         lines(&tails.watched("a").unwrap(), 10, 50_000);
         let (mut pieces, mut times) = (0, Vec::new());
         while let Ok(News::Lines(news)) = watching.try_recv() {
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn who_does_not_listen_loses_the_oldest_and_is_told() {
         let tails = Tails::default();
-        let mut watching = tails.watch("a");
+        let (mut watching, _) = tails.watch("a");
         for _ in 0..NEWS_MAX + 3 {
             lines(&tails.watched("a").unwrap(), 1, 1);
         }
