@@ -21,8 +21,11 @@ use crate::time::{Clock, SystemClock};
 use crate::wal::{Floors, Frame, Lsn, Wal, WalOptions};
 
 mod backup;
+mod progress;
 mod repair;
 mod verify;
+
+pub use progress::Progress;
 
 /// The tenant of callers that know no tenants.
 pub const DEFAULT_TENANT: &str = "default";
@@ -118,7 +121,17 @@ impl Engine {
     /// not fail it where the rest can be served: ask [`Engine::damage`] and
     /// [`Store::damage`](crate::Store::damage).
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Engine> {
-        Engine::open_with(directory.as_ref(), options, Components::system())
+        Engine::open_watched(directory, options, &Progress::new())
+    }
+
+    /// The same for who tells others meanwhile how far it is.
+    pub fn open_watched(
+        directory: impl AsRef<Path>,
+        options: Options,
+        progress: &Progress,
+    ) -> Result<Engine> {
+        let components = Components::system();
+        Engine::open_with(directory.as_ref(), options, components, progress)
     }
 
     /// Opens a data directory for reading, also beside the process that writes it: what was
@@ -132,11 +145,12 @@ impl Engine {
         root: &Path,
         options: Options,
         components: Components,
+        progress: &Progress,
     ) -> Result<Engine> {
         options.check()?;
         let lock = take_directory(&*components.fs, root)?;
         backup::refuse_unfinished(&*components.fs, root)?;
-        Engine::open_locked(root, options, components, lock)
+        Engine::open_locked(root, options, components, lock, progress)
     }
 
     /// Opens a directory whose lock is held.
@@ -145,7 +159,9 @@ impl Engine {
         options: Options,
         components: Components,
         lock: Box<dyn Lock>,
+        progress: &Progress,
     ) -> Result<Engine> {
+        progress.begin(&*components.fs, &root.join("wal"));
         let fs = Arc::clone(&components.fs);
         let shared = Shared::new(root, fs, components.clock, options);
         shared.reserve.find()?;
@@ -164,6 +180,7 @@ impl Engine {
             wal_options,
             tenants.floors(),
             &mut |frame| {
+                progress.add(frame.bytes());
                 let taken = tenants.replay(&frame, &mut damage)?;
                 if taken != Taken::No && !frame.proven {
                     has_unproven = true;
@@ -177,6 +194,7 @@ impl Engine {
             .stores()
             .iter()
             .for_each(|store| store.finish_replay());
+        progress.end();
         let has_dropped = shared.stores().iter().any(|store| store.has_dropped());
         shared.has_dropped.store(has_dropped, Ordering::Release);
         let wal = Arc::new(wal);

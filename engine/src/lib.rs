@@ -100,7 +100,7 @@ pub mod operations {
 }
 
 pub use config::{Durability, Limits, Options, RetentionRule};
-pub use engine::{DEFAULT_TENANT, Engine, EngineStats};
+pub use engine::{DEFAULT_TENANT, Engine, EngineStats, Progress};
 pub use error::{Error, ErrorKind, Result};
 pub use head::batch::{Batch, BatchMode, Refused, Report};
 pub use kind::{Kind, Refusal, Wanted};

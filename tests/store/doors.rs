@@ -2,7 +2,7 @@
 
 use chronolith_engine::metrics::{Exemplar, MetricMetadata, Sample, Samples};
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Batch, Engine, Error, ErrorKind, Tenant};
+use chronolith_engine::{Batch, Engine, Error, ErrorKind, Progress, Tenant};
 
 use super::bed::{
     AHEAD_MS, Folder, all, bits, numbered, only, options, points, put, put_line, set, texts,
@@ -47,6 +47,20 @@ fn a_second_writer_is_told_that_the_directory_is_locked() {
     assert_eq!(error.path(), Some(folder.path()));
     drop(engine);
     folder.open().close().unwrap();
+}
+
+#[test]
+fn how_far_recovery_is_can_be_watched() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    put(&engine.metrics().unwrap(), &numbered(1), 1, 1.0);
+    drop(engine);
+    let progress = Progress::new();
+    assert_eq!((progress.replayed_bytes(), progress.total_bytes()), (0, 0));
+    let engine = Engine::open_watched(folder.path(), options(), &progress).unwrap();
+    assert!(progress.total_bytes() > 0);
+    assert_eq!(progress.replayed_bytes(), progress.total_bytes());
+    engine.close().unwrap();
 }
 
 #[test]

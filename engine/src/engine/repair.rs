@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::backup::refuse_unfinished;
 use super::verify::check_record;
-use super::{Components, Engine, Keeper, take_directory};
+use super::{Components, Engine, Keeper, Progress, take_directory};
 use crate::config::Options;
 use crate::error::{Error, Result};
 use crate::io::Fs;
@@ -77,7 +77,7 @@ impl Engine {
                 keeper: Keeper::Called,
                 ..components
             };
-            let engine = Engine::open_locked(root, options, components, lock)?;
+            let engine = Engine::open_locked(root, options, components, lock, &Progress::new())?;
             engine.empty_log(&mut report)?;
             engine.close()?;
         }

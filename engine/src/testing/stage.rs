@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::config::Options;
-use crate::engine::{Components, Engine, Keeper};
+use crate::engine::{Components, Engine, Keeper, Progress};
 use crate::error::Result;
 use crate::head::batch::{Batch, Report};
 use crate::io::sim;
@@ -215,7 +215,12 @@ impl Clock for ManualClock {
 impl Stage {
     /// Opens the engine of this stage for writing.
     pub fn open(&self, options: &Options) -> Result<Engine> {
-        Engine::open_with(Path::new(ROOT), options.clone(), self.components())
+        Engine::open_with(
+            Path::new(ROOT),
+            options.clone(),
+            self.components(),
+            &Progress::new(),
+        )
     }
 
     /// Opens it for reading, beside its writer.
@@ -230,7 +235,12 @@ impl Stage {
 
     /// Opens another directory of the disk, say a backup, for writing.
     pub fn open_at(&self, root: &str, options: &Options) -> Result<Engine> {
-        Engine::open_with(Path::new(root), options.clone(), self.components())
+        Engine::open_with(
+            Path::new(root),
+            options.clone(),
+            self.components(),
+            &Progress::new(),
+        )
     }
 
     /// Opens another directory of the disk for reading.

@@ -55,6 +55,13 @@ pub(crate) struct Frame<'a> {
     pub(crate) proven: bool,
 }
 
+impl Frame<'_> {
+    /// Bytes that it has in the log.
+    pub(crate) fn bytes(&self) -> usize {
+        frame::frame_bytes(self.tenant.len() + self.body.len())
+    }
+}
+
 /// The open log. Shared by reference; every method may be called from any thread.
 pub(crate) struct Wal {
     fs: Arc<dyn Fs>,
