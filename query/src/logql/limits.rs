@@ -157,6 +157,9 @@ impl Guard {
             let added = added as u64;
             counter.fetch_add(added, Ordering::Relaxed) + added
         };
+        if let Some(flag) = &self.limits.cancel {
+            flag.note_read(lines);
+        }
         let (lines, bytes) = (add(&self.lines, lines), add(&self.bytes, bytes));
         let Limits {
             lines_max,

@@ -31,9 +31,15 @@ impl Default for Limits {
     }
 }
 
-/// Tells a running query to stop. Clones are the same flag.
+/// Tells a running query to stop, and is told how far it is. Clones are the same flag.
 #[derive(Clone, Debug, Default)]
-pub struct CancelFlag(Arc<AtomicBool>);
+pub struct CancelFlag(Arc<Watch>);
+
+#[derive(Debug, Default)]
+struct Watch {
+    is_raised: AtomicBool,
+    read: AtomicUsize,
+}
 
 impl CancelFlag {
     /// A flag that is not raised.
@@ -43,11 +49,22 @@ impl CancelFlag {
 
     /// Tells the query to stop; it ends at the next series or step that it comes to.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_raised.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether the query has been told to stop.
+    pub fn is_raised(&self) -> bool {
+        self.0.is_raised.load(Ordering::Relaxed)
+    }
+
+    /// Samples, or lines of a query of logs, that the query has read so far.
+    pub fn read(&self) -> usize {
+        self.0.read.load(Ordering::Relaxed)
+    }
+
+    /// Tells of entries that were read.
+    pub(crate) fn note_read(&self, entries: usize) {
+        self.0.read.fetch_add(entries, Ordering::Relaxed);
     }
 }
 
@@ -159,6 +176,9 @@ impl Guard {
     pub(crate) fn hold_read(&self, samples: usize, bytes: u64) -> Result<()> {
         self.read.fetch_add(samples, Ordering::Relaxed);
         self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(flag) = &self.limits.cancel {
+            flag.note_read(samples);
+        }
         self.hold(samples)
     }
 
