@@ -2,6 +2,7 @@
 
 mod admin;
 pub(crate) mod bed;
+mod debug;
 mod grafana;
 mod grpc;
 mod limits;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use chronolith_engine::{Engine, EngineStats, Error, StoreStats};
+use chronolith_engine::{Engine, EngineStats, Error, Progress, StoreStats};
 
 use crate::config::{Load, Reloads};
 use crate::http::grpc::Bodies;
@@ -14,20 +14,20 @@ use crate::ingest::Families;
 use crate::ingest::logs::tails::Tails;
 use crate::ingest::pace::Paces;
 use crate::journal::{Journal, Level};
-use crate::meters::{Meters, Text, add};
+use crate::meters::{Limit, Meters, Text, add};
 use crate::security::Security;
 use crate::settings::Settings;
 use crate::settings::tenants::Resolved;
 use crate::wire::otlp::deltas::Deltas;
 
+mod active;
 mod limits;
 mod scope;
 
+pub(crate) use active::{Active, Place, Query, Question};
 pub(crate) use limits::{limit, metric_limits};
 pub(crate) use scope::{Scope, TenantName};
 
-/// Writes that may wait for others to end.
-const WAITING_WRITES_MAX: usize = 1024;
 /// Administrative jobs that run at once.
 pub(crate) const CHORES_MAX: usize = 2;
 const WAITING_CHORES_MAX: usize = 16;
@@ -35,8 +35,9 @@ const WAITING_CHORES_MAX: usize = 16;
 pub(crate) const LOOKS_MAX: usize = 4;
 /// Those that may wait for one of these to end.
 const WAITING_LOOKS_MAX: usize = 256;
-/// Bytes of the bodies of all calls of gRPC at hand: connections have many calls at once.
-const CALL_BYTES_MAX: usize = 256 << 20;
+
+/// After how many seconds a client may ask again whether the server is ready.
+pub(crate) const READY_RETRY_SECONDS: u32 = 1;
 
 /// What the handlers of all doors share.
 pub(crate) struct App {
@@ -58,6 +59,8 @@ pub(crate) struct App {
     pub(crate) calls: Bodies,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
+    /// Queries that are being answered.
+    pub(crate) active: Active,
     /// How much of late each tenant has pushed.
     pub(crate) paces: Paces,
     /// Metadata that is known to be stored.
@@ -65,6 +68,8 @@ pub(crate) struct App {
     pub(crate) started: SystemTime,
     since: Instant,
     phase: RwLock<Phase>,
+    /// How far recovery is.
+    pub(crate) progress: Progress,
 }
 
 /// Where the server is in its life.
@@ -82,21 +87,39 @@ impl App {
             meters: Meters::default(),
             queries: Lane::new(
                 "queries",
+                Limit::WaitingQueries,
                 settings.query.concurrent_max,
                 settings.query.waiting_max,
             ),
-            writes: Lane::new("writes", settings.writes_max, WAITING_WRITES_MAX),
-            chores: Lane::new("administrative requests", CHORES_MAX, WAITING_CHORES_MAX),
+            writes: Lane::new(
+                "writes",
+                Limit::WaitingWrites,
+                settings.writes_max,
+                settings.writes_waiting_max,
+            ),
+            chores: Lane::new(
+                "administrative requests",
+                Limit::WaitingChores,
+                CHORES_MAX,
+                WAITING_CHORES_MAX,
+            ),
             deltas: Mutex::default(),
             making: Mutex::default(),
-            looks: Lane::new("live tails", LOOKS_MAX, WAITING_LOOKS_MAX),
-            calls: Bodies::new(CALL_BYTES_MAX),
+            looks: Lane::new(
+                "live tails",
+                Limit::WaitingLooks,
+                LOOKS_MAX,
+                WAITING_LOOKS_MAX,
+            ),
+            calls: Bodies::new(usize::try_from(settings.grpc.held_bytes_max).unwrap_or(usize::MAX)),
             tails: Tails::default(),
+            active: Active::default(),
             paces: Paces::default(),
             families: Families::default(),
             started: SystemTime::now(),
             since: Instant::now(),
             phase: RwLock::new(Phase::Recovering),
+            progress: Progress::new(),
             reloads: Reloads::new(load),
             journal: Journal::new(settings.journal.format),
             settings: RwLock::new(Arc::new(Resolved::new(settings))),
@@ -169,6 +192,12 @@ impl App {
         }
     }
 
+    /// How far recovery is, in words.
+    pub(crate) fn recovering(&self) -> String {
+        let (done, all) = (self.progress.replayed_bytes(), self.progress.total_bytes());
+        format!("the server is starting: {done} of {all} bytes of the log are recovered")
+    }
+
     /// Whether requests are let in.
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self.phase(), Phase::Ready(_))
@@ -183,7 +212,10 @@ impl App {
     pub(crate) fn engine(&self) -> Result<Arc<Engine>, Problem> {
         match self.phase() {
             Phase::Ready(engine) => Ok(engine),
-            Phase::Recovering => Err(Problem::new(Cause::Unavailable, "the server is starting")),
+            Phase::Recovering => {
+                let starting = Problem::new(Cause::Unavailable, self.recovering());
+                Err(starting.again_in(READY_RETRY_SECONDS))
+            }
             Phase::Stopping => Err(Problem::new(Cause::Unavailable, "the server is stopping")),
         }
     }
@@ -229,6 +261,16 @@ impl App {
             "Whether everything is recovered and requests are let in.",
             f64::from(u8::from(self.is_ready())),
         );
+        out.gauge(
+            "chronolith_recovery_replayed_bytes",
+            "Bytes of the log that recovery has read back.",
+            self.progress.replayed_bytes() as f64,
+        );
+        out.gauge(
+            "chronolith_recovery_total_bytes",
+            "Bytes that the log had when recovery began.",
+            self.progress.total_bytes() as f64,
+        );
         let reload = self.reloads.last();
         let success = reload.success.duration_since(SystemTime::UNIX_EPOCH);
         out.gauge(
@@ -254,12 +296,36 @@ impl App {
         );
         self.meters.write(&mut out);
         self.security.write(&mut out);
+        self.active.write(&mut out);
+        self.write_lanes(&mut out);
         self.paces.write(&mut out, self.settings().multi_tenant);
         if let Ok(engine) = self.engine() {
             write_engine(&mut out, &engine.stats());
             self.write_tenants(&mut out, &engine);
         }
         out.into_string()
+    }
+
+    /// The lanes, by the names that labels have.
+    pub(crate) fn lanes(&self) -> [(&'static str, &Lane); 4] {
+        [
+            ("queries", &self.queries),
+            ("writes", &self.writes),
+            ("chores", &self.chores),
+            ("tails", &self.looks),
+        ]
+    }
+
+    fn write_lanes(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_lane_jobs";
+        out.family(NAME, "gauge", "Blocking work that runs and that waits.");
+        for (name, lane) in self.lanes() {
+            let (running, waiting) = lane.load();
+            for (state, count) in [("running", running), ("waiting", waiting)] {
+                let labels = format!("{{lane=\"{name}\",state=\"{state}\"}}");
+                out.sample(NAME, &labels, count as f64);
+            }
+        }
     }
 
     /// What the stores of all tenants hold together, and how much each tenant has.

@@ -30,6 +30,6 @@ mod wire;
 pub use cli::run;
 pub use server::{ServeError, Server};
 pub use settings::{
-    IngestLimits, JournalFormat, JournalSettings, KeepRule, LogLimits, OwnSettings, QueryLimits,
-    Settings, StoreLimits, Translation,
+    GrpcLimits, HttpLimits, IngestLimits, JournalFormat, JournalSettings, KeepRule, LogLimits,
+    OwnSettings, QueryLimits, Settings, StoreLimits, Translation,
 };

@@ -12,12 +12,72 @@ use std::time::Duration;
 /// Upper borders of the buckets of request durations, in seconds.
 const BORDERS: [f64; 10] = [0.001, 0.005, 0.02, 0.1, 0.4, 1.0, 3.0, 8.0, 20.0, 60.0];
 
+/// A limit that refuses something, or ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    BodyBytes,
+    DecodedBytes,
+    JsonBytes,
+    FormBytes,
+    BodyTimeout,
+    HeadBytes,
+    HeadTimeout,
+    WriteTimeout,
+    HeldBytes,
+    WaitingQueries,
+    WaitingWrites,
+    WaitingChores,
+    WaitingLooks,
+    WaitingChecks,
+    Tenants,
+    Series,
+    Rate,
+    QuerySteps,
+    QuerySamples,
+    QueryTimeout,
+    LogEntries,
+    LogQuery,
+    LogQueryTimeout,
+    Tails,
+}
+
+impl Limit {
+    /// All of them, as a label tells them.
+    const ALL: [(Limit, &'static str); 24] = [
+        (Limit::BodyBytes, "body_bytes"),
+        (Limit::DecodedBytes, "decoded_bytes"),
+        (Limit::JsonBytes, "json_bytes"),
+        (Limit::FormBytes, "form_bytes"),
+        (Limit::BodyTimeout, "body_timeout"),
+        (Limit::HeadBytes, "head_bytes"),
+        (Limit::HeadTimeout, "head_timeout"),
+        (Limit::WriteTimeout, "write_timeout"),
+        (Limit::HeldBytes, "held_bytes"),
+        (Limit::WaitingQueries, "waiting_queries"),
+        (Limit::WaitingWrites, "waiting_writes"),
+        (Limit::WaitingChores, "waiting_chores"),
+        (Limit::WaitingLooks, "waiting_looks"),
+        (Limit::WaitingChecks, "waiting_password_checks"),
+        (Limit::Tenants, "tenants"),
+        (Limit::Series, "series"),
+        (Limit::Rate, "rate"),
+        (Limit::QuerySteps, "query_steps"),
+        (Limit::QuerySamples, "query_samples"),
+        (Limit::QueryTimeout, "query_timeout"),
+        (Limit::LogEntries, "log_entries"),
+        (Limit::LogQuery, "log_query"),
+        (Limit::LogQueryTimeout, "log_query_timeout"),
+        (Limit::Tails, "tails"),
+    ];
+}
+
 /// What is counted while the server runs.
 #[derive(Default)]
 pub(crate) struct Meters {
     requests: Mutex<BTreeMap<(String, u16), u64>>,
     durations: Mutex<BTreeMap<String, Durations>>,
     calls: Mutex<BTreeMap<(String, u16), u64>>,
+    limited: [AtomicU64; Limit::ALL.len()],
     /// Connections that are open.
     pub(crate) connections: AtomicU64,
     /// Bytes of bodies as they came to receivers.
@@ -88,6 +148,21 @@ impl Meters {
         }
     }
 
+    /// Notes that a limit was met.
+    pub(crate) fn note_limit(&self, limit: Limit) {
+        add(&self.limited[limit as usize], 1);
+    }
+
+    fn write_limits(&self, out: &mut Text) {
+        const NAME: &str = "chronolith_limited_total";
+        let help = "What was refused or ended because of a limit.";
+        out.family(NAME, "counter", help);
+        for (limit, name) in Limit::ALL {
+            let count = self.limited[limit as usize].load(Ordering::Relaxed);
+            out.sample(NAME, &format!("{{limit=\"{name}\"}}"), count as f64);
+        }
+    }
+
     /// Writes the counts.
     pub(crate) fn write(&self, out: &mut Text) {
         out.family(
@@ -102,6 +177,7 @@ impl Meters {
             }
         }
         self.write_durations(out);
+        self.write_limits(out);
         self.write_calls(out);
         self.write_reads(out);
         out.gauge(

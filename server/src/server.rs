@@ -252,8 +252,9 @@ impl Server {
         if let Some(Ok(Err(error))) = opened {
             return Err(error);
         }
+        let drain = self.app.settings().http.drain_timeout;
         match engine {
-            Some(engine) => self.runtime.block_on(close(engine)),
+            Some(engine) => self.runtime.block_on(close(engine, drain)),
             None => Ok(()),
         }
     }
@@ -315,8 +316,8 @@ fn open(app: &App) -> Result<String, ServeError> {
         ..Options::default()
     };
     let named = || format!("cannot open the data directory {}", settings.data.display());
-    let engine =
-        Engine::open(&settings.data, options).map_err(|error| ServeError::new(named(), error))?;
+    let engine = Engine::open_watched(&settings.data, options, &app.progress)
+        .map_err(|error| ServeError::new(named(), error))?;
     for name in engine.tenants() {
         limit(&engine, &name, &app.settings_of(&name))
             .map_err(|error| ServeError::new(named(), error))?;
@@ -338,8 +339,8 @@ fn open(app: &App) -> Result<String, ServeError> {
 
 /// Closes the engine once the last request has let go of it, or leaves closing to that request
 /// where it takes too long.
-async fn close(mut engine: Arc<Engine>) -> Result<(), ServeError> {
-    let looks = accept::DRAIN_TIMEOUT.as_millis() / LOOK.as_millis();
+async fn close(mut engine: Arc<Engine>, drain: Duration) -> Result<(), ServeError> {
+    let looks = drain.as_millis() / LOOK.as_millis();
     for _ in 0..looks {
         match Arc::try_unwrap(engine) {
             Ok(engine) => {
@@ -385,3 +386,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

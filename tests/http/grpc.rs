@@ -56,6 +56,17 @@ pub(super) fn call_as(
     (called.code, is_told)
 }
 
+/// Calls a method with this header: the code of HTTP, and that of gRPC.
+pub(super) fn call_with(
+    bed: &Bed,
+    header: (&str, &str),
+    method: &str,
+    message: &[u8],
+) -> (u16, Option<u16>) {
+    let called = call(bed, method, &[header], frame(0, message));
+    (called.http, called.code)
+}
+
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(bytes).unwrap();
@@ -249,6 +260,30 @@ fn a_message_is_limited_before_and_after_it_is_decompressed() {
         RESOURCE_EXHAUSTED,
         "may have 33554432 bytes",
     );
+}
+
+#[test]
+fn no_method_unpacks_more_than_it_may_in_any_encoding() {
+    let bed = Bed::new();
+    let zeros = vec![0; 64 << 20];
+    // A frame of zstd that wants a window of 128 MiB, with one byte in it.
+    let window = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 9, 0, 0, b'x'];
+    let bombs = [
+        ("gzip", gzipped(&zeros), RESOURCE_EXHAUSTED),
+        ("zstd", zstd::bulk::compress(&zeros, 1).unwrap(), RESOURCE_EXHAUSTED),
+        ("zstd", window, INVALID_ARGUMENT),
+        ("snappy", snappy(&zeros), UNIMPLEMENTED),
+        ("deflate", vec![0x4b, 0x04, 0], UNIMPLEMENTED),
+    ];
+    for method in [METRICS, LOGS] {
+        for (encoding, bomb, code) in &bombs {
+            let headers = [("grpc-encoding", *encoding)];
+            let called = call(&bed, method, &headers, frame(1, bomb));
+            assert_eq!(called.code, Some(*code), "{method} {encoding}: {called:?}");
+        }
+    }
+    let text = bed.get("/metrics").text();
+    assert!(text.contains("chronolith_limited_total{limit=\"decoded_bytes\"} 4\n"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use chronolith_server::Settings;
 use chronolith_server::testing::{Message, logs, otlp, snappy, v1, v2};
 
-use super::bed::{Bed, NOON, Reply, request};
+use super::bed::{Bed, NOON, Reply, raw, request};
 use super::grpc;
 
 const HEADER: &str = "X-Scope-OrgID";
@@ -172,7 +172,7 @@ fn a_tenants_own_limits_bite_it_alone() {
         ("query.samples_max", "1"),
         ("log.entries_max", "7"),
         ("retention", "1d"),
-        ("log.retention", "none"),
+        ("log.retention", "3650d"),
     ];
     let bed = bed(&own, |settings| settings.store.series_max = 100);
     let now = format!("{}", now_ms());
@@ -204,4 +204,153 @@ fn now_ms() -> u128 {
         .elapsed()
         .unwrap()
         .as_millis()
+}
+
+/// How often a limit was met.
+fn met(bed: &Bed, limit: &str) -> u64 {
+    let metrics = bed.get("/metrics").text();
+    let begin = format!("chronolith_limited_total{{limit=\"{limit}\"}} ");
+    let count = metrics.lines().find_map(|line| line.strip_prefix(&begin));
+    count.unwrap().parse().unwrap()
+}
+
+const TEXT: &str = "/api/v1/import/prometheus";
+
+#[test]
+fn bodies_have_the_sizes_that_are_set_and_refusals_are_counted() {
+    let bed = Bed::with(|settings| {
+        settings.http.body_bytes_max = 1000;
+        settings.http.decoded_bytes_max = 2000;
+        settings.http.json_bytes_max = 10;
+        settings.http.form_bytes_max = 20;
+    });
+    let long = "up 1\n".repeat(210);
+    let gzip = |text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    let packed = [("Content-Encoding", "gzip")];
+    assert_eq!(bed.ask("POST", TEXT, &[], long.as_bytes()).code, 413);
+    assert_eq!(bed.ask("POST", TEXT, &packed, &gzip(&long)).code, 204);
+    let reply = bed.ask("POST", TEXT, &packed, &gzip(&long.repeat(2)));
+    assert_eq!(reply.code, 413);
+    assert!(
+        reply.text().contains("more than 2000 bytes"),
+        "{}",
+        reply.text()
+    );
+    let json = [("Content-Type", "application/json")];
+    assert_eq!(
+        bed.ask_otlp("/v1/metrics", &json, b"{\"a\": 12345678}")
+            .code,
+        413
+    );
+    assert_eq!(
+        bed.ask_otlp("/v1/logs", &json, b"{\"a\": 12345678}").code,
+        413
+    );
+    assert_eq!(bed.post("/api/v1/query", "query=vector(1)").code, 200);
+    assert_eq!(
+        bed.post("/api/v1/query", "query=vector(123456789)").code,
+        413
+    );
+    let (code, of_call) = grpc::call_with(&bed, ("x", "y"), grpc::LOGS, &[0; 1001]);
+    assert_eq!((code, of_call), (200, Some(8)));
+    assert_eq!(met(&bed, "body_bytes"), 2);
+    assert_eq!(met(&bed, "decoded_bytes"), 1);
+    assert_eq!(met(&bed, "json_bytes"), 2);
+    assert_eq!(met(&bed, "form_bytes"), 1);
+}
+
+#[test]
+fn heads_have_the_sizes_that_are_set() {
+    let bed = Bed::with(|settings| {
+        settings.http.headers_max = 9;
+        settings.http.head_bytes_max = 8192;
+        settings.grpc.header_bytes_max = 1000;
+    });
+    let long = "x".repeat(9000);
+    assert_eq!(
+        bed.ask("GET", "/-/ready", &[("X", &long[..5000])], b"")
+            .code,
+        200
+    );
+    assert_eq!(bed.ask("GET", "/-/ready", &[("X", &long)], b"").code, 431);
+    assert_eq!(bed.ask("GET", "/-/ready", &[("X", "y"); 20], b"").code, 431);
+    assert_eq!(met(&bed, "head_bytes"), 2);
+    let call = |length: usize| grpc::call_with(&bed, ("x", &long[..length]), grpc::LOGS, b"").0;
+    assert_eq!((call(100), call(2000)), (200, 431));
+}
+
+#[test]
+fn who_takes_too_long_is_not_waited_for() {
+    let soon = std::time::Duration::from_millis(20);
+    let bed = Bed::with(|settings| {
+        settings.http.body_timeout = soon;
+        settings.http.head_timeout = soon;
+    });
+    let head = format!("POST {TEXT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+    let answer = raw(bed.address(), head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(
+        answer.contains("the body took longer than 20ms"),
+        "{answer}"
+    );
+    // What is no whole head is answered with the end of the connection.
+    raw(bed.address(), b"GET /-/ready HTTP/1.1\r\nHost");
+    assert_eq!(met(&bed, "body_timeout"), 1);
+    assert!(met(&bed, "head_timeout") >= 1);
+}
+
+#[test]
+fn who_finds_too_many_waiting_is_turned_away_and_counted() {
+    let bed = Bed::with(|settings| {
+        settings.writes_waiting_max = 0;
+        settings.query.waiting_max = 0;
+        settings.grpc.held_bytes_max = 10;
+    });
+    assert_eq!(bed.ask("POST", TEXT, &[], b"up 1\n").code, 503);
+    assert_eq!(bed.get("/api/v1/query?query=vector(1)").code, 503);
+    let (_, code) = grpc::call_with(&bed, ("x", "y"), grpc::LOGS, &[0; 11]);
+    assert_eq!(code, Some(14));
+    for limit in ["waiting_writes", "waiting_queries", "held_bytes"] {
+        assert_eq!(met(&bed, limit), 1, "{limit}");
+    }
+}
+
+#[test]
+fn limits_of_queries_are_counted() {
+    let bed = Bed::with(|settings| {
+        settings.query.samples_max = 1;
+        settings.logs.entries_max = 5;
+    });
+    bed.fill(&[
+        &[("__name__", "up"), ("a", "1")],
+        &[("__name__", "up"), ("a", "2")],
+    ]);
+    let time = NOON / 1000;
+    assert_eq!(
+        bed.get(&format!("/api/v1/query?query=up&time={time}")).code,
+        422
+    );
+    assert_eq!(
+        bed.get("/api/v1/query_range?query=up&start=0&end=11002&step=1")
+            .code,
+        400
+    );
+    assert_eq!(
+        bed.get("/api/v1/query?query=vector(1)&timeout=0s").code,
+        503
+    );
+    let path = "/loki/api/v1/query_range?query=%7Ba%3D%221%22%7D&limit=6";
+    assert_eq!(bed.ask_loki("GET", path, &[], b"").code, 400);
+    for limit in [
+        "query_samples",
+        "query_steps",
+        "query_timeout",
+        "log_entries",
+    ] {
+        assert_eq!(met(&bed, limit), 1, "{limit}");
+    }
 }

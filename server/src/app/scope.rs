@@ -6,16 +6,20 @@
 use std::convert::Infallible;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use chronolith_engine::logs::Lines;
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::{DEFAULT_TENANT, Engine, Store, Tenant};
+use chronolith_query::promql::CancelFlag;
 
-use super::{App, limit};
+use super::{App, Place, Question, limit};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Intake;
+use crate::meters::Limit;
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
@@ -29,6 +33,8 @@ pub(crate) struct Scope {
     app: Arc<App>,
     tenant: Arc<str>,
     settings: Arc<Settings>,
+    /// What the client calls itself.
+    client: Option<HeaderValue>,
 }
 
 impl Deref for Scope {
@@ -47,7 +53,10 @@ impl FromRequestParts<Arc<App>> for Scope {
             Some(TenantName(tenant)) => Arc::clone(tenant),
             None => DEFAULT_TENANT.into(),
         };
-        Ok(Scope::new(Arc::clone(app), tenant))
+        Ok(Scope {
+            client: parts.headers.get(header::USER_AGENT).cloned(),
+            ..Scope::new(Arc::clone(app), tenant)
+        })
     }
 }
 
@@ -58,7 +67,27 @@ impl Scope {
             app,
             tenant,
             settings,
+            client: None,
         }
+    }
+
+    /// Enters a query into the list of those that are being answered.
+    pub(crate) fn enter(
+        &self,
+        language: &'static str,
+        text: &str,
+        timeout: Duration,
+        flag: &CancelFlag,
+    ) -> Place {
+        let client = self.client.as_ref().and_then(|name| name.to_str().ok());
+        let question = Question {
+            tenant: &self.tenant,
+            client: client.unwrap_or(""),
+            language,
+            text,
+            timeout,
+        };
+        self.active.enter(question, flag)
     }
 
     /// What holds for the tenant, as of the moment of the request.
@@ -102,7 +131,7 @@ impl Scope {
             let why = format!(
                 "there are {count} tenants, and a new one is not made: --tenants-max is {max}"
             );
-            return Err(Problem::new(Cause::Limit, why));
+            return Err(Problem::new(Cause::Limit, why).limited(Limit::Tenants));
         }
         // As of now: they may have been read again since the request came.
         let settings = self.settings_of(&self.tenant);

@@ -134,6 +134,8 @@ mod tests {
     #[test]
     fn every_flag_sets_its_setting_and_no_other() {
         let other = |setting: &Setting| match setting.value {
+            _ if setting.path == "http.head_bytes_max" => "70KiB",
+            _ if setting.path == "grpc.ahead_bytes_max" => "70KiB",
             "ADDR" => "[::1]:7",
             "BYTES" => "7KiB",
             "COUNT" | "PERCENT" => "7",

@@ -92,8 +92,8 @@ fn every_complaint_is_told_with_its_place() {
 
 #[test]
 fn what_is_wrong_with_a_tenant_is_told_with_its_place() {
-    let text = "tenants:\n  a:\n    data: /elsewhere\n    query:\n      timout: 1s\n    log:\n      \
-                line_bytes_max: 1GiB\n  ../b:\n    retention: 1d\n  c: 5\n";
+    let text = "tenants:\n  a:\n    data: /elsewhere\n    query:\n      timout: 1s\n    log:\n\
+                \x20     line_bytes_max: 1GiB\n  ../b:\n    retention: 1d\n  c: 5\n";
     let file = Scratch::new("tenants", text);
     let said = load(&given(&file)).unwrap_err().to_string();
     let expected = [

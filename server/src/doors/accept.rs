@@ -1,6 +1,7 @@
 //! Connections: taken up to a limit, with a limit on how long a request's head may take, and let
 //! end when the server stops.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,20 +16,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::http2::{self, Counted, Patience, Traffic};
+use super::patient::Patient;
 use super::secured::secure;
 use crate::app::App;
+use crate::meters::Limit;
+use crate::settings::{GrpcLimits, HttpLimits, Settings};
 
 /// More connections than this no door has, whatever the settings say.
 const CONNECTIONS_CEILING: usize = 1 << 20;
-
-/// How long a request's head may take; also how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-
-/// Headers of one request.
-const HEADERS_MAX: usize = 100;
-
-/// How long requests have to end once the server stops.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long to rest after a connection could not be taken, usually for want of descriptors.
 const REST: Duration = Duration::from_millis(50);
@@ -73,11 +68,16 @@ pub(crate) async fn serve(
         tokio::spawn(async move {
             app.meters.connections.fetch_add(1, Ordering::Relaxed);
             let secured = tokio::select! {
-                secured = secure(&app.security, speech, stream) => secured,
+                secured = secure(&app, speech, stream) => secured,
                 _ = stop.changed() => None,
             };
             if let Some(stream) = secured {
-                converse(stream, speech, router, stop, Patience::default()).await;
+                let manner = Manner::of(&app.settings());
+                let stream = Patient::new(stream, manner.http.write_timeout);
+                let ended = converse(stream, speech, router, stop, &manner).await;
+                if let Some(limit) = ended.and_then(limit_of) {
+                    app.meters.note_limit(limit);
+                }
             }
             app.meters.connections.fetch_sub(1, Ordering::Relaxed);
             drop(slot);
@@ -86,17 +86,52 @@ pub(crate) async fn serve(
     drop(listener);
     // Once every slot is free no connection is left.
     let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, slots.acquire_many(all)).await;
+    let _ = tokio::time::timeout(app.settings().http.drain_timeout, slots.acquire_many(all)).await;
 }
 
-/// Answers what comes over one connection, to its end.
+/// How a connection is treated: the limits of its time.
+#[derive(Clone, Copy)]
+struct Manner {
+    http: HttpLimits,
+    grpc: GrpcLimits,
+    patience: Patience,
+}
+
+impl Manner {
+    fn of(settings: &Settings) -> Self {
+        Manner {
+            http: settings.http,
+            grpc: settings.grpc,
+            patience: Patience::of(settings),
+        }
+    }
+}
+
+/// The limit because of which a connection ended, if it was one.
+fn limit_of(error: hyper::Error) -> Option<Limit> {
+    let cause = std::error::Error::source(&error);
+    let is_late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
+    if cause
+        .and_then(|cause| cause.downcast_ref())
+        .is_some_and(is_late)
+    {
+        Some(Limit::WriteTimeout)
+    } else if error.is_timeout() {
+        Some(Limit::HeadTimeout)
+    } else {
+        error.is_parse_too_large().then_some(Limit::HeadBytes)
+    }
+}
+
+/// Answers what comes over one connection, to its end. What went wrong with it, if anything did.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     speech: Speech,
     router: Router,
     mut stop: watch::Receiver<bool>,
-    patience: Patience,
-) {
+    manner: &Manner,
+) -> Option<hyper::Error> {
+    let patience = manner.patience;
     let (service, drain) = (TowerToHyperService::new(router), patience.drain);
     let stopped = async move {
         // That nobody can say so any more is as good.
@@ -106,11 +141,12 @@ async fn converse(
         Speech::Http1 => {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_headers(HEADERS_MAX);
+                .header_read_timeout(manner.http.head_timeout)
+                .max_headers(manner.http.headers_max)
+                .max_buf_size(manner.http.head_bytes_max);
             let connection = http.serve_connection(TokioIo::new(stream), service);
             let connection = connection.with_upgrades();
-            carry(connection, |it| it.graceful_shutdown(), stopped, drain).await;
+            carry(connection, |it| it.graceful_shutdown(), stopped, drain).await
         }
         Speech::Http2 => {
             let traffic = Arc::new(Traffic::default());
@@ -118,7 +154,7 @@ async fn converse(
                 service,
                 traffic: Arc::clone(&traffic),
             };
-            let connection = http2::builder(patience);
+            let connection = http2::builder(&manner.grpc, patience);
             let connection = connection.serve_connection(TokioIo::new(stream), counted);
             let idle_or_stopped = async {
                 tokio::select! {
@@ -132,25 +168,26 @@ async fn converse(
                 idle_or_stopped,
                 drain,
             )
-            .await;
+            .await
         }
     }
 }
 
 /// Carries a connection to its end. Once it is `over`, only requests at hand are answered. What
-/// fails on a connection is its client's to notice.
-async fn carry<C: Future>(
+/// fails on a connection is its client's to notice; it is given back to be counted.
+async fn carry<C: Future<Output = Result<(), hyper::Error>>>(
     connection: C,
     let_end: impl FnOnce(Pin<&mut C>),
     over: impl Future<Output = ()>,
     drain: Duration,
-) {
+) -> Option<hyper::Error> {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        _ = &mut connection => {}
+        ended = &mut connection => ended.err(),
         () = over => {
             let_end(connection.as_mut());
-            let _ = tokio::time::timeout(drain, connection).await;
+            let ended = tokio::time::timeout(drain, connection).await;
+            ended.ok().and_then(Result::err)
         }
     }
 }
@@ -186,7 +223,11 @@ mod tests {
         let (_keep, stop) = watch::channel(false);
         runtime.block_on(async {
             let stream = TcpStream::from_std(stream).unwrap();
-            converse(stream, Speech::Http2, Router::new(), stop, patience).await;
+            let manner = Manner {
+                patience,
+                ..Manner::of(&Settings::default())
+            };
+            converse(stream, Speech::Http2, Router::new(), stop, &manner).await;
         });
         reading.join().unwrap()
     }

@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::layers;
 use crate::app::{App, Scope};
-use crate::http::body::BODY_TIMEOUT;
+use crate::duration;
 use crate::http::grpc::{self, Code, FRAME_HEAD_BYTES, Status};
 use crate::http::problem::Problem;
-use crate::meters::add;
+use crate::meters::{Limit, add};
+use crate::settings::HttpLimits;
 
 /// What a call is counted as that no method takes.
 const NO_METHOD: &str = "other";
@@ -75,13 +76,15 @@ async fn call(
     // Nothing is read of a call that comes too early or too late.
     drop(app.engine()?);
     let (head, body) = request.into_parts();
-    let read = tokio::time::timeout(BODY_TIMEOUT, grpc::read(body, &app.calls));
+    let limits = app.settings().http;
+    let reading = grpc::read(body, &app.calls, limits.body_bytes_max);
+    let read = tokio::time::timeout(limits.body_timeout, reading);
     let held = match read.await {
         Ok(held) => held?,
         Err(_) => {
-            let seconds = BODY_TIMEOUT.as_secs();
-            let why = format!("the message took longer than {seconds} seconds to come");
-            return Err(Status::new(Code::DeadlineExceeded, why));
+            let patience = duration::format(limits.body_timeout);
+            let why = format!("the message took longer than {patience} to come");
+            return Err(Status::new(Code::DeadlineExceeded, why).limited(Limit::BodyTimeout));
         }
     };
     let received = held.bytes.len().saturating_sub(FRAME_HEAD_BYTES);
@@ -90,7 +93,7 @@ async fn call(
     // What is wrong with the frame has codes of its own, so it is a result of the job.
     let work = app
         .writes
-        .run(move || Ok(stored(&taker, &headers, &held.bytes, take)));
+        .run(move || Ok(stored(&taker, &headers, &held.bytes, &limits, take)));
     work.await?
 }
 
@@ -99,8 +102,9 @@ fn stored(
     app: &Scope,
     headers: &HeaderMap,
     frame: &[u8],
+    limits: &HttpLimits,
     take: impl FnOnce(&Scope, &[u8]) -> Result<Vec<u8>, Problem>,
 ) -> Result<Vec<u8>, Status> {
-    let message = grpc::unpack(frame, headers)?;
+    let message = grpc::unpack(frame, headers, limits)?;
     Ok(take(app, &message)?)
 }

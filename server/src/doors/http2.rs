@@ -11,22 +11,7 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::accept::DRAIN_TIMEOUT;
-
-/// Calls at once on one connection.
-const STREAMS_MAX: u32 = 64;
-
-/// Bytes of the headers of one call.
-const HEADER_BYTES_MAX: u32 = 16 << 10;
-
-/// Bytes that a client may send ahead of what is read: on one connection, whatever its calls.
-const AHEAD_BYTES_MAX: u32 = 512 << 10;
-
-/// Calls that a client may take back before they were looked at. One more closes the connection.
-const PENDING_RESETS_MAX: usize = 20;
-
-/// Calls that may break the protocol before the connection is closed.
-const ERROR_RESETS_MAX: usize = 100;
+use crate::settings::{GrpcLimits, Settings};
 
 /// How long to bear with a client that says nothing.
 #[derive(Clone, Copy)]
@@ -41,28 +26,32 @@ pub(super) struct Patience {
     pub(super) drain: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Self {
+impl Patience {
+    /// What settings say.
+    pub(super) fn of(settings: &Settings) -> Self {
         Patience {
-            keep_alive: Duration::from_secs(60),
-            keep_alive_timeout: Duration::from_secs(20),
-            idle: Duration::from_secs(5 * 60),
-            drain: DRAIN_TIMEOUT,
+            keep_alive: settings.grpc.keep_alive,
+            keep_alive_timeout: settings.grpc.keep_alive_timeout,
+            idle: settings.grpc.idle_timeout,
+            drain: settings.http.drain_timeout,
         }
     }
 }
 
 /// How connections are served.
-pub(super) fn builder(patience: Patience) -> Builder<TokioExecutor> {
+pub(super) fn builder(limits: &GrpcLimits, patience: Patience) -> Builder<TokioExecutor> {
+    // The settings are within what fits.
+    let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let ahead = narrow(limits.ahead_bytes_max);
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEADER_BYTES_MAX)
-        .initial_stream_window_size(AHEAD_BYTES_MAX)
-        .initial_connection_window_size(AHEAD_BYTES_MAX)
-        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
-        .max_local_error_reset_streams(ERROR_RESETS_MAX)
+        .max_concurrent_streams(narrow(limits.calls_max))
+        .max_header_list_size(narrow(limits.header_bytes_max))
+        .initial_stream_window_size(ahead)
+        .initial_connection_window_size(ahead)
+        .max_pending_accept_reset_streams(limits.resets_max)
+        .max_local_error_reset_streams(limits.errors_max)
         .keep_alive_interval(patience.keep_alive)
         .keep_alive_timeout(patience.keep_alive_timeout);
     builder

@@ -13,14 +13,11 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
 use super::guard::{Side, guard, name_tenant};
-use crate::app::App;
-use crate::http::problem::{Cause, Problem};
+use crate::app::{App, READY_RETRY_SECONDS};
+use crate::http::problem::{Cause, Limited, Problem};
 
 /// What a request is counted as that no route takes.
 const NO_ROUTE: &str = "other";
-
-/// After how many seconds a client may ask again whether the server is ready.
-const READY_RETRY_SECONDS: u32 = 1;
 
 /// Puts around a door's routes what all doors have in common.
 pub(crate) fn wrap(routes: Router<Arc<App>>, app: &Arc<App>, side: Side) -> Router {
@@ -43,12 +40,17 @@ pub(crate) fn wrap_calls(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Counts a request and how long it took until its answer began.
-async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Gives a request the limits that hold for it; counts it, the limit that it met if it met one, and
+/// how long it took until its answer began.
+async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(NO_ROUTE.to_owned(), |path| path.as_str().to_owned());
+    request.extensions_mut().insert(app.settings().http);
     let response = next.run(request).await;
+    if let Some(Limited(limit)) = response.extensions().get() {
+        app.meters.note_limit(*limit);
+    }
     app.meters
         .note_request(&route, response.status().as_u16(), began.elapsed());
     response
@@ -97,7 +99,11 @@ async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
 
 /// What a client is told that comes too early or too late.
 pub(crate) fn not_ready(app: &App) -> Response {
-    let mut response = Response::new(Body::from("Service Unavailable"));
+    let text = match app.is_stopping() {
+        true => "Service Unavailable: the server is stopping\n".to_owned(),
+        false => format!("Service Unavailable: {}\n", app.recovering()),
+    };
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let stopping = if app.is_stopping() { "true" } else { "false" };
     let headers = response.headers_mut();

@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -12,10 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::accept::Speech;
-use crate::security::Security;
-
-/// How long a client may take over a handshake, waiting for its turn counted.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::app::App;
 
 /// One connection.
 pub(crate) enum Secured {
@@ -24,11 +20,8 @@ pub(crate) enum Secured {
 }
 
 /// Sets up encryption where it is wanted. Nothing if the client cannot do it in time.
-pub(crate) async fn secure(
-    security: &Security,
-    speech: Speech,
-    stream: TcpStream,
-) -> Option<Secured> {
+pub(crate) async fn secure(app: &App, speech: Speech, stream: TcpStream) -> Option<Secured> {
+    let security = &app.security;
     let policy = security.policy();
     let tls = match speech {
         Speech::Http1 => &policy.tls,
@@ -41,7 +34,8 @@ pub(crate) async fn secure(
         let _turn = security.handshakes.acquire().await.ok()?;
         TlsAcceptor::from(tls).accept(stream).await.ok()
     };
-    match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+    // Waiting for its turn is counted.
+    match timeout(app.settings().http.handshake_timeout, handshake).await {
         Ok(Some(stream)) => Some(Secured::Tls(Box::new(stream))),
         _ => {
             security.note_failed_handshake();

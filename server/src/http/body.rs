@@ -11,20 +11,19 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::problem::{Cause, Problem};
-
-/// Bytes of a body as it comes.
-pub(crate) const BODY_BYTES_MAX: usize = 32 << 20;
-
-/// Bytes of a body when it is decompressed.
-pub(crate) const DECODED_BYTES_MAX: usize = 32 << 20;
+use crate::duration;
+use crate::meters::Limit;
+use crate::settings::HttpLimits;
 
 /// Snappy's densest element makes 64 bytes of 3, so no block is larger than this many times its
 /// compressed bytes.
 const SNAPPY_RATIO_MAX: usize = 22;
 
 /// How far back zstd may refer, as a power of two: the decoder allocates it on the word of a header
-/// of some bytes. No more than a body may have.
-const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+/// of some bytes. No more than a body may have, but never less than encoders use that are not told
+/// otherwise, and never more than is sane.
+const ZSTD_WINDOW_LOG_MIN: u32 = 23;
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,56 +57,71 @@ impl Encoding {
     }
 }
 
-/// How long a body may take to come, as in Prometheus.
-pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// Reads a pushed body.
+pub(crate) async fn read(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+    let max = (limits.body_bytes_max, Limit::BodyBytes);
+    read_up_to(body, max, limits.body_timeout).await
+}
 
-/// Reads a body of at most `max` bytes.
-pub(crate) async fn read(body: Body, max: usize) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect());
+/// Reads a form.
+pub(crate) async fn read_form(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+    let max = (limits.form_bytes_max, Limit::FormBytes);
+    read_up_to(body, max, limits.body_timeout).await
+}
+
+async fn read_up_to(
+    body: Body,
+    (max, limit): (usize, Limit),
+    patience: Duration,
+) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(patience, Limited::new(body, max).collect());
     let Ok(read) = read.await else {
-        let seconds = BODY_TIMEOUT.as_secs();
-        return Err(Problem::bad_data(format!(
-            "the body took longer than {seconds} seconds"
-        )));
+        let why = format!("the body took longer than {}", duration::format(patience));
+        return Err(Problem::bad_data(why).limited(Limit::BodyTimeout));
     };
     match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
             Cause::TooLarge,
             format!("the body has more than {max} bytes"),
-        )),
+        )
+        .limited(limit)),
         Err(error) => Err(Problem::bad_data(format!(
             "the body cannot be read: {error}"
         ))),
     }
 }
 
-/// Decompresses a body of at most `DECODED_BYTES_MAX` bytes. Blocks.
-pub(crate) fn decompress(encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, Problem> {
+/// Decompresses a body to at most `max` bytes. Blocks.
+pub(crate) fn decompress(encoding: Encoding, body: &[u8], max: usize) -> Result<Vec<u8>, Problem> {
     match encoding {
         Encoding::Plain => Ok(body.to_vec()),
-        Encoding::Snappy => snappy(body),
-        Encoding::Gzip => bounded(flate2::read::MultiGzDecoder::new(body), "gzip"),
-        Encoding::Deflate => bounded(flate2::read::DeflateDecoder::new(body), "deflate"),
-        Encoding::Zstd => match zstd_decoder(body) {
-            Ok(decoder) => bounded(decoder, "zstd"),
+        Encoding::Snappy => snappy(body, max),
+        Encoding::Gzip => bounded(flate2::read::MultiGzDecoder::new(body), max, "gzip"),
+        Encoding::Deflate => bounded(flate2::read::DeflateDecoder::new(body), max, "deflate"),
+        Encoding::Zstd => match zstd_decoder(body, max) {
+            Ok(decoder) => bounded(decoder, max, "zstd"),
             Err(error) => Err(undecodable("zstd", &error)),
         },
     }
 }
 
-fn zstd_decoder(body: &[u8]) -> std::io::Result<zstd::stream::read::Decoder<'_, &[u8]>> {
+fn zstd_decoder(
+    body: &[u8],
+    max: usize,
+) -> std::io::Result<zstd::stream::read::Decoder<'_, &[u8]>> {
     let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+    let log = max.checked_ilog2().unwrap_or(0);
+    decoder.window_log_max(log.clamp(ZSTD_WINDOW_LOG_MIN, ZSTD_WINDOW_LOG_MAX))?;
     Ok(decoder)
 }
 
-fn snappy(body: &[u8]) -> Result<Vec<u8>, Problem> {
+fn snappy(body: &[u8], max: usize) -> Result<Vec<u8>, Problem> {
     let length = snap::raw::decompress_len(body).map_err(|error| undecodable("snappy", &error))?;
-    if length > DECODED_BYTES_MAX {
-        return Err(Problem::bad_data(format!(
-            "the body says that it decodes to {length} bytes, at most {DECODED_BYTES_MAX} are taken"
-        )));
+    if length > max {
+        let why =
+            format!("the body says that it decodes to {length} bytes, at most {max} are taken");
+        return Err(Problem::bad_data(why).limited(Limit::DecodedBytes));
     }
     if length > body.len().saturating_mul(SNAPPY_RATIO_MAX) {
         return Err(Problem::bad_data(format!(
@@ -122,16 +136,14 @@ fn snappy(body: &[u8]) -> Result<Vec<u8>, Problem> {
     Ok(decoded)
 }
 
-fn bounded(decoder: impl Read, name: &str) -> Result<Vec<u8>, Problem> {
+fn bounded(decoder: impl Read, max: usize, name: &str) -> Result<Vec<u8>, Problem> {
     let mut decoded = Vec::new();
     let read = decoder
-        .take(DECODED_BYTES_MAX as u64 + 1)
+        .take((max as u64).saturating_add(1))
         .read_to_end(&mut decoded);
-    if decoded.len() > DECODED_BYTES_MAX {
-        return Err(Problem::new(
-            Cause::TooLarge,
-            format!("the body decodes to more than {DECODED_BYTES_MAX} bytes"),
-        ));
+    if decoded.len() > max {
+        let why = format!("the body decodes to more than {max} bytes");
+        return Err(Problem::new(Cause::TooLarge, why).limited(Limit::DecodedBytes));
     }
     read.map_err(|error| undecodable(name, &error))?;
     Ok(decoded)
@@ -146,6 +158,12 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    const DECODED_BYTES_MAX: usize = 32 << 20;
+
+    fn decompress(encoding: Encoding, body: &[u8]) -> Result<Vec<u8>, Problem> {
+        super::decompress(encoding, body, DECODED_BYTES_MAX)
+    }
 
     #[test]
     fn a_few_bytes_of_zstd_cannot_ask_for_much_memory() {

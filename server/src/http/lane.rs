@@ -9,11 +9,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::problem::{Cause, Problem};
+use crate::meters::Limit;
 
 /// Bounded room for blocking work.
 pub(crate) struct Lane {
     name: &'static str,
+    /// What it counts as when somebody may not even wait.
+    limit: Limit,
     slots: Arc<Semaphore>,
+    running_max: usize,
     waiting: AtomicUsize,
     waiting_max: usize,
 }
@@ -34,13 +38,27 @@ impl Drop for Waiting<'_> {
 
 impl Lane {
     /// A lane on which `running_max` jobs run and `waiting_max` more may wait.
-    pub(crate) fn new(name: &'static str, running_max: usize, waiting_max: usize) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        limit: Limit,
+        running_max: usize,
+        waiting_max: usize,
+    ) -> Self {
         Lane {
             name,
+            limit,
             slots: Arc::new(Semaphore::new(running_max)),
+            running_max,
             waiting: AtomicUsize::new(0),
             waiting_max,
         }
+    }
+
+    /// How many jobs run, and how many wait.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let running = self.running_max - self.slots.available_permits().min(self.running_max);
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        (running, waiting)
     }
 
     /// Waits for a place. Refused at once where too many wait already.
@@ -48,13 +66,8 @@ impl Lane {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
         if before >= self.waiting_max {
-            return Err(Problem::new(
-                Cause::Unavailable,
-                format!(
-                    "{} more {} wait already: try again later",
-                    before, self.name
-                ),
-            ));
+            let why = format!("{before} more {} wait already: try again later", self.name);
+            return Err(Problem::new(Cause::Unavailable, why).limited(self.limit));
         }
         match Arc::clone(&self.slots).acquire_owned().await {
             Ok(permit) => Ok(Slot { _permit: permit }),
@@ -115,7 +128,7 @@ mod tests {
 
     #[test]
     fn who_finds_too_many_waiting_is_turned_away() {
-        let lane = Lane::new("queries", 1, 1);
+        let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
         runtime().block_on(async {
             let held = lane.enter().await.unwrap();
             let waiter = lane.enter();
@@ -132,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_given_up_counts_no_more() {
-        let lane = Lane::new("queries", 1, 1);
+        let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
         runtime().block_on(async {
             let held = lane.enter().await.unwrap();
             {
@@ -147,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_job_is_one_failed_request() {
-        let lane = Lane::new("queries", 1, 1);
+        let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
         runtime().block_on(async {
             let failed = lane
                 .run(|| -> Result<(), Problem> { panic!("on purpose") })

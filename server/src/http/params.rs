@@ -7,9 +7,7 @@ use axum::http::{HeaderMap, Method, header};
 use super::body;
 use super::problem::Problem;
 use super::times;
-
-/// Bytes of a form.
-const FORM_BYTES_MAX: usize = 10 << 20;
+use crate::settings::HttpLimits;
 
 /// The parameters of one request.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +126,10 @@ impl<S: Sync> FromRequest<S> for Params {
         let (parts, body) = request.into_parts();
         let mut params = Params::default();
         if matches!(parts.method, Method::POST | Method::PUT) && is_form(&parts.headers) {
-            params.parse(&body::read(Body::new(body), FORM_BYTES_MAX).await?);
+            // Doors put what holds into each request.
+            let limits = parts.extensions.get::<HttpLimits>();
+            let limits = limits.copied().unwrap_or_default();
+            params.parse(&body::read_form(Body::new(body), &limits).await?);
         }
         params.parse(parts.uri.query().unwrap_or("").as_bytes());
         Ok(params)

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use chronolith_engine::{Error, ErrorKind};
 
 use super::json::Json;
+use crate::meters::Limit;
 
 /// After how many seconds a client that was turned away may try again.
 const RETRY_SECONDS: u32 = 5;
@@ -97,7 +98,13 @@ pub(crate) struct Problem {
     message: String,
     /// After how many seconds the same request may be sent again, where that is known.
     again_in: Option<u32>,
+    /// The limit that was met, if it was one.
+    limit: Option<Limit>,
 }
+
+/// Put into an answer for the layer that counts: it was refused because of this limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Limited(pub(crate) Limit);
 
 impl Problem {
     pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Self {
@@ -105,7 +112,21 @@ impl Problem {
             cause,
             message: message.into(),
             again_in: None,
+            limit: None,
         }
+    }
+
+    /// The same, counted as a refusal by this limit.
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        Problem {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// The limit that was met, if it was one.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        self.limit
     }
 
     /// The same, for a sender that is told to wait so many seconds.
@@ -167,6 +188,9 @@ impl Problem {
     fn response(&self, status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
+        if let Some(limit) = self.limit {
+            response.extensions_mut().insert(Limited(limit));
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(seconds) = self.retry_seconds() {

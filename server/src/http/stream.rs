@@ -126,6 +126,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::meters::Limit;
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_multi_thread()
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_large_answer_comes_in_parts_and_whole() {
         runtime().block_on(async {
-            let lane = Lane::new("queries", 1, 1);
+            let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
             let response = answer(&lane, many).await.unwrap();
             let body = response.into_body().collect().await.unwrap().to_bytes();
             assert_eq!(body.len(), 2_000_000);
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn what_fails_first_is_an_error_answer_and_what_fails_later_breaks_off() {
         runtime().block_on(async {
-            let lane = Lane::new("queries", 1, 1);
+            let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
             let failed = answer(&lane, |_| Err(Problem::bad_data("no"))).await;
             assert_eq!(failed.unwrap_err().message(), "no");
             let late = |json: &mut Json| many(json).and(Err(Problem::bad_data("late")));
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn a_writer_whose_reader_went_away_stops() {
         runtime().block_on(async {
-            let lane = Lane::new("queries", 1, 1);
+            let lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
             let (told, heard) = std::sync::mpsc::channel();
             let endless = move |json: &mut Json| {
                 loop {

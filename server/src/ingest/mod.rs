@@ -17,7 +17,7 @@ use chronolith_engine::time::Millis;
 use chronolith_engine::{BatchMode, Refusal, Refused, Report, Tenant};
 
 use crate::http::problem::{Cause, Problem};
-use crate::meters::{Meters, add};
+use crate::meters::{Limit, Meters, add};
 use crate::settings::IngestLimits;
 use crate::wire::columns::{Columns, EXEMPLAR_CHARS_MAX, EntrySort, Faults, WireExemplar};
 
@@ -125,7 +125,8 @@ fn try_in_parts(
         Cause::BadData
     };
     let text = format!("{} entries or series were not taken: ", faults.count());
-    Ok((written, Err(Problem::new(cause, text + &faults.text()))))
+    let problem = Problem::new(cause, text + &faults.text());
+    Ok((written, Err(of_series(problem))))
 }
 
 /// Refuses a request of a tenant that pushes faster than it may.
@@ -199,7 +200,18 @@ fn refusal<'r>(
     } else {
         Cause::BadData
     };
-    Problem::new(cause, format!("nothing was stored: {}", faults.text()))
+    of_series(Problem::new(
+        cause,
+        format!("nothing was stored: {}", faults.text()),
+    ))
+}
+
+/// Counts what is refused for now: that is new series beyond the limit.
+fn of_series(problem: Problem) -> Problem {
+    match problem.cause() {
+        Cause::Limit => problem.limited(Limit::Series),
+        _ => problem,
+    }
 }
 
 fn entry_text(columns: &Columns<'_>, series: usize, why: &Refusal) -> String {

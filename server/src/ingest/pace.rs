@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::http::problem::{Cause, Problem};
-use crate::meters::{Text, add};
+use crate::meters::{Limit, Text, add};
 use crate::settings::IngestLimits;
 
 /// The longest that a sender is told to wait. Who asks again too early is told again.
@@ -55,7 +55,8 @@ impl Excess {
     /// The answer, in the caller's words.
     pub(crate) fn problem(&self, text: String) -> Problem {
         let seconds = self.wait.as_secs_f64().ceil().max(1.0);
-        Problem::new(Cause::Limit, text).again_in(seconds as u32)
+        let problem = Problem::new(Cause::Limit, text).again_in(seconds as u32);
+        problem.limited(Limit::Rate)
     }
 }
 

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use chronolith_engine::Error;
 
 use crate::http::problem::Problem;
+use crate::meters::Limit;
 
 /// A problem that is answered as plain text.
 pub(super) struct Fault(pub(super) Problem);
@@ -27,6 +28,11 @@ impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         self.0.into_text_of_logs()
     }
+}
+
+/// A fault of the request, which asks for more than this limit allows.
+pub(super) fn beyond(limit: Limit, why: impl Into<String>) -> Fault {
+    Fault(Problem::bad_data(why).limited(limit))
 }
 
 /// A fault of the request.

@@ -102,7 +102,7 @@ async fn found(
         direction: Direction::Backward,
         interval: 0,
     };
-    let (options, stop) = query::options(app, headers);
+    let (options, stop) = query::options(app, headers, asked);
     let store = app.logs()?;
     let work = app.queries.run(move || {
         let source = EngineLines::new(store.snapshot());

@@ -35,7 +35,7 @@ pub(super) async fn query(app: Scope, headers: HeaderMap, asked: Params) -> Answ
     if !query.is_lines() {
         return Err(bad("legacy endpoints only support streams result type"));
     }
-    let (options, stop) = options(&app, &headers);
+    let (options, stop) = options(&app, &headers, &asked);
     let store = app.logs()?;
     let queued = Instant::now();
     let lane = app.clone();

@@ -9,20 +9,17 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::Scope;
 use crate::doors::grpc;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::form::Form;
 use crate::http::json::Json;
 use crate::http::problem::{Cause, Problem};
-use crate::meters::add;
+use crate::meters::{Limit, add};
 use crate::wire::logs::otlp;
 use crate::wire::message::Message;
 use crate::wire::otlp::json;
 use crate::wire::protobuf::Malformed;
 
 use super::push;
-
-/// Bytes of a message in JSON, decompressed: its tree takes many times as much.
-const JSON_BYTES_MAX: usize = 8 << 20;
 
 /// Google's code for a request that is wrong.
 const INVALID_ARGUMENT: i64 = 3;
@@ -103,15 +100,17 @@ async fn store(app: Scope, form: Form, headers: &HeaderMap, body: Body) -> Resul
             return Err(Problem::new(Cause::Unsupported, why));
         }
     };
-    let received = body::read(body, BODY_BYTES_MAX).await?;
+    let received = body::read(body, &app.settings().http).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {
-        let mut message = body::decompress(encoding, &received)?;
+        let limits = &taker.settings().http;
+        let mut message = body::decompress(encoding, &received, limits.decoded_bytes_max)?;
         if form == Form::Json {
-            if message.len() > JSON_BYTES_MAX {
-                let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
-                return Err(Problem::new(Cause::TooLarge, why));
+            let max = limits.json_bytes_max;
+            if message.len() > max {
+                let why = format!("a message in JSON may have {max} bytes");
+                return Err(Problem::new(Cause::TooLarge, why).limited(Limit::JsonBytes));
             }
             message = json::to_protobuf(&message, json::LOGS).map_err(wrong)?;
         }

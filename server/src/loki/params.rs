@@ -10,8 +10,9 @@ use chronolith_engine::labels::Matcher;
 
 use crate::http::params::Params;
 use crate::http::times::{self, SECOND};
+use crate::meters::Limit;
 
-use super::answer::{Fault, bad};
+use super::answer::{Fault, bad, beyond};
 
 /// How far back a request looks that does not say.
 const SINCE: i64 = 3600 * SECOND;
@@ -129,7 +130,8 @@ pub(super) fn step(params: &Params, (start, end): (i64, i64)) -> Result<i64, Fau
         ));
     }
     if end.saturating_sub(start) / step > STEPS_MAX {
-        return Err(bad(
+        return Err(beyond(
+            Limit::QuerySteps,
             "exceeded maximum resolution of 11,000 points per time series. Try increasing the \
              value of the step parameter",
         ));

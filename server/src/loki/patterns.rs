@@ -44,7 +44,7 @@ pub(super) async fn patterns(app: Scope, headers: HeaderMap, asked: Params) -> A
         direction: Direction::Backward,
         interval: 0,
     };
-    let (mut options, stop) = query::options(&app, &headers);
+    let (mut options, stop) = query::options(&app, &headers, &asked);
     options.limits.entries_max = LINES_MAX;
     let store = app.logs()?;
     let work = app.queries.run(move || {

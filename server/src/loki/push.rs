@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 
 use crate::app::Scope;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::http::times;
 use crate::ingest::logs::{self, LogIntake};
-use crate::meters::add;
+use crate::meters::{Limit, add};
 use crate::wire::logs::{LogColumns, json, protobuf};
 
 use super::answer::Answer;
@@ -24,7 +24,7 @@ enum Form {
 /// Stores what can be stored of a request.
 pub(super) async fn push(app: Scope, headers: HeaderMap, body: Body) -> Answer {
     let (form, encoding) = (form(&headers)?, encoding(&headers)?);
-    let received = body::read(body, BODY_BYTES_MAX).await?;
+    let received = body::read(body, &app.settings().http).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app
@@ -36,22 +36,22 @@ pub(super) async fn push(app: Scope, headers: HeaderMap, body: Body) -> Answer {
 
 /// Decodes and stores. Blocks.
 fn take(app: &Scope, form: Form, encoding: Encoding, received: &[u8]) -> Result<(), Problem> {
+    let max = app.settings().http.decoded_bytes_max;
     let unpacked;
     let unpacked = match encoding {
         Encoding::Plain => received,
         other => {
-            unpacked = body::decompress(other, received)?;
+            unpacked = body::decompress(other, received, max)?;
             &unpacked
         }
     };
     match form {
         Form::Protobuf => {
-            if snap::raw::decompress_len(unpacked).is_ok_and(|it| it > body::DECODED_BYTES_MAX) {
-                let max = body::DECODED_BYTES_MAX;
+            if snap::raw::decompress_len(unpacked).is_ok_and(|it| it > max) {
                 let why = format!("the body decodes to more than {max} bytes");
-                return Err(Problem::new(Cause::TooLarge, why));
+                return Err(Problem::new(Cause::TooLarge, why).limited(Limit::DecodedBytes));
             }
-            let message = body::decompress(Encoding::Snappy, unpacked)?;
+            let message = body::decompress(Encoding::Snappy, unpacked, max)?;
             let columns = protobuf::decode(&message).map_err(|error| {
                 Problem::bad_data(format!("the message cannot be taken: {error}"))
             })?;

@@ -9,12 +9,13 @@ use chronolith_query::logql::{
     SeriesBeyond,
 };
 
-use crate::app::Scope;
+use crate::app::{Place, Scope};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
+use crate::meters::Limit;
 
-use super::answer::{Answer, Fault, bad};
+use super::answer::{Answer, Fault, bad, beyond};
 use super::params::{self, LIMIT};
 use super::result::{self, Flags, Timings};
 
@@ -28,15 +29,6 @@ const TAGS: &str = "x-query-tags";
 /// The tag of Logs Drilldown, which would rather have some series than none.
 const DRILLDOWN: (&str, &str) = ("source", "grafana-lokiexplore-app");
 
-/// Tells a query to stop when its request is dropped, which happens when the client goes away.
-pub(super) struct StopOnDrop(CancelFlag);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 /// Evaluates a query at one time.
 pub(super) async fn instant(app: Scope, headers: HeaderMap, asked: Params) -> Answer {
     let time = params::time_if_given(&asked, "time")?.unwrap_or_else(params::now);
@@ -49,7 +41,7 @@ pub(super) async fn instant(app: Scope, headers: HeaderMap, asked: Params) -> An
              range query type",
         ));
     }
-    let (options, stop) = options(&app, &headers);
+    let (options, stop) = options(&app, &headers, &asked);
     let store = app.logs()?;
     let queued = Instant::now();
     let lane = app.clone();
@@ -80,7 +72,7 @@ pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answ
     let step = params::step(&asked, (start, end))?;
     let interval = params::interval(&asked)?;
     let query = parsed(&asked)?;
-    let (options, stop) = options(&app, &headers);
+    let (options, stop) = options(&app, &headers, &asked);
     let flags = Flags::read(&headers);
     if query.is_lines() {
         entries_within(&app, limit)?;
@@ -120,10 +112,13 @@ pub(super) fn entries_within(app: &Scope, limit: usize) -> Result<usize, Fault> 
     let entries_max = app.settings().logs.entries_max;
     match limit <= entries_max {
         true => Ok(limit),
-        false => Err(bad(format!(
-            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > \
-             {entries_max})"
-        ))),
+        false => {
+            let why = format!(
+                "max entries limit per query exceeded, limit > max_entries_limit_per_query \
+                 ({limit} > {entries_max})"
+            );
+            Err(beyond(Limit::LogEntries, why))
+        }
     }
 }
 
@@ -132,8 +127,12 @@ fn begun(asked: Instant, timeout: Duration) -> Result<Instant, Problem> {
     let began = Instant::now();
     match began - asked < timeout {
         true => Ok(began),
-        false => Err(Problem::new(Cause::Timeout, TOO_LONG)),
+        false => Err(too_long()),
     }
+}
+
+fn too_long() -> Problem {
+    Problem::new(Cause::Timeout, TOO_LONG).limited(Limit::LogQueryTimeout)
 }
 
 /// Loki's type of JSON.
@@ -150,8 +149,9 @@ pub(super) fn parsed(asked: &Params) -> Result<LogQuery, Fault> {
     parsed.map_err(|error| Fault(problem(error)))
 }
 
-/// How queries are evaluated for whoever sent these headers.
-pub(super) fn options(app: &Scope, headers: &HeaderMap) -> (Options, StopOnDrop) {
+/// How queries are evaluated for whoever sent these headers, and the place of this one among those
+/// at hand: when the request is dropped, which happens when the client goes away, the query stops.
+pub(super) fn options(app: &Scope, headers: &HeaderMap, asked: &Params) -> (Options, Place) {
     let settings = app.settings();
     let limits = &settings.logs;
     let stop = CancelFlag::new();
@@ -170,7 +170,8 @@ pub(super) fn options(app: &Scope, headers: &HeaderMap) -> (Options, StopOnDrop)
         },
         ..Options::default()
     };
-    (options, StopOnDrop(stop))
+    let place = app.enter("logql", asked.value("query"), limits.query_timeout, &stop);
+    (options, place)
 }
 
 fn is_drilldown(headers: &HeaderMap) -> bool {
@@ -187,10 +188,9 @@ fn is_drilldown(headers: &HeaderMap) -> bool {
 /// What went wrong with a query, in Loki's words where it is not the query's own fault.
 pub(super) fn problem(error: Error) -> Problem {
     match error.kind() {
-        ErrorKind::BadData | ErrorKind::Execution | ErrorKind::Limit => {
-            Problem::bad_data(error.to_string())
-        }
-        ErrorKind::Timeout => Problem::new(Cause::Timeout, TOO_LONG),
+        ErrorKind::BadData | ErrorKind::Execution => Problem::bad_data(error.to_string()),
+        ErrorKind::Limit => Problem::bad_data(error.to_string()).limited(Limit::LogQuery),
+        ErrorKind::Timeout => too_long(),
         ErrorKind::Canceled => {
             Problem::new(Cause::Canceled, "the request was cancelled by the client")
         }

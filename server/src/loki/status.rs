@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Scope};
 use crate::config;
+use crate::doors::layers::not_ready;
 use crate::duration;
 use crate::http::json::Json;
 use crate::http::params::Params;
@@ -32,10 +33,7 @@ fn bare(value: &Value) -> Response {
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     match app.is_ready() {
         true => "ready\n".into_response(),
-        false => {
-            let why = "Chronolith not ready: waiting until everything is recovered\n";
-            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
-        }
+        false => not_ready(&app),
     }
 }
 

@@ -19,6 +19,8 @@ use tokio::time::{Instant, interval_at, timeout};
 use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::times::SECOND;
+use crate::meters::Limit;
+use crate::settings::LogLimits;
 
 use super::answer::{Answer, bad};
 use super::frames::Watcher;
@@ -31,12 +33,6 @@ const FRAMES_MAX: usize = 10;
 
 /// How often a reader is asked whether it is still there.
 const PING: Duration = Duration::from_secs(1);
-
-/// How long sending one frame may take before the reader counts as gone.
-const SEND_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a tail may last.
-const TAIL_MAX: Duration = Duration::from_secs(3600);
 
 /// The longest that lines may be held back, in seconds.
 const DELAY_MAX: u64 = 5;
@@ -94,14 +90,7 @@ pub(super) async fn tail(
     let mut asked = Params::default();
     asked.parse(encoded.unwrap_or_default().as_bytes());
     let wanted = Wanted::read(&asked, &headers)?;
-    let entries_max = app.settings().logs.entries_max;
-    if wanted.limit > entries_max {
-        return Err(bad(format!(
-            "max entries limit per query exceeded, limit > max_entries_limit_per_query ({} > \
-             {entries_max})",
-            wanted.limit
-        )));
-    }
+    query::entries_within(&app, wanted.limit)?;
     match upgrade {
         Ok(upgrade) => Ok(upgrade
             .max_message_size(MESSAGE_BYTES_MAX)
@@ -140,17 +129,18 @@ async fn serve(app: Scope, mut socket: WebSocket, wanted: Wanted) {
     let (news, number) = app.tails.watch(app.tenant_name());
     let max = app.settings().logs.tails_max;
     let end = match number > max {
-        true => End::Told(
-            close_code::ERROR,
-            format!(
+        true => {
+            app.meters.note_limit(Limit::Tails);
+            let why = format!(
                 "max concurrent tail requests limit exceeded, count > limit ({number} > {max})"
-            ),
-        ),
+            );
+            End::Told(close_code::ERROR, why)
+        }
         false => {
             let (frames, waiting) = mpsc::channel(FRAMES_MAX);
             let watcher = Watcher::new(app.clone(), wanted, frames);
             let watching = tokio::spawn(watcher.run(news));
-            let end = send(&mut socket, waiting).await;
+            let end = send(&mut socket, waiting, &app.settings().logs).await;
             watching.abort();
             match end {
                 End::Gone => End::Gone,
@@ -184,7 +174,11 @@ fn reason(text: &str) -> String {
 }
 
 /// Sends frames until the reader goes away or there will be no more.
-async fn send(socket: &mut WebSocket, mut frames: mpsc::Receiver<String>) -> End {
+async fn send(
+    socket: &mut WebSocket,
+    mut frames: mpsc::Receiver<String>,
+    limits: &LogLimits,
+) -> End {
     let begun = Instant::now();
     let mut ping = interval_at(begun + PING, PING);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -198,7 +192,7 @@ async fn send(socket: &mut WebSocket, mut frames: mpsc::Receiver<String>) -> End
                 Some(frame) => Message::Text(frame.into()),
                 None => return End::Told(close_code::ERROR, String::new()),
             },
-            _ = ping.tick() => match begun.elapsed() > TAIL_MAX {
+            _ = ping.tick() => match begun.elapsed() > limits.tail_max {
                 true => {
                     let why = "reached tail max duration limit";
                     return End::Told(close_code::NORMAL, why.to_owned());
@@ -206,7 +200,7 @@ async fn send(socket: &mut WebSocket, mut frames: mpsc::Receiver<String>) -> End
                 false => Message::Ping(axum::body::Bytes::new()),
             },
         };
-        match timeout(SEND_TIMEOUT, socket.send(message)).await {
+        match timeout(limits.tail_send_timeout, socket.send(message)).await {
             Ok(Ok(())) => {}
             _ => return End::Gone,
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Scope;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest;
@@ -34,11 +34,12 @@ async fn store(app: Scope, uri: &Uri, headers: &HeaderMap, body: Body) -> Result
     params.parse(uri.query().unwrap_or("").as_bytes());
     let now = params.millis_if_given("timestamp")?.unwrap_or_else(now);
     let dialect = dialect(headers);
-    let received = body::read(body, BODY_BYTES_MAX).await?;
+    let received = body::read(body, &app.settings().http).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {
-        let decoded = body::decompress(encoding, &received)?;
+        let max = taker.settings().http.decoded_bytes_max;
+        let decoded = body::decompress(encoding, &received, max)?;
         let lines = std::str::from_utf8(&decoded)
             .map_err(|error| Problem::bad_data(format!("the text is not UTF-8: {error}")))?;
         let mut columns = text::decode(lines, dialect, now)

@@ -5,6 +5,7 @@
 
 mod admin;
 mod answer;
+mod debug;
 mod federate;
 mod import;
 mod metadata;
@@ -39,6 +40,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/api/v1/read", post(read::read))
         .merge(reads())
         .merge(states())
+        .merge(looks())
         .merge(admin);
     let reload = Router::new()
         .route("/-/reload", post(admin::reload).put(admin::reload))
@@ -65,6 +67,7 @@ pub(crate) fn admin_router(app: &Arc<App>) -> Router {
     let gated = Router::new()
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/config", get(status::configuration))
+        .merge(looks())
         .merge(admin);
     let reload = Router::new()
         .route("/-/reload", post(admin::reload).put(admin::reload))
@@ -125,6 +128,16 @@ fn states() -> Router<Arc<App>> {
         .route("/api/v1/alerts", get(status::alerts))
         .route("/api/v1/alertmanagers", get(status::alertmanagers))
         .route("/api/v1/features", get(status::features))
+}
+
+/// What administrators look at.
+fn looks() -> Router<Arc<App>> {
+    let cancel = post(debug::cancel).route_layer(middleware::from_fn(same_site));
+    Router::new()
+        .route("/debug", get(debug::page))
+        .route("/debug/queries", get(debug::queries))
+        .route("/debug/queries/{number}/cancel", cancel)
+        .route("/debug/stores", get(debug::states))
 }
 
 /// What changes or copies the store.

@@ -8,19 +8,16 @@ use serde_json::json;
 
 use crate::app::Scope;
 use crate::doors::grpc;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::form::Form;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest;
-use crate::meters::add;
+use crate::meters::{Limit, add};
 use crate::wire::columns::Faults;
 use crate::wire::message::Message;
 use crate::wire::otlp;
 use crate::wire::otlp::deltas::Turn;
 use crate::wire::protobuf::Malformed;
-
-/// Bytes of a message in JSON, decompressed: its tree takes many times as much.
-const JSON_BYTES_MAX: usize = 8 << 20;
 
 /// Stores what can be stored of a request.
 pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Response {
@@ -50,15 +47,17 @@ async fn store(
         Ok(encoding @ (Encoding::Plain | Encoding::Gzip)) => encoding,
         _ => return Err(unsupported("compress with gzip, or not at all")),
     };
-    let received = body::read(body, BODY_BYTES_MAX).await?;
+    let received = body::read(body, &app.settings().http).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {
-        let mut message = body::decompress(encoding, &received)?;
+        let limits = &taker.settings().http;
+        let mut message = body::decompress(encoding, &received, limits.decoded_bytes_max)?;
         if form == Form::Json {
-            if message.len() > JSON_BYTES_MAX {
-                let why = format!("a message in JSON may have {JSON_BYTES_MAX} bytes");
-                return Err(Problem::new(Cause::TooLarge, why));
+            let max = limits.json_bytes_max;
+            if message.len() > max {
+                let why = format!("a message in JSON may have {max} bytes");
+                return Err(Problem::new(Cause::TooLarge, why).limited(Limit::JsonBytes));
             }
             message = otlp::json::to_protobuf(&message, otlp::json::METRICS).map_err(wrong)?;
         }

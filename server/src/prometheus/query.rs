@@ -8,11 +8,12 @@ use chronolith_query::promql::{
     Answer, CancelFlag, EngineSource, Error, ErrorKind, Limits, Options, Query,
 };
 
-use crate::app::Scope;
+use crate::app::{Place, Scope};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
 use crate::http::times;
+use crate::meters;
 
 use super::answer;
 use super::result::{Timings, write_data};
@@ -52,7 +53,8 @@ pub(crate) async fn range(app: Scope, params: Params) -> Result<Response, Proble
         return Err(Problem::bad_data(
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
              resolution (?step=XX)",
-        ));
+        )
+        .limited(meters::Limit::QuerySteps));
     }
     let (options, stop) = options(&app, &params)?;
     let query = parsed(&params)?;
@@ -90,21 +92,14 @@ impl Wanted {
     }
 }
 
-/// Tells a query to stop when its request is dropped, which happens when the client goes away.
-struct StopOnDrop(CancelFlag);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn options(app: &Scope, params: &Params) -> Result<(Options, StopOnDrop), Problem> {
+/// How a query is evaluated, and its place among those at hand: when the request is dropped, which
+/// happens when the client goes away, the query stops.
+fn options(app: &Scope, params: &Params) -> Result<(Options, Place), Problem> {
     let allowed = app.settings();
     let allowed = &allowed.query;
     let mut options = Options {
@@ -134,7 +129,9 @@ fn options(app: &Scope, params: &Params) -> Result<(Options, StopOnDrop), Proble
         cancel: Some(stop.clone()),
         ..Limits::default()
     };
-    Ok((options, StopOnDrop(stop)))
+    let text = params.value("query");
+    let place = app.enter("promql", text, options.limits.timeout, &stop);
+    Ok((options, place))
 }
 
 fn parsed(params: &Params) -> Result<Query, Problem> {
@@ -155,10 +152,8 @@ async fn answered(
     stream::answer(&app.queries, move |json| {
         let began = Instant::now();
         if began - asked >= wanted.timeout {
-            return Err(Problem::new(
-                Cause::Timeout,
-                "query timed out in query queue",
-            ));
+            let late = Problem::new(Cause::Timeout, "query timed out in query queue");
+            return Err(late.limited(meters::Limit::QueryTimeout));
         }
         let source = EngineSource::new(store.snapshot());
         let outcome = run(&source);
@@ -176,6 +171,11 @@ async fn answered(
 }
 
 fn problem(error: Error) -> Problem {
+    let limit = match error.kind() {
+        ErrorKind::Limit => Some(meters::Limit::QuerySamples),
+        ErrorKind::Timeout => Some(meters::Limit::QueryTimeout),
+        _ => None,
+    };
     let cause = match error.kind() {
         ErrorKind::BadData => return Problem::parameter("query", error),
         ErrorKind::Execution | ErrorKind::Limit => Cause::Execution,
@@ -183,5 +183,9 @@ fn problem(error: Error) -> Problem {
         ErrorKind::Canceled => Cause::Canceled,
         _ => Cause::Internal,
     };
-    Problem::new(cause, error.to_string())
+    let problem = Problem::new(cause, error.to_string());
+    match limit {
+        Some(limit) => problem.limited(limit),
+        None => problem,
+    }
 }

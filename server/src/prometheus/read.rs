@@ -7,7 +7,7 @@ use chronolith_engine::metrics::Samples;
 use chronolith_engine::{Selector, Snapshot};
 
 use crate::app::Scope;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::flow::Flow;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -37,10 +37,11 @@ async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Response
     ) {
         return Err(Problem::new(Cause::Unsupported, "compress with snappy"));
     }
-    let received = body::read(body, BODY_BYTES_MAX).await?;
+    let received = body::read(body, &app.settings().http).await?;
     let store = app.metrics()?;
+    let max = app.settings().http.decoded_bytes_max;
     let asked = app.queries.run(move || {
-        let message = body::decompress(Encoding::Snappy, &received)?;
+        let message = body::decompress(Encoding::Snappy, &received, max)?;
         let wrong = |error| Problem::bad_data(format!("the message cannot be taken: {error}"));
         read::decode(&message).map_err(wrong)
     });

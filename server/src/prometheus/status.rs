@@ -77,9 +77,10 @@ pub(crate) async fn configuration(State(app): State<Arc<App>>) -> Response {
     success(&json!({ "yaml": config::yaml(&app.settings()) }))
 }
 
-/// How far recovery is. The log is short by design and tells no progress.
-pub(crate) async fn walreplay() -> Response {
-    success(&json!({ "min": 0, "max": 0, "current": 0 }))
+/// How far recovery is, in bytes of the log.
+pub(crate) async fn walreplay(State(app): State<Arc<App>>) -> Response {
+    let (done, all) = (app.progress.replayed_bytes(), app.progress.total_bytes());
+    success(&json!({ "min": 0, "max": all, "current": done }))
 }
 
 /// What the store holds, and what makes it large.

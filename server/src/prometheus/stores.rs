@@ -5,7 +5,7 @@ use axum::response::Response;
 use chronolith_engine::logs::Lines;
 use chronolith_engine::operations::{Cardinality, LabelCount, PairCount};
 use chronolith_engine::time::Ticks;
-use chronolith_engine::{Kind, Selector, Store, StoreStats};
+use chronolith_engine::{Engine, Kind, Selector, Store, StoreStats};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,17 +26,8 @@ pub(super) async fn stores(app: Scope) -> Result<Response, Problem> {
     let (metrics, logs) = (app.metrics()?, app.logs()?);
     let engine = app.engine()?;
     let data = app.queries.run(move || {
-        let stats = engine.stats();
         Ok(json!({
-            "engine": {
-                "headSeries": stats.head_series,
-                "headBytes": stats.head_bytes,
-                "walBytes": stats.wal_bytes,
-                "blockBytes": stats.block_bytes,
-                "cacheHits": stats.cache_hits,
-                "cacheMisses": stats.cache_misses,
-                "damaged": engine.damage().len(),
-            },
+            "engine": engine_figures(&engine),
             "metrics": figures(&metrics.stats(), metrics.damage().len()),
             "logs": figures(&logs.stats(), logs.damage().len()),
         }))
@@ -44,7 +35,22 @@ pub(super) async fn stores(app: Scope) -> Result<Response, Problem> {
     Ok(success(&data.await?))
 }
 
-fn figures(stats: &StoreStats, damaged: usize) -> Value {
+/// Figures about the engine.
+pub(super) fn engine_figures(engine: &Engine) -> Value {
+    let stats = engine.stats();
+    json!({
+        "headSeries": stats.head_series,
+        "headBytes": stats.head_bytes,
+        "walBytes": stats.wal_bytes,
+        "blockBytes": stats.block_bytes,
+        "cacheHits": stats.cache_hits,
+        "cacheMisses": stats.cache_misses,
+        "damaged": engine.damage().len(),
+    })
+}
+
+/// Figures about a store.
+pub(super) fn figures(stats: &StoreStats, damaged: usize) -> Value {
     json!({
         "headSeries": stats.head_series,
         "headBytes": stats.head_bytes,

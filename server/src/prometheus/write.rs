@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::Scope;
-use crate::http::body::{self, BODY_BYTES_MAX, Encoding};
+use crate::http::body::{self, Encoding};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::{self, Written};
 use crate::meters::add;
@@ -31,7 +31,7 @@ pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Respons
         Ok(version) => version,
         Err(problem) => return problem.into_text(),
     };
-    let received = match body::read(body, BODY_BYTES_MAX).await {
+    let received = match body::read(body, &app.settings().http).await {
         Ok(received) => received,
         Err(problem) => return told(version, Written::default(), Err(problem)),
     };
@@ -48,7 +48,8 @@ pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Respons
 /// Decodes and stores. Blocks.
 fn take(app: &Scope, version: Version, received: &[u8]) -> (Written, Result<(), Problem>) {
     let nothing = |problem| (Written::default(), Err(problem));
-    let message = match body::decompress(Encoding::Snappy, received) {
+    let max = app.settings().http.decoded_bytes_max;
+    let message = match body::decompress(Encoding::Snappy, received, max) {
         Ok(message) => message,
         Err(problem) => return nothing(problem),
     };

@@ -19,6 +19,7 @@ use super::access::Access;
 use super::file::{self, Secret, WebConfig};
 use crate::http::lane::Lane;
 use crate::http::problem::Problem;
+use crate::meters::Limit;
 
 /// Passwords that are known to be right.
 const REMEMBERED_MAX: usize = 100;
@@ -225,7 +226,12 @@ impl Checks {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
             .map_err(|_| "the system gives no random numbers".to_owned())?;
         Ok(Checks {
-            lane: Lane::new("password checks", CHECKS_MAX, WAITING_CHECKS_MAX),
+            lane: Lane::new(
+                "password checks",
+                Limit::WaitingChecks,
+                CHECKS_MAX,
+                WAITING_CHECKS_MAX,
+            ),
             key,
             known: Mutex::default(),
             hashed: AtomicU64::new(0),

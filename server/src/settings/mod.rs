@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use chronolith_engine::{Durability, Options, RetentionRule};
 
+mod checks;
+mod doors;
 mod rows;
 pub(crate) mod shape;
 pub(crate) mod table;
 pub(crate) mod tenants;
 
+pub use doors::{GrpcLimits, HttpLimits};
 pub use tenants::OwnSettings;
 
 /// The settings of a server.
@@ -53,10 +56,16 @@ pub struct Settings {
     pub ingest: IngestLimits,
     /// What queries of metrics may use.
     pub query: QueryLimits,
+    /// What one request over HTTP may bring and take.
+    pub http: HttpLimits,
+    /// What connections of gRPC may bring and take.
+    pub grpc: GrpcLimits,
     /// Connections of each door at once; more wait in the system's queue.
     pub connections_max: usize,
     /// Writes that run at once; more wait.
     pub writes_max: usize,
+    /// Writes that may wait for one of these to end.
+    pub writes_waiting_max: usize,
     /// What the server says about itself.
     pub journal: JournalSettings,
     /// How names of OpenTelemetry become names of Prometheus.
@@ -228,6 +237,10 @@ pub struct LogLimits {
     pub volumes_max: usize,
     /// Live tails at once.
     pub tails_max: usize,
+    /// How long a live tail lasts.
+    pub tail_max: Duration,
+    /// How long a frame of a live tail may take to be sent.
+    pub tail_send_timeout: Duration,
 }
 
 impl Default for LogLimits {
@@ -246,6 +259,8 @@ impl Default for LogLimits {
             range_max: Duration::from_secs((30 * 24 + 1) * 3600),
             volumes_max: 1000,
             tails_max: 10,
+            tail_max: Duration::from_secs(3600),
+            tail_send_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -270,8 +285,11 @@ impl Default for Settings {
             store: StoreLimits::default(),
             ingest: IngestLimits::default(),
             query: QueryLimits::default(),
+            http: HttpLimits::default(),
+            grpc: GrpcLimits::default(),
             connections_max: 512,
             writes_max: 32,
+            writes_waiting_max: 1024,
             journal: JournalSettings {
                 format: JournalFormat::Text,
                 slow_query: Duration::from_secs(10),

@@ -1,12 +1,12 @@
 //! The rows of the table of settings, in the order in which help and the documentation list them.
 
-use std::time::Duration;
-
-use chronolith_engine::Limits;
-
+use super::Settings;
+use super::checks::{
+    ahead_bytes, head_bytes, keeps_something, lasts, line_bytes, metadata_bytes, name_bytes,
+    positive, rules, series, value_bytes,
+};
 use super::shape::Shape;
 use super::table::{Effect, Setting};
-use super::{KeepRule, Settings};
 
 /// What a field's sort of value is called.
 const fn name<T: Shape>(_: fn(&Settings) -> &T) -> &'static str {
@@ -54,78 +54,6 @@ macro_rules! bytes {
             show: |settings| (settings.$($field).+ as u64).show(),
         }
     };
-}
-
-fn keeps_something(retention: &Option<Duration>) -> Result<(), String> {
-    match retention {
-        Some(Duration::ZERO) => Err(
-            "a retention of nothing keeps nothing: write none, or leave \
-                                     it out, to keep data for ever"
-                .to_owned(),
-        ),
-        _ => Ok(()),
-    }
-}
-
-fn lasts(burst: &Duration) -> Result<(), String> {
-    match burst.is_zero() {
-        true => Err("write a duration above 0s".to_owned()),
-        false => Ok(()),
-    }
-}
-
-fn positive(count: &usize) -> Result<(), String> {
-    match count {
-        0 => Err("write a number from 1 on".to_owned()),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the engine takes these limits; what would be right otherwise.
-fn taken(limits: Limits) -> Result<(), String> {
-    limits.check().map_err(|error| error.to_string())
-}
-
-fn rules(rules: &[KeepRule]) -> Result<(), String> {
-    taken(Limits {
-        retention_rules: rules.iter().map(|rule| rule.rule.clone()).collect(),
-        ..Limits::default()
-    })
-}
-
-fn name_bytes(max: usize) -> Result<(), String> {
-    taken(Limits {
-        label_name_bytes_max: max,
-        ..Limits::default()
-    })
-}
-
-fn value_bytes(max: usize) -> Result<(), String> {
-    taken(Limits {
-        label_value_bytes_max: max,
-        ..Limits::default()
-    })
-}
-
-fn line_bytes(max: usize) -> Result<(), String> {
-    taken(Limits {
-        line_bytes_max: max,
-        ..Limits::default()
-    })
-}
-
-fn metadata_bytes(max: usize) -> Result<(), String> {
-    taken(Limits {
-        metadata_bytes_max: max,
-        ..Limits::default()
-    })
-}
-
-fn series(max: &Option<usize>) -> Result<(), String> {
-    taken(Limits {
-        series_max: max.unwrap_or(0) as u64,
-        ..Limits::default()
-    })
 }
 
 /// All settings, as help and the documentation list them.
@@ -185,8 +113,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "retention_tenant_bytes_max",
         Tenant,
         retention_tenant_bytes_max,
-        "Bytes that the blocks of one tenant's metrics may take on disk, and those of its logs; the \
-         oldest go first"
+        "Bytes that the blocks of one tenant's metrics may take on disk, and those of its logs; \
+         the oldest go first"
     ),
     setting!(
         "retention_bytes_max",
@@ -289,8 +217,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "ingest.line_bytes_per_second",
         Tenant,
         ingest.line_bytes_per_second,
-        "Bytes of log lines and their metadata that one tenant may push a second on average; a push \
-         beyond is answered likewise"
+        "Bytes of log lines and their metadata that one tenant may push a second on average; a \
+         push beyond is answered likewise"
     ),
     setting!(
         "ingest.burst",
@@ -344,6 +272,143 @@ pub(crate) const SETTINGS: &[Setting] = &[
         writes_max,
         "Writes that run at once; more wait",
         positive
+    ),
+    setting!(
+        "writes_waiting_max",
+        Start,
+        writes_waiting_max,
+        "Writes that may wait for one of these to end"
+    ),
+    bytes!(
+        "http.body_bytes_max",
+        Reload,
+        http.body_bytes_max,
+        "Bytes that a pushed body may have as it comes"
+    ),
+    bytes!(
+        "http.decoded_bytes_max",
+        Reload,
+        http.decoded_bytes_max,
+        "Bytes that a body may have when it is decompressed"
+    ),
+    bytes!(
+        "http.json_bytes_max",
+        Reload,
+        http.json_bytes_max,
+        "Bytes that a message of OTLP in JSON may have, decompressed"
+    ),
+    bytes!(
+        "http.form_bytes_max",
+        Reload,
+        http.form_bytes_max,
+        "Bytes that a form may have"
+    ),
+    setting!(
+        "http.body_timeout",
+        Reload,
+        http.body_timeout,
+        "How long a body may take to come",
+        lasts
+    ),
+    setting!(
+        "http.head_timeout",
+        Reload,
+        http.head_timeout,
+        "How long the head of a request may take, and a connection be idle",
+        lasts
+    ),
+    setting!(
+        "http.headers_max",
+        Reload,
+        http.headers_max,
+        "Headers that a request may have",
+        positive
+    ),
+    bytes!(
+        "http.head_bytes_max",
+        Reload,
+        http.head_bytes_max,
+        "Bytes that the head of a request may have",
+        head_bytes
+    ),
+    setting!(
+        "http.write_timeout",
+        Reload,
+        http.write_timeout,
+        "How long a client may take nothing of what is sent to it",
+        lasts
+    ),
+    setting!(
+        "http.handshake_timeout",
+        Reload,
+        http.handshake_timeout,
+        "How long a handshake of TLS may take",
+        lasts
+    ),
+    setting!(
+        "http.drain_timeout",
+        Reload,
+        http.drain_timeout,
+        "How long requests have to end once the server stops"
+    ),
+    setting!(
+        "grpc.calls_max",
+        Reload,
+        grpc.calls_max,
+        "Calls that a connection of gRPC may have at once",
+        positive
+    ),
+    bytes!(
+        "grpc.header_bytes_max",
+        Reload,
+        grpc.header_bytes_max,
+        "Bytes that the headers of a call may have"
+    ),
+    bytes!(
+        "grpc.ahead_bytes_max",
+        Reload,
+        grpc.ahead_bytes_max,
+        "Bytes that a connection may send ahead of what is read",
+        ahead_bytes
+    ),
+    setting!(
+        "grpc.resets_max",
+        Reload,
+        grpc.resets_max,
+        "Calls that a client may take back before they were looked at"
+    ),
+    setting!(
+        "grpc.errors_max",
+        Reload,
+        grpc.errors_max,
+        "Calls that may break the rules of HTTP/2 before the connection is closed"
+    ),
+    setting!(
+        "grpc.held_bytes_max",
+        Start,
+        grpc.held_bytes_max,
+        "Bytes of messages that come or wait to be stored, of all connections together"
+    ),
+    setting!(
+        "grpc.keep_alive",
+        Reload,
+        grpc.keep_alive,
+        "How often a client is asked whether it is there",
+        lasts
+    ),
+    setting!(
+        "grpc.keep_alive_timeout",
+        Reload,
+        grpc.keep_alive_timeout,
+        "How long it has to say so",
+        lasts
+    ),
+    setting!(
+        "grpc.idle_timeout",
+        Reload,
+        grpc.idle_timeout,
+        "How long a connection may have no call; it may be twice as long",
+        lasts
     ),
     setting!(
         "web_config_file",
@@ -465,6 +530,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Tenant,
         logs.tails_max,
         "Live tails that may be open at once"
+    ),
+    setting!(
+        "log.tail_max",
+        Tenant,
+        logs.tail_max,
+        "How long a live tail may last",
+        lasts
+    ),
+    setting!(
+        "log.tail_send_timeout",
+        Tenant,
+        logs.tail_send_timeout,
+        "How long a frame of a live tail may take to be sent",
+        lasts
     ),
     setting!(
         "log.range_max",

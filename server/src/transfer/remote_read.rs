@@ -8,6 +8,7 @@ use super::client::Client;
 use super::fault::{Fault, Result};
 use super::job::Job;
 use crate::http::body::{self, Encoding};
+use crate::settings::HttpLimits;
 use crate::wire::message::Message;
 use crate::wire::protobuf::Fields;
 use crate::wire::write_v1;
@@ -76,9 +77,12 @@ fn window(
         ("X-Prometheus-Remote-Read-Version", "0.1.0"),
     ];
     let answer = client.post("/api/v1/read", &headers, Bytes::from(packed))?;
-    let answer = body::decompress(Encoding::Snappy, &answer).map_err(|problem| {
-        Fault::from(problem).at("the answer is too large or no snappy: ask with a smaller --window")
-    })?;
+    let decoded_bytes_max = HttpLimits::default().decoded_bytes_max;
+    let answer =
+        body::decompress(Encoding::Snappy, &answer, decoded_bytes_max).map_err(|problem| {
+            Fault::from(problem)
+                .at("the answer is too large or no snappy: ask with a smaller --window")
+        })?;
     let mut fields = Fields::new(&answer);
     while let Some((number, value)) = fields.next()? {
         if number != 1 {

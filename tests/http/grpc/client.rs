@@ -25,7 +25,7 @@ pub(super) struct Called {
     pub(super) code: Option<u16>,
     /// Its message, without the percent signs.
     pub(super) message: String,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     body: Vec<u8>,
 }
 

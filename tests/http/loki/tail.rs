@@ -98,6 +98,15 @@ fn more_tails_than_are_allowed_are_closed_with_the_reason() {
 }
 
 #[test]
+fn a_tail_ends_when_it_has_lasted_as_long_as_it_may() {
+    let bed = Bed::with(|settings| settings.logs.tail_max = Duration::from_millis(1));
+    push_line(&bed, "{a=\"b\"}", now(), "x");
+    let mut socket = open(&bed, &[("query", "{a=\"b\"}")]).unwrap();
+    let expected = (1000, "reached tail max duration limit".to_owned());
+    assert_eq!(closed(&mut socket), expected);
+}
+
+#[test]
 fn a_server_that_stops_says_so() {
     let mut bed = Bed::new();
     push_line(&bed, "{a=\"b\"}", now(), "x");

@@ -202,3 +202,53 @@ fn what_is_nested_or_repeated_without_end_is_refused() {
     }
     assert_eq!(bed.get("/-/healthy").code, 200);
 }
+
+#[test]
+fn strangers_cannot_make_own_metrics_grow() {
+    let bed = Bed::with(|settings| {
+        settings.multi_tenant = true;
+        settings.tenants_max = 2;
+    });
+    // Whatever a client can choose: paths, methods, names of labels, of tenants and of itself.
+    let bother = |turn: usize| {
+        let tenant = format!("stranger-{turn}");
+        let headers = [("X-Scope-OrgID", &*tenant), ("User-Agent", &*tenant)];
+        for path in [
+            format!("/{turn}"),
+            format!("/api/v1/label/l{turn}/values"),
+            format!("/api/v1/query?query=m{turn}"),
+            format!("/debug/queries/{turn}"),
+        ] {
+            bed.ask("GET", &path, &headers, b"");
+            bed.ask("GET", &path, &headers[1..], b"");
+            bed.ask(&format!("M{turn}"), &path, &headers[1..], b"");
+            bed.ask_loki("GET", &path, &headers, b"");
+            bed.ask_otlp(&path, &headers, b"");
+        }
+        let text = format!("m{turn} 1\n");
+        bed.ask(
+            "POST",
+            "/api/v1/import/prometheus",
+            &headers,
+            text.as_bytes(),
+        );
+        let call = format!("/a.B{turn}/C{turn}");
+        super::super::grpc::call_with(&bed, headers[0], &call, b"");
+    };
+    // The same without the values: those may grow.
+    let names = || {
+        let text = bed.get("/metrics").text();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let names = lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
+        names.collect::<Vec<_>>()
+    };
+    bed.get("/metrics");
+    bother(0);
+    let before = names();
+    (1..20).for_each(bother);
+    assert_eq!(names(), before);
+    assert!(
+        !before.iter().any(|name| name.contains("stranger-1")),
+        "{before:?}"
+    );
+}

@@ -10,9 +10,11 @@ use axum::http::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::super::body::{self, BODY_BYTES_MAX, Encoding};
+use super::super::body::{self, Encoding};
 use super::super::problem::{Cause, Problem};
 use super::status::{Code, Status};
+use crate::meters::Limit;
+use crate::settings::HttpLimits;
 
 /// Bytes before a message: a flag, and the length in four bytes, the largest first.
 pub(crate) const FRAME_HEAD_BYTES: usize = 5;
@@ -33,7 +35,9 @@ pub(crate) struct Held {
 impl Bodies {
     /// Room for so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Bodies(Arc::new(Semaphore::new(bytes_max)))
+        Bodies(Arc::new(Semaphore::new(
+            bytes_max.min(Semaphore::MAX_PERMITS),
+        )))
     }
 
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
@@ -41,13 +45,17 @@ impl Bodies {
         let room = room.and_then(|bytes| Arc::clone(&self.0).try_acquire_many_owned(bytes).ok());
         room.ok_or_else(|| {
             let why = "too many bytes of other calls wait to be stored: try again later";
-            Status::from(Problem::new(Cause::Unavailable, why))
+            Status::from(Problem::new(Cause::Unavailable, why).limited(Limit::HeldBytes))
         })
     }
 }
 
 /// Reads a body that should hold one frame, up to where it is found to hold anything else.
-pub(crate) async fn read(mut body: Body, bodies: &Bodies) -> Result<Held, Status> {
+pub(crate) async fn read(
+    mut body: Body,
+    bodies: &Bodies,
+    bytes_max: usize,
+) -> Result<Held, Status> {
     let (mut bytes, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
     while let Some(part) = body.frame().await {
         let part = part.map_err(|error| {
@@ -62,7 +70,7 @@ pub(crate) async fn read(mut body: Body, bodies: &Bodies) -> Result<Held, Status
             None => room = Some(taken),
         }
         bytes.extend_from_slice(&data);
-        let length = length(&bytes)?;
+        let length = length(&bytes, bytes_max)?;
         if length.is_some_and(|length| bytes.len() - FRAME_HEAD_BYTES > length) {
             return Err(cardinality());
         }
@@ -71,18 +79,19 @@ pub(crate) async fn read(mut body: Body, bodies: &Bodies) -> Result<Held, Status
 }
 
 /// What the head of a frame says of its message, once it is there.
-fn length(bytes: &[u8]) -> Result<Option<usize>, Status> {
+fn length(bytes: &[u8], bytes_max: usize) -> Result<Option<usize>, Status> {
     let Some((head, _)) = bytes.split_first_chunk::<FRAME_HEAD_BYTES>() else {
         return Ok(None);
     };
     let [_, length @ ..] = *head;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    match length <= BODY_BYTES_MAX {
+    match length <= bytes_max {
         true => Ok(Some(length)),
         false => Err(Status::new(
             Code::ResourceExhausted,
-            format!("a message may have {BODY_BYTES_MAX} bytes, this one has {length}"),
-        )),
+            format!("a message may have {bytes_max} bytes, this one has {length}"),
+        )
+        .limited(Limit::BodyBytes)),
     }
 }
 
@@ -94,12 +103,16 @@ fn cardinality() -> Status {
 }
 
 /// The message in a body of one frame, decompressed. Blocks.
-pub(crate) fn unpack(body: &[u8], headers: &HeaderMap) -> Result<Vec<u8>, Status> {
+pub(crate) fn unpack(
+    body: &[u8],
+    headers: &HeaderMap,
+    limits: &HttpLimits,
+) -> Result<Vec<u8>, Status> {
     if body.is_empty() {
         return Err(cardinality());
     }
     let broken = |why: &str| Status::new(Code::Internal, why);
-    let Some(length) = length(body)? else {
+    let Some(length) = length(body, limits.body_bytes_max)? else {
         return Err(broken("the frame ends before its message begins"));
     };
     let (head, message) = body.split_at(FRAME_HEAD_BYTES);
@@ -114,7 +127,9 @@ pub(crate) fn unpack(body: &[u8], headers: &HeaderMap) -> Result<Vec<u8>, Status
         (COMPRESSED, Encoding::Plain) => Err(broken(
             "the frame says that its message is compressed, and grpc-encoding does not say how",
         )),
-        (COMPRESSED, encoding) => body::decompress(encoding, message).map_err(Status::from),
+        (COMPRESSED, encoding) => {
+            body::decompress(encoding, message, limits.decoded_bytes_max).map_err(Status::from)
+        }
         _ => Err(broken("the first byte of the frame is neither 0 nor 1")),
     }
 }
@@ -160,6 +175,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-encoding", HeaderValue::from_static(name));
         headers
+    }
+
+    fn unpack(body: &[u8], headers: &HeaderMap) -> Result<Vec<u8>, Status> {
+        super::unpack(body, headers, &HttpLimits::default())
+    }
+
+    async fn read(body: Body, bodies: &Bodies) -> Result<Held, Status> {
+        super::read(body, bodies, 32 << 20).await
     }
 
     fn code(body: &[u8], headers: &HeaderMap) -> Code {

@@ -14,6 +14,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 
+use super::problem::Limited;
+
 pub(crate) use frame::{Bodies, FRAME_HEAD_BYTES, read, unpack};
 pub(crate) use status::{Code, Status};
 
@@ -79,6 +81,9 @@ pub(crate) fn answer(message: &[u8]) -> Response {
 pub(crate) fn refusal(status: &Status) -> Response {
     let mut response = Response::new(Body::empty());
     *response.headers_mut() = status.headers();
+    if let Some(limit) = status.limit() {
+        response.extensions_mut().insert(Limited(limit));
+    }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
     let encodings = HeaderValue::from_static(ENCODINGS);

@@ -4,6 +4,7 @@
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::super::problem::{Cause, Problem};
+use crate::meters::Limit;
 use crate::wire::message::Message;
 
 /// Bytes of a message in the trailers, before they are encoded: clients bound their size.
@@ -42,6 +43,8 @@ pub(crate) struct Status {
     message: String,
     /// After how many seconds the caller may try again.
     retry_seconds: Option<u32>,
+    /// The limit that was met, if it was one.
+    limit: Option<Limit>,
 }
 
 impl Status {
@@ -51,7 +54,21 @@ impl Status {
             code,
             message: message.into(),
             retry_seconds: None,
+            limit: None,
         }
+    }
+
+    /// The same, counted as a refusal by this limit.
+    pub(crate) fn limited(self, limit: Limit) -> Self {
+        Status {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// The limit that was met, if it was one.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        self.limit
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -106,6 +123,7 @@ impl From<Problem> for Status {
             code,
             message: problem.message().to_owned(),
             retry_seconds: problem.retry_seconds(),
+            limit: problem.limit(),
         }
     }
 }

@@ -19,7 +19,7 @@ use chronolith_engine::{Batch, Refusal, Report, Store};
 use crate::http::problem::{Cause, Problem};
 use crate::http::times;
 use crate::ingest::pace::{Load, Paces};
-use crate::meters::{Meters, add};
+use crate::meters::{Limit, Meters, add};
 use crate::settings::{IngestLimits, LogLimits};
 use crate::wire::logs::{LogColumns, Pair};
 use crate::wire::otlp::names;
@@ -149,7 +149,11 @@ pub(crate) fn store(intake: LogIntake<'_>, columns: &LogColumns<'_>) -> Result<(
         true => Cause::Limit,
         false => Cause::BadData,
     };
-    Err(Problem::new(cause, faults.text()))
+    let problem = Problem::new(cause, faults.text());
+    Err(match cause {
+        Cause::Limit => problem.limited(Limit::Series),
+        _ => problem,
+    })
 }
 
 /// What became of the lines of a request.
