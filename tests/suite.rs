@@ -9,4 +9,5 @@ mod licences;
 mod model;
 mod promql;
 mod store;
+mod traffic;
 mod transfer;

@@ -6,9 +6,10 @@
 mod beside;
 mod feed;
 pub mod http;
+pub mod loki_push;
 mod names;
 mod prometheus;
-mod remote_write;
+pub mod remote_write;
 mod server;
 mod servers;
 

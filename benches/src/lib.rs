@@ -13,3 +13,4 @@ pub mod meter;
 pub mod process;
 pub mod shipping;
 pub mod soak;
+pub mod traffic;

@@ -270,7 +270,11 @@ fn no_method_unpacks_more_than_it_may_in_any_encoding() {
     let window = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3, 9, 0, 0, b'x'];
     let bombs = [
         ("gzip", gzipped(&zeros), RESOURCE_EXHAUSTED),
-        ("zstd", zstd::bulk::compress(&zeros, 1).unwrap(), RESOURCE_EXHAUSTED),
+        (
+            "zstd",
+            zstd::bulk::compress(&zeros, 1).unwrap(),
+            RESOURCE_EXHAUSTED,
+        ),
         ("zstd", window, INVALID_ARGUMENT),
         ("snappy", snappy(&zeros), UNIMPLEMENTED),
         ("deflate", vec![0x4b, 0x04, 0], UNIMPLEMENTED),
@@ -283,7 +287,10 @@ fn no_method_unpacks_more_than_it_may_in_any_encoding() {
         }
     }
     let text = bed.get("/metrics").text();
-    assert!(text.contains("chronolith_limited_total{limit=\"decoded_bytes\"} 4\n"), "{text}");
+    assert!(
+        text.contains("chronolith_limited_total{limit=\"decoded_bytes\"} 4\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chronolith_benches::compare::http::Connection;
+use chronolith_benches::compare::loki_push::Push;
 use chronolith_benches::loads::say;
 use chronolith_benches::process::cpu_of;
 use chronolith_benches::shipping;
@@ -100,44 +101,18 @@ fn run(port: u16, pid: &str, megabytes: u64, streams: u64) -> std::io::Result<St
 
 /// A request of the next lines, each stream's in a row, and the bytes of its lines.
 fn request(first: u64, streams: u64) -> (Vec<u8>, u64) {
-    let (mut message, mut bytes) = (Vec::new(), 0);
+    let (mut push, mut bytes) = (Push::default(), 0);
     for stream in 0..streams {
-        let mut fields = Vec::new();
         let labels = shipping::stream_labels(stream as usize);
         let labels = Labels::from_bytes(&labels).map(|labels| labels.to_string());
-        put_bytes(&mut fields, 1, labels.unwrap_or_default().as_bytes());
-        for number in (first..first + LINES).filter(|number| number % streams == stream) {
+        let numbers = (first..first + LINES).filter(|number| number % streams == stream);
+        let lines = numbers.map(|number| {
             let time = shipping::START_NS.unsigned_abs() + number * GAP_NS;
-            let (mut stamp, mut entry) = (Vec::new(), Vec::new());
-            put_number(&mut stamp, 1, time / 1_000_000_000);
-            put_number(&mut stamp, 2, time % 1_000_000_000);
-            put_bytes(&mut entry, 1, &stamp);
             let line = shipping::line(number);
             bytes += line.len() as u64;
-            put_bytes(&mut entry, 2, line.as_bytes());
-            put_bytes(&mut fields, 2, &entry);
-        }
-        put_bytes(&mut message, 1, &fields);
+            (time, line)
+        });
+        push.stream(&labels.unwrap_or_default(), lines);
     }
-    let mut encoder = snap::raw::Encoder::new();
-    (encoder.compress_vec(&message).unwrap_or_default(), bytes)
-}
-
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn put_number(out: &mut Vec<u8>, field: u64, number: u64) {
-    put_varint(out, field << 3);
-    put_varint(out, number);
-}
-
-fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
-    put_varint(out, field << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
+    (push.compressed(), bytes)
 }

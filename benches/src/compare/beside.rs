@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::feed::Feed;
+use super::http::escaped;
 use super::server::{Program, Server};
-use super::servers::{RANGES, escaped, millis, percentile};
+use super::servers::{RANGES, millis, percentile};
 use crate::loads::{Load, Outcome, node, say};
 use crate::process::RunDirectory;
 

@@ -85,7 +85,10 @@ impl Connection {
                 length = usize::from_str_radix(size, 16)
                     .map_err(|_| broken("a chunk's length is no number"))?;
             }
-            input.by_ref().take(length as u64).read_to_end(&mut body)?;
+            let read = input.by_ref().take(length as u64).read_to_end(&mut body)?;
+            if read < length {
+                return Err(broken("the answer is cut"));
+            }
             if is_chunked {
                 line.clear();
                 input.read_line(&mut line)?;
@@ -99,4 +102,18 @@ impl Connection {
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }
+}
+
+/// A text as it stands in the query of an address.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
 }

@@ -1,8 +1,9 @@
 //! Names and values of labels, and series, found by a regular expression among very many series.
 
 use super::feed::Feed;
+use super::http::escaped;
 use super::server::{Program, Server};
-use super::servers::{again, escaped};
+use super::servers::again;
 use crate::loads::{Load, Outcome, node, say};
 use crate::process::RunDirectory;
 

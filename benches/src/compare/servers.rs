@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::feed::Feed;
-use super::http::Connection;
+use super::http::{Connection, escaped};
 use super::server::{Program, Server};
 use crate::hosts::Hosts;
 use crate::loads::{Load, Outcome, node, say};
@@ -194,18 +194,4 @@ pub(super) fn percentile(latencies: &mut [Duration], percent: usize) -> Duration
 
 pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
-}
-
-/// A text as it stands in the query of an address.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    out
 }
