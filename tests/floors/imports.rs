@@ -28,6 +28,7 @@ pub(crate) const FLOORS: &[(&str, u8)] = &[
 
 /// The rooms of the server and their floors.
 pub(crate) const SERVER_FLOORS: &[(&str, u8)] = &[
+    ("client", 0),
     ("duration", 0),
     ("supervisor", 0),
     ("meters", 0),

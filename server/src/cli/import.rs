@@ -12,11 +12,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::cli::{FAILED, fail, say};
 use crate::duration;
 use crate::http::times;
-use crate::transfer::client::Client;
 use crate::transfer::fault::{Fault, Result};
 use crate::transfer::layouts::Layout;
 use crate::transfer::loki::{self, LogWish};
 use crate::transfer::plain_logs::{self, Reading, Unmatched};
+use crate::transfer::remote::Remote;
 use crate::transfer::remote_read::{self, Wish};
 use crate::transfer::{Into, Job, Outcome, Pairs, Target, json_logs, metric_files, prometheus};
 use crate::wire::text::Dialect;
@@ -233,7 +233,7 @@ fn from_server(name: &str, flags: &ArgMatches, url: &str) -> Result<Outcome> {
         });
         split.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
     });
-    let client = Client::new(url, headers.collect::<Result<_>>()?)?;
+    let remote = Remote::new(url, headers.collect::<Result<_>>()?)?;
     let start = time(text("start"))?;
     let end = match text("end") {
         "" => now_ms(),
@@ -257,7 +257,7 @@ fn from_server(name: &str, flags: &ArgMatches, url: &str) -> Result<Outcome> {
             page: flags.get_one("page").copied().unwrap_or(5000).max(1),
         };
         let mut job = open(flags, name, &source, Into::Logs)?;
-        loki::import(&mut job, &client, &wish)?;
+        loki::import(&mut job, &remote, &wish)?;
         return job.finish();
     }
     let matchers = parse_selector(text("match"))
@@ -269,7 +269,7 @@ fn from_server(name: &str, flags: &ArgMatches, url: &str) -> Result<Outcome> {
         window: length(window.as_millis()),
     };
     let mut job = open(flags, name, &source, Into::Metrics)?;
-    remote_read::import(&mut job, &client, &wish)?;
+    remote_read::import(&mut job, &remote, &wish)?;
     job.finish()
 }
 

@@ -12,7 +12,7 @@ use hyper::header::RETRY_AFTER;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::failure::{Cause, Failure};
+use crate::client::{Cause, Failure};
 
 /// How much of an error is read.
 const ERROR_BYTES_MAX: u64 = 64 << 10;

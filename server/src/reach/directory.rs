@@ -19,7 +19,7 @@ use crate::settings::{LogLimits, Settings};
 use crate::{loki, prometheus};
 
 use super::Door;
-use super::failure::Failure;
+use crate::client::Failure;
 
 /// Lines that one query may answer here: nobody else has to be protected, and a page of this size
 /// fits in memory.

@@ -4,13 +4,9 @@
 //! Both take the requests of the doors, so a command is written once and what it shows is the same.
 //! Calls block. What a command does with an answer is not known here.
 
-mod address;
 mod answer;
-mod client;
-mod connect;
 mod credentials;
 mod directory;
-mod failure;
 mod results;
 mod tail;
 
@@ -25,14 +21,13 @@ use hyper::http::request::Builder;
 use hyper::{Method, Request};
 use tokio::runtime::Runtime;
 
-use client::Client;
+use crate::client::{self, Client};
 use directory::Directory;
 
-pub(crate) use address::Address;
+pub(crate) use crate::client::{Address, Cause, Failure};
 pub(crate) use answer::Answer;
 pub(crate) use credentials::Credentials;
 pub(crate) use directory::{Access, exists, explained, open_engine};
-pub(crate) use failure::{Cause, Failure};
 pub(crate) use results::{Element, Item, Notes, read_items, read_whole};
 pub(crate) use tail::Tail;
 
@@ -45,6 +40,10 @@ pub(crate) enum Door {
 
 /// Parameters longer than this go into the body of a POST: servers limit what a URL may have.
 const QUERY_BYTES_MAX: usize = 2048;
+
+/// What to do where there is no server.
+const ELSEWHERE: &str = "start one with `chronolith serve`, name another with --url, or read a \
+                         data directory with --data DIR";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -159,7 +158,8 @@ impl Reach {
                     .uri(client.address().path(target))
                     .header(name, host);
                 let request = request.body(body).map_err(malformed)?;
-                self.runtime.block_on(client.ask(request))?
+                let asked = self.runtime.block_on(client.ask(request));
+                asked.map_err(|failure| failure.or_else(ELSEWHERE))?
             }
             Place::Directory(directory) => {
                 let request = request.uri(target).body(body).map_err(malformed)?;

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::failure::Failure;
+use crate::client::Failure;
 
 /// Bytes that are read ahead.
 const AHEAD_BYTES: usize = 64 << 10;

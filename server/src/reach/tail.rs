@@ -11,12 +11,10 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::address::Address;
-use super::client::unreachable;
-use super::connect::{Wire, connect};
+use super::ELSEWHERE;
 use super::credentials::Credentials;
-use super::failure::{Cause, Failure};
 use super::results::Element;
+use crate::client::{Address, Cause, Failure, Wire, connect, unreachable};
 
 /// The path of the tail.
 const TAIL: &str = "/loki/api/v1/tail";
@@ -65,7 +63,7 @@ impl Tail {
         let opened = runtime.block_on(async {
             let wire = connect(address)
                 .await
-                .map_err(|error| unreachable(address, error))?;
+                .map_err(|error| unreachable(address, error).or_else(ELSEWHERE))?;
             let opened = tokio_tungstenite::client_async(request, wire).await;
             opened.map_err(|error| refused(address, error))
         });

@@ -3,13 +3,15 @@
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::{BucketCounts, Counts, Histogram, Span};
 
-use crate::transfer::bytes::{crc32c, put_prefixed, put_uvarint, put_varint};
-use crate::transfer::tsdb::chunk::{self, Value};
 use crate::transfer::tsdb::index::{Symbols, decode_series};
+use crate::transfer::tsdb::record;
 use crate::transfer::tsdb::tombstones::{self, Tombstones};
 use crate::transfer::tsdb::wal::SegmentReader;
-use crate::transfer::tsdb::{histogram, record, xor};
+use crate::wire::bytes::{crc32c, put_prefixed, put_uvarint, put_varint};
+use crate::wire::chunks::chunk::{self, Value};
+use crate::wire::chunks::{histogram, xor};
 use crate::wire::columns::Columns;
+use crate::wire::protobuf::Malformed;
 use crate::wire::vm_lines;
 
 /// Takes bytes as an encoding and a chunk of Prometheus.
@@ -23,7 +25,7 @@ pub fn fuzz_tsdb_chunk(bytes: &[u8]) {
             times.push(time);
             values.push(value);
         }
-        Ok(())
+        Ok::<(), Malformed>(())
     });
     if read.is_err() || times.is_empty() {
         return;
@@ -33,7 +35,7 @@ pub fn fuzz_tsdb_chunk(bytes: &[u8]) {
     let read = xor::decode(&written, |time, value| {
         again.0.push(time);
         again.1.push(value.to_bits());
-        Ok(())
+        Ok::<(), Malformed>(())
     });
     assert!(read.is_ok(), "what was written is not read");
     let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();

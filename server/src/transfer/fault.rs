@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chronolith_engine::Error;
 
+use crate::client::Failure;
 use crate::http::problem::Problem;
 use crate::wire::protobuf::Malformed;
 
@@ -45,6 +46,12 @@ impl fmt::Display for Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Fault::new(error.to_string())
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Fault::new(failure.to_string())
     }
 }
 

@@ -5,10 +5,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::client::Client;
 use super::fault::{Fault, Result};
 use super::job::Job;
 use super::lines::{LineBatch, Pairs};
+use super::remote::Remote;
 
 /// Without it structured metadata is mixed into the labels of streams.
 const FLAGS: (&str, &str) = ("X-Loki-Response-Encoding-Flags", "categorize-labels");
@@ -34,7 +34,7 @@ struct PagedLine {
 }
 
 /// Imports what a server has of this time.
-pub(crate) fn import(job: &mut Job, client: &Client, wish: &LogWish) -> Result<()> {
+pub(crate) fn import(job: &mut Job, remote: &Remote, wish: &LogWish) -> Result<()> {
     let Some(done) = job.begin("query_range") else {
         return Ok(());
     };
@@ -45,7 +45,7 @@ pub(crate) fn import(job: &mut Job, client: &Client, wish: &LogWish) -> Result<(
         .saturating_add(i64::try_from(done).unwrap_or(i64::MAX));
     while start < end {
         let until = start.saturating_add(wish.window).min(end);
-        let (mut page, mut next) = (ask(client, wish, start, until)?, until);
+        let (mut page, mut next) = (ask(remote, wish, start, until)?, until);
         if page.len() >= wish.page {
             next = page.iter().map(|line| line.time).max().unwrap_or(start);
             page.retain(|line| line.time < next);
@@ -75,7 +75,7 @@ pub(crate) fn import(job: &mut Job, client: &Client, wish: &LogWish) -> Result<(
     job.end(None)
 }
 
-fn ask(client: &Client, wish: &LogWish, start: i64, end: i64) -> Result<Vec<PagedLine>> {
+fn ask(remote: &Remote, wish: &LogWish, start: i64, end: i64) -> Result<Vec<PagedLine>> {
     let (start, end, limit) = (start.to_string(), end.to_string(), wish.page.to_string());
     let parameters = [
         ("query", wish.query.as_str()),
@@ -84,7 +84,7 @@ fn ask(client: &Client, wish: &LogWish, start: i64, end: i64) -> Result<Vec<Page
         ("limit", &limit),
         ("direction", "forward"),
     ];
-    let answer = client.ask("/loki/api/v1/query_range", &parameters, &[FLAGS])?;
+    let answer = remote.ask("/loki/api/v1/query_range", &parameters, &[FLAGS])?;
     read(&answer)
 }
 

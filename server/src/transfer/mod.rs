@@ -4,9 +4,7 @@
 //! Works on a data directory that nobody serves meanwhile. What was read is stored in durable
 //! batches, counted, and continued where it broke off (`checkpoint.rs`).
 
-pub(crate) mod bytes;
 mod checkpoint;
-pub(crate) mod client;
 pub(crate) mod export;
 pub(crate) mod export_blocks;
 pub(crate) mod export_lines;
@@ -21,6 +19,7 @@ pub(crate) mod metric_files;
 pub(crate) mod plain_logs;
 pub(crate) mod progress;
 pub(crate) mod prometheus;
+pub(crate) mod remote;
 pub(crate) mod remote_read;
 mod tally;
 pub(crate) mod tsdb;

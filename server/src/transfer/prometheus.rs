@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use chronolith_engine::time::{Millis, Ticks};
 use serde_json::Value as Json;
 
-use super::bytes::{Reader, put_prefixed};
 use super::fault::{Fault, Result};
 use super::job::Job;
 use super::tsdb::block::BlockReader;
-use super::tsdb::chunk::Value;
 use super::tsdb::meta::{self, Meta};
 use super::tsdb::record::{self, Entry, Label};
 use super::tsdb::tombstones::Tombstones;
 use super::tsdb::wal::{self, SegmentReader};
+use crate::wire::bytes::{Reader, put_prefixed};
+use crate::wire::chunks::chunk::Value;
 use crate::wire::columns::{Columns, TimedHistogram, WireMetadata};
 use crate::wire::labels::LabelScratch;
 use crate::wire::write_v1;

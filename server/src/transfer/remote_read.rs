@@ -4,9 +4,9 @@ use bytes::Bytes;
 use chronolith_engine::labels::{MatchOp, Matcher};
 use serde_json::json;
 
-use super::client::Client;
 use super::fault::{Fault, Result};
 use super::job::Job;
+use super::remote::Remote;
 use crate::http::body::{self, Encoding};
 use crate::settings::HttpLimits;
 use crate::wire::message::Message;
@@ -24,7 +24,7 @@ pub(crate) struct Wish {
 }
 
 /// Imports what a server has of this time.
-pub(crate) fn import(job: &mut Job, client: &Client, wish: &Wish) -> Result<()> {
+pub(crate) fn import(job: &mut Job, remote: &Remote, wish: &Wish) -> Result<()> {
     let Some(done) = job.begin("remote read") else {
         return Ok(());
     };
@@ -35,7 +35,7 @@ pub(crate) fn import(job: &mut Job, client: &Client, wish: &Wish) -> Result<()> 
         .saturating_add(i64::try_from(done).unwrap_or(i64::MAX));
     while start <= end {
         let next = start.saturating_add(wish.window).min(end.saturating_add(1));
-        window(job, client, &wish.matchers, start, next - 1)?;
+        window(job, remote, &wish.matchers, start, next - 1)?;
         let reached = next.saturating_sub(wish.start) as u64;
         job.reach(reached, json!({ "end": end }))?;
         job.show(|| {
@@ -49,7 +49,7 @@ pub(crate) fn import(job: &mut Job, client: &Client, wish: &Wish) -> Result<()> 
 
 fn window(
     job: &mut Job,
-    client: &Client,
+    remote: &Remote,
     matchers: &[Matcher],
     start: i64,
     end: i64,
@@ -76,7 +76,7 @@ fn window(
         ("Content-Encoding", "snappy"),
         ("X-Prometheus-Remote-Read-Version", "0.1.0"),
     ];
-    let answer = client.post("/api/v1/read", &headers, Bytes::from(packed))?;
+    let answer = remote.post("/api/v1/read", &headers, Bytes::from(packed))?;
     let decoded_bytes_max = HttpLimits::default().decoded_bytes_max;
     let answer =
         body::decompress(Encoding::Snappy, &answer, decoded_bytes_max).map_err(|problem| {

@@ -3,6 +3,7 @@
 //! Knows no HTTP and no store. What a message says is not believed: every count has a limit, and
 //! nothing is allocated for what is only claimed.
 
+pub(crate) mod bytes;
 pub(crate) mod chunks;
 pub(crate) mod columns;
 pub(crate) mod histogram;

@@ -164,6 +164,30 @@ fn the_command_line_speaks_to_whom_it_is_told_to_trust() {
 }
 
 #[test]
+fn an_import_reads_from_a_server_inside_of_tls_that_it_is_told_to_trust() {
+    let authority = Authority::new();
+    let (folder, bed) = bed(&authority, "");
+    let url = format!("https://localhost:{}", bed.address().port());
+    let run = |trusted: &Path, data: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_chronolith-tested"))
+            .args(["import", "remote-read", &url, "--start", "0", "--end", "9"])
+            .arg("--data")
+            .arg(folder.0.join(data))
+            .env("SSL_CERT_FILE", trusted)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = run(&folder.0.join("ca.crt"), "one");
+    assert_eq!(code, Some(0), "{said}");
+    Authority::new().write(&folder.0, "other");
+    let (code, said) = run(&folder.0.join("ca.crt"), "two");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("certificate"), "{said}");
+}
+
+#[test]
 fn calls_of_grpc_are_encrypted_as_http_2() {
     let authority = Authority::new();
     let (_folder, bed) = bed(&authority, "");

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::chunk::{self, Value};
 use super::index::{ChunkRef, Index, SeriesEntry};
 use super::segments::Segments;
 use super::tombstones::Tombstones;
 use crate::transfer::fault::{Fault, Result};
+use crate::wire::chunks::chunk::{self, Value};
 
 /// A block that is being read.
 pub(crate) struct BlockReader {

@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::super::bytes::{Reader, crc32c};
 use super::super::fault::{Fault, Result};
+use crate::wire::bytes::{Reader, crc32c};
 
 pub(crate) const MAGIC: u32 = 0xbaaa_d700;
 pub(crate) const HEADER_BYTES: u64 = 5;
@@ -66,7 +66,7 @@ impl Symbols {
             }
             _ => self.starts.get(wanted as usize).ok_or_else(unknown)?.1,
         };
-        Reader::new(&self.bytes[start as usize..]).prefixed()
+        Ok(Reader::new(&self.bytes[start as usize..]).prefixed()?)
     }
 }
 
@@ -328,8 +328,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bytes::{put_prefixed, put_uvarint, put_varint};
     use super::*;
+    use crate::wire::bytes::{put_prefixed, put_uvarint, put_varint};
 
     fn section() -> Vec<u8> {
         let mut section = 4u32.to_be_bytes().to_vec();

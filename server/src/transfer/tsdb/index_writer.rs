@@ -7,9 +7,9 @@ use std::path::Path;
 
 use chronolith_engine::labels::LabelSet;
 
-use super::super::bytes::{crc32c, put_prefixed, put_uvarint, put_varint};
 use super::super::fault::{Fault, Result};
 use super::index::{ChunkRef, HEADER_BYTES, MAGIC, SERIES_ALIGNMENT, Toc};
+use crate::wire::bytes::{crc32c, put_prefixed, put_uvarint, put_varint};
 
 const VERSION: u8 = 2;
 /// Lists of postings begin at a multiple of this.

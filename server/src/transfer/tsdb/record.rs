@@ -4,9 +4,9 @@ use chronolith_engine::metrics::{
     BucketCounts, Counts, HISTOGRAM_BUCKETS_MAX, Histogram, ResetHint, SCHEMA_CUSTOM, Span,
 };
 
-use super::chunk::Value;
-use crate::transfer::bytes::Reader;
 use crate::transfer::fault::{Fault, Result};
+use crate::wire::bytes::Reader;
+use crate::wire::chunks::chunk::Value;
 
 /// Numbers of the sorts of records.
 const SERIES: u8 = 1;
@@ -275,7 +275,7 @@ fn spans(reader: &mut Reader<'_>) -> Result<Vec<Span>> {
 
 fn doubles(reader: &mut Reader<'_>) -> Result<Vec<f64>> {
     let count = length(reader, 8)?;
-    (0..count).map(|_| reader.double()).collect()
+    (0..count).map(|_| Ok(reader.double()?)).collect()
 }
 
 /// Counts that are written as differences to the one before.
@@ -291,8 +291,8 @@ fn absolute(reader: &mut Reader<'_>) -> Result<Vec<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bytes::{put_prefixed, put_uvarint, put_varint};
     use super::*;
+    use crate::wire::bytes::{put_prefixed, put_uvarint, put_varint};
 
     fn decoded(record: &[u8]) -> Result<Vec<Entry<'_>>> {
         let mut found = Vec::new();

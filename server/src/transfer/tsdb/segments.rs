@@ -4,8 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::super::bytes::{Reader, crc32c};
 use super::super::fault::{Fault, Result};
+use crate::wire::bytes::{Reader, crc32c};
 
 /// What a file begins with: magic, version, padding.
 pub(crate) const MAGIC: u32 = 0x85bd_40dd;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::super::bytes::{Reader, crc32c};
 use super::super::fault::{Fault, Result};
+use crate::wire::bytes::{Reader, crc32c};
 
 const MAGIC: u32 = 0x0130_ba30;
 const VERSION: u8 = 1;
@@ -73,8 +73,8 @@ pub(crate) fn empty() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::bytes::{put_uvarint, put_varint};
     use super::*;
+    use crate::wire::bytes::{put_uvarint, put_varint};
 
     #[test]
     fn what_is_deleted_is_read_and_damage_is_seen() {

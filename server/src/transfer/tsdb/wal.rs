@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::super::bytes::{Reader, crc32c};
 use super::super::fault::{Fault, Result};
 use super::segments::is_segment_name;
+use crate::wire::bytes::{Reader, crc32c};
 
 const PAGE_BYTES: usize = 32 << 10;
 /// Type, length, checksum.

@@ -8,16 +8,15 @@ use std::sync::Arc;
 use chronolith_engine::labels::Labels;
 use chronolith_engine::metrics::{Histogram, SampleColumn, SampleRun};
 
-use super::super::bytes::{crc32c, put_uvarint};
 use super::super::fault::{Fault, Result};
 use super::index::ChunkRef;
 use super::index_writer::{self, IndexedSeries};
 use super::meta::Meta;
 use super::segments::{MAGIC, VERSION};
-use super::{chunk, histogram, tombstones, xor};
+use super::tombstones;
+use crate::wire::bytes::{crc32c, put_uvarint};
+use crate::wire::chunks::{SAMPLES_MAX, chunk, histogram, xor};
 
-/// Samples of one chunk, as Prometheus cuts them.
-const SAMPLES_MAX: usize = 120;
 /// Bytes of one file of chunks.
 const SEGMENT_BYTES_MAX: u64 = 512 << 20;
 
@@ -112,10 +111,7 @@ impl BlockWriter {
                 end += 1;
             }
             let part: Vec<&Histogram> = values[start..end].iter().map(|one| &**one).collect();
-            let encoding = match histogram::sort(part[0]) {
-                histogram::Sort::Integer => chunk::HISTOGRAM,
-                histogram::Sort::Float => chunk::FLOAT_HISTOGRAM,
-            };
+            let encoding = chunk::encoding_of(part[0]);
             let bytes = histogram::encode(&times[start..end], &part);
             out.push(self.chunk(&times[start..end], encoding, &bytes)?);
             start = end;

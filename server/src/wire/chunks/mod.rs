@@ -1,24 +1,25 @@
-//! Samples in the chunks of Prometheus, as remote read streams them: floats in chunks of XOR, each
-//! native histogram in a chunk of its own.
+//! The chunks of Prometheus, and frames of them as remote read streams them: floats in chunks of
+//! XOR, each native histogram in a chunk of its own.
 //!
-//! Those are frames of `prometheus.ChunkedReadResponse`: its length, a checksum, itself. Knows no
-//! store.
+//! A frame is a `prometheus.ChunkedReadResponse`: its length, a checksum, itself. Knows no store,
+//! no files and no query.
 
-mod bits;
-mod histogram;
-mod xor;
+pub(crate) mod bits;
+pub(crate) mod chunk;
+pub(crate) mod histogram;
+pub(crate) mod xor;
 
 use chronolith_engine::labels::Labels;
 use chronolith_engine::metrics::{SampleColumn, SampleRun};
 
+use super::bytes::{crc32c, put_uvarint};
 use super::message::Message;
-use xor::XorChunk;
 
 /// Bytes of chunks after which a frame ends: as large as Prometheus makes them.
 const FRAME_BYTES: usize = 1 << 20;
 
-/// Encodings of chunks.
-const XOR: i64 = 1;
+/// Floats of one chunk, as Prometheus cuts them.
+pub(crate) const SAMPLES_MAX: usize = 120;
 
 /// One series while its chunks are written.
 pub(crate) struct ChunkedSeries {
@@ -27,7 +28,9 @@ pub(crate) struct ChunkedSeries {
     /// The labels, and chunks that no frame has yet.
     series: Message,
     chunk_bytes: usize,
-    open: XorChunk,
+    /// Floats that no chunk has yet.
+    times: Vec<i64>,
+    values: Vec<f64>,
 }
 
 impl ChunkedSeries {
@@ -42,7 +45,8 @@ impl ChunkedSeries {
             series: labels.clone(),
             labels,
             chunk_bytes: 0,
-            open: XorChunk::default(),
+            times: Vec::with_capacity(SAMPLES_MAX),
+            values: Vec::with_capacity(SAMPLES_MAX),
         }
     }
 
@@ -55,14 +59,16 @@ impl ChunkedSeries {
         for (index, time) in run.times().iter().enumerate() {
             match run.values() {
                 SampleColumn::Floats(values) => {
-                    self.open.push(*time, values[index]);
-                    if self.open.is_full() {
+                    self.times.push(*time);
+                    self.values.push(values[index]);
+                    if self.times.len() == SAMPLES_MAX {
                         self.end_chunk();
                     }
                 }
                 SampleColumn::Histograms(values) => {
                     self.end_chunk();
-                    let (encoding, data) = histogram::chunk(*time, &values[index]);
+                    let data = histogram::encode(&[*time], &[&*values[index]]);
+                    let encoding = chunk::encoding_of(&values[index]);
                     self.chunk((*time, *time), encoding, data);
                 }
             }
@@ -80,17 +86,20 @@ impl ChunkedSeries {
     }
 
     fn end_chunk(&mut self) {
-        if let Some((times, data)) = std::mem::take(&mut self.open).finish() {
-            self.chunk(times, XOR, data);
+        if let (Some(first), Some(last)) = (self.times.first(), self.times.last()) {
+            let (times, data) = ((*first, *last), xor::encode(&self.times, &self.values));
+            self.times.clear();
+            self.values.clear();
+            self.chunk(times, chunk::XOR, data);
         }
     }
 
-    fn chunk(&mut self, times: (i64, i64), encoding: i64, data: Vec<u8>) {
+    fn chunk(&mut self, times: (i64, i64), encoding: u8, data: Vec<u8>) {
         self.chunk_bytes += data.len();
         let chunk = Message::new()
             .integer(1, times.0)
             .integer(2, times.1)
-            .integer(3, encoding)
+            .integer(3, i64::from(encoding))
             .bytes(4, data);
         self.series = std::mem::take(&mut self.series).message(2, chunk);
     }
@@ -105,45 +114,10 @@ impl ChunkedSeries {
 
 /// A message with its length and its checksum before it.
 fn frame(message: &[u8]) -> Vec<u8> {
-    let mut bits = bits::Bits::default();
-    bits.varint(message.len() as u64);
-    let mut frame = bits.into_bytes();
+    let mut frame = Vec::new();
+    put_uvarint(&mut frame, message.len() as u64);
     frame.reserve(message.len() + 4);
     frame.extend_from_slice(&crc32c(message).to_be_bytes());
     frame.extend_from_slice(message);
     frame
-}
-
-/// The remainders of all bytes by Castagnoli's polynomial, reversed.
-const REMAINDERS: [u32; 256] = {
-    let (mut table, mut byte) = ([0; 256], 0);
-    while byte < 256 {
-        let (mut remainder, mut bit) = (byte as u32, 0);
-        while bit < 8 {
-            let odd = remainder & 1;
-            remainder = remainder >> 1 ^ (0x82f6_3b78 * odd);
-            bit += 1;
-        }
-        table[byte] = remainder;
-        byte += 1;
-    }
-    table
-};
-
-fn crc32c(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        crc >> 8 ^ REMAINDERS[usize::from(crc as u8 ^ byte)]
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_checksum_is_that_of_the_standard() {
-        // The check value of CRC-32C, and 32 bytes of zeros from RFC 3720.
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
-    }
 }

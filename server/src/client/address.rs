@@ -44,7 +44,7 @@ impl Address {
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
         if authority.as_str().contains('@') {
             return Err(wrong(
-                "a password in an address is seen by everybody: use --user and --password-file",
+                "a password in an address is seen by everybody: there are flags for it",
             ));
         }
         if uri.query().is_some() {

@@ -1,8 +1,11 @@
-//! Numbers as Prometheus' files write them: big endian, Go's varints, CRC-32C.
+//! Numbers as Prometheus' files and chunks have them: big endian, Go's varints, CRC-32C.
 //!
-//! A reader never gives more than there is; what is missing is a fault.
+//! A reader never gives more than there is; what is missing is malformed.
 
-use super::fault::{Fault, Result};
+use super::protobuf::{Malformed, unzigzag};
+
+/// What a read gives.
+pub(crate) type Result<T> = std::result::Result<T, Malformed>;
 
 /// What is left of some bytes.
 #[derive(Clone, Copy)]
@@ -25,7 +28,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| {
-            Fault::new(format!(
+            Malformed::new(format!(
                 "{length} bytes are announced and {} are there",
                 self.rest.len()
             ))
@@ -61,18 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn uvarint(&mut self) -> Result<u64> {
-        let mut number = 0u64;
-        for place in 0..10 {
-            let byte = self.u8()?;
-            if place == 9 && byte > 1 {
-                break;
-            }
-            number |= u64::from(byte & 0x7f) << (7 * place);
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(Fault::new("an integer does not end"))
+        uvarint(|| self.u8())
     }
 
     pub(crate) fn varint(&mut self) -> Result<i64> {
@@ -86,7 +78,7 @@ impl<'a> Reader<'a> {
         let possible = self.rest.len() / bytes_each.max(1);
         match usize::try_from(count) {
             Ok(count) if count <= possible => Ok(count),
-            _ => Err(Fault::new(format!(
+            _ => Err(Malformed::new(format!(
                 "{count} things are announced in {} bytes",
                 self.rest.len()
             ))),
@@ -100,8 +92,20 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(crate) fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
+/// Go's varint from bytes that come one by one.
+pub(crate) fn uvarint(mut next: impl FnMut() -> Result<u8>) -> Result<u64> {
+    let mut number = 0u64;
+    for place in 0..10 {
+        let byte = next()?;
+        if place == 9 && byte > 1 {
+            break;
+        }
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Malformed::new("an integer does not end"))
 }
 
 pub(crate) fn zigzag(number: i64) -> u64 {
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_back_and_what_is_missing_is_a_fault() {
+    fn numbers_come_back_and_what_is_missing_is_malformed() {
         let mut out = Vec::new();
         for number in [0, 1, -1, 300, i64::MIN, i64::MAX] {
             put_varint(&mut out, number);

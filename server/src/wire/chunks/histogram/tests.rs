@@ -121,3 +121,19 @@ fn a_reset_a_new_layout_and_a_stale_marker_begin_a_chunk() {
     };
     assert!(joins(&gauge(2), &gauge(1)) && !joins(&integer(1), &gauge(2)));
 }
+
+#[test]
+fn a_zero_threshold_takes_a_byte_where_it_is_a_power_of_two() {
+    let of = |value: f64| {
+        let mut writer = BitWriter::default();
+        put_threshold(&mut writer, value);
+        writer.into_bytes()
+    };
+    assert_eq!(of(0.0), [0]);
+    assert_eq!(of(2f64.powi(-128)), [116]);
+    assert_eq!(of(2f64.powi(-243)), [1]);
+    assert_eq!(of(2f64.powi(10)), [254]);
+    for other in [1e-128, 2f64.powi(11), 2f64.powi(-244), -1.0] {
+        assert_eq!(of(other).len(), 9, "{other}");
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// Connects to a server.
-pub(super) async fn connect(address: &Address) -> io::Result<Box<dyn Wire>> {
+pub(crate) async fn connect(address: &Address) -> io::Result<Box<dyn Wire>> {
     let place = (address.host.as_str(), address.port);
     let connecting = async {
         let stream = TcpStream::connect(place).await?;

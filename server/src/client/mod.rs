@@ -1,4 +1,11 @@
-//! A client of HTTP/1.1: one connection to one server, kept for the next request.
+//! A client of HTTP/1.1: one connection to one server, plain or inside of TLS, kept for the next
+//! request.
+//!
+//! Knows no API: what is asked, and what an answer means, is its users' business.
+
+mod address;
+mod connect;
+mod failure;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -12,33 +19,33 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-use super::address::Address;
-use super::connect::connect;
-use super::failure::{Cause, Failure};
+pub(crate) use address::Address;
+pub(crate) use connect::{Wire, connect};
+pub(crate) use failure::{Cause, Failure};
 
 /// How long the connection of the last request may take to be ready for another.
 const READY_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A server and the connection to it.
-pub(super) struct Client {
+pub(crate) struct Client {
     address: Address,
     connection: RefCell<Option<SendRequest<Full<Bytes>>>>,
 }
 
 impl Client {
-    pub(super) fn new(address: Address) -> Client {
+    pub(crate) fn new(address: Address) -> Client {
         Client {
             address,
             connection: RefCell::default(),
         }
     }
 
-    pub(super) fn address(&self) -> &Address {
+    pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
     /// Sends a request whose target is a path below the server's.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Body>, Failure> {
@@ -83,12 +90,9 @@ impl Client {
     }
 }
 
-/// What to tell of a server that cannot be reached, and what would help.
-pub(super) fn unreachable(address: &Address, error: impl std::fmt::Display) -> Failure {
-    let why = format!(
-        "cannot reach a server at {address}: {error}; start one with `chronolith serve`, name \
-         another with --url, or read a data directory with --data DIR"
-    );
+/// What to tell of a server that cannot be reached.
+pub(crate) fn unreachable(address: &Address, error: impl std::fmt::Display) -> Failure {
+    let why = format!("cannot reach a server at {address}: {error}");
     Failure::new(Cause::Unreachable, why)
 }
 
@@ -101,6 +105,6 @@ fn copy(request: &Request<Full<Bytes>>) -> Request<Full<Bytes>> {
 }
 
 /// The header that names the server.
-pub(super) fn host(address: &Address) -> (hyper::header::HeaderName, String) {
+pub(crate) fn host(address: &Address) -> (hyper::header::HeaderName, String) {
     (HOST, address.authority.clone())
 }

@@ -41,6 +41,14 @@ impl Failure {
         Failure::new(Cause::Misused, text)
     }
 
+    /// Adds what would help where nobody answered.
+    pub(crate) fn or_else(mut self, help: &str) -> Failure {
+        if self.cause == Cause::Unreachable {
+            self.text = format!("{}; {help}", self.text);
+        }
+        self
+    }
+
     pub(crate) fn cause(&self) -> Cause {
         self.cause
     }
