@@ -220,21 +220,6 @@ impl App {
         }
     }
 
-    /// Tells the journal of a query that took long.
-    pub(crate) fn note_query(&self, language: &str, text: &str, took: Duration) {
-        let slow = self.settings().journal.slow_query;
-        if slow.is_zero() || took < slow {
-            return;
-        }
-        add(&self.meters.slow_queries, 1);
-        let pairs = [
-            ("language", language.into()),
-            ("seconds", took.as_secs_f64().into()),
-            ("query", text.into()),
-        ];
-        self.journal.say(Level::Warning, "slow query", &pairs);
-    }
-
     /// The server's own metrics in text format.
     pub(crate) fn own_metrics(&self) -> String {
         let mut out = Text::default();

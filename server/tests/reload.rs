@@ -298,3 +298,22 @@ fn a_wrong_file_is_explained_before_anything_runs() {
     );
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_slow_query_is_told_with_whose_it_was_and_what_it_read() {
+    let mut bed = Bed::new("slow", "journal: {slow_query: 1ms, format: json}\n", None);
+    let query = "quantile_over_time(0.5,vector(time())%5B1h%3A1s%5D)";
+    let path = format!("/api/v1/query_range?query={query}&start=0&end=10000&step=1");
+    assert!(bed.ask("GET", &path).starts_with("HTTP/1.1 200"));
+    let line = bed.next_line();
+    for part in [
+        "\"message\":\"slow query\"",
+        "\"tenant\":\"default\"",
+        "\"language\":\"promql\"",
+        "\"samples\":0",
+        "\"bytes\":0",
+        "\"query\":\"quantile_over_time(0.5,vector(time())[1h:1s])\"",
+    ] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+}

@@ -19,7 +19,8 @@ use chronolith_query::promql::CancelFlag;
 use super::{App, Place, Question, limit};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Intake;
-use crate::meters::Limit;
+use crate::journal::Level;
+use crate::meters::{Limit, add};
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
@@ -140,6 +141,29 @@ impl Scope {
 
     fn is_known(&self, engine: &Engine) -> bool {
         &*self.tenant == DEFAULT_TENANT || engine.has_tenant(&self.tenant)
+    }
+
+    /// Tells the journal of a query that took long, whose it was and how much it has read.
+    pub(crate) fn note_query(
+        &self,
+        language: &str,
+        text: &str,
+        took: Duration,
+        read: &[(&'static str, u64)],
+    ) {
+        let slow = self.settings().journal.slow_query;
+        if slow.is_zero() || took < slow {
+            return;
+        }
+        add(&self.meters.slow_queries, 1);
+        let mut pairs = vec![
+            ("tenant", self.tenant_name().into()),
+            ("language", language.into()),
+            ("seconds", took.as_secs_f64().into()),
+        ];
+        pairs.extend(read.iter().map(|(unit, count)| (*unit, (*count).into())));
+        pairs.push(("query", text.into()));
+        self.journal.say(Level::Warning, "slow query", &pairs);
     }
 
     /// The tenant's metrics, for reading.

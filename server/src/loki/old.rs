@@ -16,7 +16,7 @@ use crate::http::times;
 
 use super::answer::{Answer, Fault, bad};
 use super::params::{self, LIMIT};
-use super::query::{entries_within, options, problem};
+use super::query::{entries_within, note, options, problem};
 use super::result::Timings;
 use super::stats::{Cost, write_stats};
 
@@ -43,7 +43,8 @@ pub(super) async fn query(app: Scope, headers: HeaderMap, asked: Params) -> Answ
         let began = Instant::now();
         let source = EngineLines::new(store.snapshot());
         let outcome = query.lines(&source, &request, &options);
-        app.note_query("logql", asked.value("query"), began.elapsed());
+        let stats = outcome.as_ref().ok().map(|answer| &answer.stats);
+        note(&app, &asked, began, stats);
         let answer = outcome.map_err(problem)?;
         write(json, &answer, &Timings::new(queued, began))
     });

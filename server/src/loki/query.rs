@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use chronolith_query::logql::{
     CancelFlag, EngineLines, Error, ErrorKind, Limits, LinesRequest, LogQuery, Options,
-    SeriesBeyond,
+    SeriesBeyond, Stats,
 };
 
 use crate::app::{Place, Scope};
@@ -49,7 +49,8 @@ pub(super) async fn instant(app: Scope, headers: HeaderMap, asked: Params) -> An
         let began = begun(queued, options.limits.timeout)?;
         let source = EngineLines::new(store.snapshot());
         let outcome = query.instant(&source, time, &options);
-        app.note_query("logql", asked.value("query"), began.elapsed());
+        let stats = outcome.as_ref().ok().map(|answer| &answer.stats);
+        note(&app, &asked, began, stats);
         let answer = outcome.map_err(problem)?;
         let timings = Timings::new(queued, began);
         result::write_numbers(json, &answer, &timings)
@@ -86,7 +87,8 @@ pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answ
         if query.is_metric() {
             let range = (start, end, step);
             let outcome = query.range(&source, range, &options);
-            app.note_query("logql", asked.value("query"), began.elapsed());
+            let stats = outcome.as_ref().ok().map(|answer| &answer.stats);
+            note(&app, &asked, began, stats);
             let answer = outcome.map_err(problem)?;
             return result::write_numbers(json, &answer, &Timings::new(queued, began));
         }
@@ -98,13 +100,21 @@ pub(super) async fn range(app: Scope, headers: HeaderMap, asked: Params) -> Answ
             interval,
         };
         let outcome = query.lines(&source, &request, &options);
-        app.note_query("logql", asked.value("query"), began.elapsed());
+        let stats = outcome.as_ref().ok().map(|answer| &answer.stats);
+        note(&app, &asked, began, stats);
         let answer = outcome.map_err(problem)?;
         result::write_lines(json, &answer, &flags, &Timings::new(queued, began))
     });
     let answered = typed(answer.await);
     drop(stop);
     answered
+}
+
+/// Tells the journal of a query that took long.
+pub(super) fn note(app: &Scope, asked: &Params, began: Instant, stats: Option<&Stats>) {
+    let read = stats.map(|stats| [("lines", stats.lines), ("bytes", stats.bytes)]);
+    let read = read.as_ref().map_or(&[][..], |read| &read[..]);
+    app.note_query("logql", asked.value("query"), began.elapsed(), read);
 }
 
 /// So many lines, unless that is more than a query may ask for.

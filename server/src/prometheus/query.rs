@@ -157,7 +157,9 @@ async fn answered(
         }
         let source = EngineSource::new(store.snapshot());
         let outcome = run(&source);
-        told.note_query("promql", &text, began.elapsed());
+        let read = outcome.as_ref().ok().map(read);
+        let read = read.as_ref().map_or(&[][..], |read| &read[..]);
+        told.note_query("promql", &text, began.elapsed(), read);
         let answer = outcome.map_err(problem)?;
         let timings = Timings {
             queued: began - asked,
@@ -168,6 +170,14 @@ async fn answered(
         })
     })
     .await
+}
+
+/// How much a query has read.
+fn read(answer: &Answer) -> [(&'static str, u64); 2] {
+    [
+        ("samples", answer.samples_read as u64),
+        ("bytes", answer.bytes_read),
+    ]
 }
 
 fn problem(error: Error) -> Problem {
