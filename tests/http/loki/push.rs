@@ -247,9 +247,9 @@ fn faults_of_one_kind_are_counted() {
     let bad = |labels: &str| logs::stream(labels).message(2, logs::entry(NOON, "x"));
     let wrong = "couldn't parse labels: 1:2: parse error: unexpected character inside braces: ";
     let reply = push_message(&bed, logs::request([bad("{1=\"x\"}"), bad("{1=\"y\"}")]));
-    assert_eq!(reply.text(), format!("2 errors: {wrong}'1'\n"));
+    assert_eq!(reply.text(), format!("2 errors like: {wrong}'1'\n"));
     let reply = push_message(&bed, logs::request([bad("{1=\"x\"}"), bad("{2=\"y\"}")]));
-    let told = format!("1 errors: {wrong}'1'; 1 errors: {wrong}'2'\n");
+    let told = format!("1 errors like: {wrong}'1'; 1 errors like: {wrong}'2'\n");
     assert_eq!(reply.text(), told);
 }
 

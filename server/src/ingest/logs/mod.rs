@@ -72,7 +72,7 @@ impl Faults {
             [(text, 1)] => text.clone(),
             told => {
                 let told = told.iter();
-                let told = told.map(|(text, times)| format!("{times} errors: {text}"));
+                let told = told.map(|(text, times)| format!("{times} errors like: {text}"));
                 told.collect::<Vec<_>>().join("; ")
             }
         }
