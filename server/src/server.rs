@@ -21,6 +21,7 @@ use crate::prometheus;
 use crate::reload;
 use crate::security::Security;
 use crate::settings::Settings;
+use crate::settings::shape::Shape;
 use crate::supervisor;
 
 /// How long to wait between two looks at whether the engine is let go of.
@@ -330,6 +331,15 @@ fn open(app: &App) -> Result<String, ServeError> {
         "recovered {} series in memory from {} bytes of log, {} bytes in blocks",
         stats.head_series, stats.wal_bytes, stats.block_bytes
     );
+    if let Some(memory) = settings.memory_max {
+        text.push_str(&format!(
+            "; of {} of memory {} are for entries, {} for pages, {} for pushes of gRPC",
+            memory.show(),
+            settings.store.head_bytes_max.show(),
+            settings.store.cache_bytes_max.show(),
+            settings.grpc.held_bytes_max.show(),
+        ));
+    }
     if damage > 0 {
         text.push_str(&format!("; {damage} damaged places were passed over"));
     }

@@ -48,7 +48,12 @@ fn it_serves_until_it_is_told_to_stop_and_then_ends_well() {
         let door = format!(", {door} on http://127.0.0.1:");
         assert!(others.contains(&door), "{others}");
     }
-    assert!(said.next().unwrap().unwrap().contains("recovered"));
+    let recovered = said.next().unwrap().unwrap();
+    assert!(recovered.contains("recovered"), "{recovered}");
+    assert!(
+        recovered.contains(" of memory ") && recovered.contains(" for entries"),
+        "{recovered}"
+    );
 
     let mut stream = TcpStream::connect(address).unwrap();
     stream

@@ -10,8 +10,8 @@ use crate::cli::{MISUSED, fail, say};
 use crate::config::{self, Given};
 use crate::journal::{Journal, Level};
 use crate::server::Server;
-use crate::settings::Settings;
 use crate::settings::table::{SETTINGS, Setting};
+use crate::settings::{Settings, machine};
 
 /// The flag that names the configuration file.
 const CONFIG: &str = "config";
@@ -76,6 +76,7 @@ fn given(flags: &ArgMatches) -> Given {
         file: flags.get_one(CONFIG).cloned().or(by_variable),
         flags: SETTINGS.iter().filter_map(told).collect(),
         environment,
+        memory: machine::memory(),
     }
 }
 
@@ -121,6 +122,7 @@ mod tests {
             .map_err(|error| error.to_string())?;
         let given = Given {
             environment: Vec::new(),
+            memory: None,
             ..given(&matches)
         };
         config::load(&given).map_err(|complaints| complaints.to_string())

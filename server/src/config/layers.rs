@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::settings::Settings;
+use crate::settings::machine::fitted;
 use crate::settings::table::{self, Effect, SETTINGS, Setting};
 
 use super::file::{self, Entry, TENANTS};
@@ -16,6 +17,8 @@ pub(crate) struct Given {
     pub(crate) file: Option<PathBuf>,
     /// Environment variables by name.
     pub(crate) environment: Vec<(String, String)>,
+    /// The memory of the machine, from which defaults follow; without it they are as they are.
+    pub(crate) memory: Option<u64>,
     /// Values of flags by the path of their setting.
     pub(crate) flags: Vec<(&'static str, String)>,
 }
@@ -32,7 +35,15 @@ impl fmt::Display for Complaints {
 
 /// The settings that result.
 pub(crate) fn load(given: &Given) -> Result<Settings, Complaints> {
-    let mut settings = Settings::default();
+    let settings = load_over(Settings::default(), given)?;
+    let Some(machine) = given.memory else {
+        return Ok(settings);
+    };
+    // What was given counts, and what was not follows from the memory.
+    load_over(fitted(settings.memory_max.unwrap_or(machine)), given)
+}
+
+fn load_over(mut settings: Settings, given: &Given) -> Result<Settings, Complaints> {
     let mut complaints = Complaints::default();
     if let Some(path) = &given.file {
         match std::fs::read_to_string(path) {
@@ -74,7 +85,7 @@ pub(crate) fn check_file(
     let given = Given {
         file: Some(path.to_owned()),
         environment,
-        flags: Vec::new(),
+        ..Given::default()
     };
     let mut complaints = Complaints::default();
     let text = std::fs::read_to_string(path)

@@ -63,6 +63,24 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn what_is_not_given_follows_from_the_memory_and_what_is_given_counts() {
+    let file = Scratch::new("memory", "store:\n  cache_bytes_max: 3MiB\n");
+    let mut given = Given {
+        memory: Some(1 << 30),
+        ..given(&file)
+    };
+    let settings = load(&given).unwrap();
+    assert_eq!(settings.memory_max, Some(1 << 30));
+    assert_eq!(settings.store.head_bytes_max, 128 << 20);
+    assert_eq!(settings.store.cache_bytes_max, 3 << 20);
+    given.flags = vec![("memory_max", "2GiB".to_owned())];
+    let settings = load(&given).unwrap();
+    assert_eq!(settings.memory_max, Some(2 << 30));
+    assert_eq!(settings.store.head_bytes_max, 256 << 20);
+    assert_eq!(settings.store.cache_bytes_max, 3 << 20);
+}
+
+#[test]
 fn every_complaint_is_told_with_its_place() {
     let text = "retenton: 1d\nlog:\n  labels_max: many\nquery: 5\nlisten:\n  loki: ${NOWHERE}\n\
                 data: ${SECRET}\nstore:\n  series_max: ${SECRET}\n";

@@ -15,6 +15,7 @@ use tower_http::compression::CompressionLayer;
 use super::guard::{Side, guard, name_tenant};
 use crate::app::{App, READY_RETRY_SECONDS};
 use crate::http::problem::{Cause, Limited, Problem};
+use crate::security::Access;
 
 /// What a request is counted as that no route takes.
 const NO_ROUTE: &str = "other";
@@ -113,6 +114,16 @@ pub(crate) fn not_ready(app: &App) -> Response {
     );
     headers.insert(header::RETRY_AFTER, HeaderValue::from(READY_RETRY_SECONDS));
     response
+}
+
+/// Refuses somebody who is bound to tenants what is about all of them.
+pub(crate) async fn unbound(request: Request, next: Next) -> Response {
+    let access = request.extensions().get::<Arc<Access>>();
+    if access.is_some_and(|access| access.is_bound()) {
+        let why = "this is about all tenants, and you are bound to some of them";
+        return Problem::new(Cause::Forbidden, why).into_response();
+    }
+    next.run(request).await
 }
 
 /// Refuses what a page of another site makes a browser send: it may read, and change nothing.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chronolith_engine::Deletion;
+use chronolith_engine::{Deletion, Error, Tenant};
 use serde_json::json;
 
 use crate::app::Scope;
@@ -68,6 +68,39 @@ pub(crate) async fn flush(app: Scope) -> Result<StatusCode, Problem> {
     let chore = app.chores.run(move || {
         tenant.metrics()?.freeze()?;
         tenant.logs()?.freeze()?;
+        Ok(())
+    });
+    chore.await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves everything in memory to blocks, of every tenant.
+pub(crate) async fn flush_all(app: Scope) -> Result<StatusCode, Problem> {
+    of_all(&app, |tenant| {
+        tenant.metrics()?.freeze()?;
+        tenant.logs()?.freeze()
+    })
+    .await
+}
+
+/// Frees what was deleted, and merges blocks as far as they can be, of every tenant.
+pub(crate) async fn compact_all(app: Scope) -> Result<StatusCode, Problem> {
+    of_all(&app, |tenant| {
+        tenant.metrics()?.compact()?;
+        tenant.logs()?.compact()
+    })
+    .await
+}
+
+async fn of_all(
+    app: &Scope,
+    work: impl Fn(&Tenant) -> Result<(), Error> + Send + 'static,
+) -> Result<StatusCode, Problem> {
+    let engine = app.engine()?;
+    let chore = app.chores.run(move || {
+        for name in engine.tenants() {
+            work(&engine.tenant(&name)?)?;
+        }
         Ok(())
     });
     chore.await?;

@@ -27,7 +27,7 @@ use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::doors::guard::Side;
-use crate::doors::layers::{let_in, same_site, wrap};
+use crate::doors::layers::{let_in, same_site, unbound, wrap};
 
 /// Everything that the Prometheus address answers.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -138,6 +138,19 @@ fn looks() -> Router<Arc<App>> {
         .route("/debug/queries", get(debug::queries))
         .route("/debug/queries/{number}/cancel", cancel)
         .route("/debug/stores", get(debug::states))
+        .route_layer(middleware::from_fn(unbound))
+}
+
+/// What is done to every tenant.
+fn of_all_tenants() -> Router<Arc<App>> {
+    let door = |name: &str| format!("/api/v1/admin/tsdb/{name}_all");
+    Router::new()
+        .route(&door("flush"), post(admin::flush_all).put(admin::flush_all))
+        .route(
+            &door("compact"),
+            post(admin::compact_all).put(admin::compact_all),
+        )
+        .route_layer(middleware::from_fn(unbound))
 }
 
 /// What changes or copies the store.
@@ -154,8 +167,11 @@ fn admin_routes() -> Router<Arc<App>> {
         )
         .route(
             &door("snapshot"),
-            post(admin::snapshot).put(admin::snapshot),
+            post(admin::snapshot)
+                .put(admin::snapshot)
+                .route_layer(middleware::from_fn(unbound)),
         )
         .route(&door("flush"), post(admin::flush).put(admin::flush))
         .route(&door("compact"), post(admin::compact).put(admin::compact))
+        .merge(of_all_tenants())
 }

@@ -31,7 +31,8 @@ impl Access {
         })
     }
 
-    pub(super) fn is_bound(&self) -> bool {
+    /// Whether only some tenants are theirs.
+    pub(crate) fn is_bound(&self) -> bool {
         self.tenants.is_some()
     }
 

@@ -11,6 +11,7 @@ use chronolith_engine::{Durability, Options, RetentionRule};
 
 mod checks;
 mod doors;
+pub(crate) mod machine;
 mod rows;
 pub(crate) mod shape;
 pub(crate) mod table;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub out_of_order_window: Option<Duration>,
     /// When a write counts as done.
     pub durability: Durability,
+    /// Bytes of memory that other defaults were derived from (`None`: the defaults as they are).
+    pub memory_max: Option<u64>,
     /// What the engine may use of the machine.
     pub store: StoreLimits,
     /// What one tenant may push.
@@ -282,6 +285,7 @@ impl Default for Settings {
             retention_bytes_max: None,
             out_of_order_window: None,
             durability: Durability::Always,
+            memory_max: None,
             store: StoreLimits::default(),
             ingest: IngestLimits::default(),
             query: QueryLimits::default(),

@@ -137,6 +137,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
          synced, or never"
     ),
     setting!(
+        "memory_max",
+        Start,
+        memory_max,
+        "Bytes of memory that defaults follow from; none: what the machine has, or its control \
+         group allows"
+    ),
+    setting!(
         "store.head_bytes_max",
         Start,
         store.head_bytes_max,

@@ -192,6 +192,34 @@ fn rights_and_tenants_hold_on_every_door() {
 }
 
 #[test]
+fn an_administrator_of_one_tenant_learns_and_does_nothing_about_the_others() {
+    let config = format!(
+        "basic_auth_users:\n  alice: {}\n  bob: {}\naccess:\n  bob: {{ tenants: [b] }}\n",
+        hash("a"),
+        hash("b"),
+    );
+    let (_folder, bed) = secured(&config, |settings| settings.multi_tenant = true);
+    assert_eq!(write(&bed, "of_b", &[BOB]), 204);
+    assert_eq!(
+        code(bed.address(), "POST", "/api/v1/admin/tsdb/flush", &[BOB]),
+        204
+    );
+    for (method, path) in [
+        ("POST", "/api/v1/admin/tsdb/snapshot"),
+        ("POST", "/api/v1/admin/tsdb/flush_all"),
+        ("POST", "/api/v1/admin/tsdb/compact_all"),
+        ("GET", "/debug"),
+        ("GET", "/debug/queries"),
+        ("GET", "/debug/stores"),
+        ("POST", "/debug/queries/1/cancel"),
+    ] {
+        assert_eq!(code(bed.address(), method, path, &[BOB]), 403, "{path}");
+        let allowed = code(bed.address(), method, path, &[ALICE]);
+        assert!(matches!(allowed, 200 | 204 | 404), "{path}: {allowed}");
+    }
+}
+
+#[test]
 fn administrators_have_an_address_of_their_own_if_they_want_one() {
     let bed = Bed::with(|settings| {
         settings.listen_admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));

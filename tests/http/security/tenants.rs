@@ -268,3 +268,26 @@ fn without_the_setting_the_header_is_not_looked_at() {
     }
     assert_eq!(folders(&bed), ["default"]);
 }
+
+#[test]
+fn what_is_done_to_all_tenants_is_done_to_each() {
+    let bed = bed();
+    let metric = |name: &str| {
+        let text = bed.get("/metrics").text();
+        let begin = format!("{name} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&begin));
+        value.unwrap().to_owned()
+    };
+    for turn in ["x", "y"] {
+        for tenant in ["a", "b"] {
+            assert_eq!(write(&bed, tenant, turn).code, 204);
+            assert_eq!(push(&bed, tenant, turn).code, 204);
+        }
+        assert_eq!(bed.post("/api/v1/admin/tsdb/flush_all", "").code, 204);
+    }
+    assert_eq!(metric("chronolith_metrics_head_entries"), "0");
+    assert_eq!(metric("chronolith_logs_head_entries"), "0");
+    assert_eq!(bed.post("/api/v1/admin/tsdb/compact_all", "").code, 204);
+    assert_eq!(metric("chronolith_metrics_blocks"), "2");
+    assert_eq!(metric("chronolith_logs_blocks"), "2");
+}
