@@ -1,7 +1,7 @@
 //! How much memory this process may use, and what defaults follow from that.
 //!
-//! The defaults of [`Settings`] are those of a machine with [`REFERENCE`] bytes; what counts bytes in
-//! memory grows and shrinks with the machine, within bounds.
+//! The defaults of [`Settings`] are those of a machine with [`REFERENCE`] bytes; what counts bytes
+//! in memory grows and shrinks with the machine, within bounds.
 
 use super::Settings;
 
