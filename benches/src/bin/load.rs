@@ -13,7 +13,7 @@ use chronolith_benches::traffic::{Length, Limits, Traffic, built_beside};
 
 const USAGE: &str = "load [--minutes N | --seconds N | --pushes N] [--writers N] [--readers N] \
                      [--kills N] [--series N] [--lines N] [--writer-pause MS] [--reader-pause MS] \
-                     [--seed N] [--low-limits] [-- FLAGS OF THE SERVER]";
+                     [--memory-max MIB] [--seed N] [--low-limits] [-- FLAGS OF THE SERVER]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -62,6 +62,7 @@ fn set(traffic: &mut Traffic, option: &str, number: u64) -> Result<(), &'static 
         "--lines" => traffic.lines = count,
         "--writer-pause" => traffic.writer_pause = Duration::from_millis(number),
         "--reader-pause" => traffic.reader_pause = Duration::from_millis(number),
+        "--memory-max" => traffic.memory_bytes_max = number << 20,
         "--seed" => traffic.seed = number,
         _ => return Err(USAGE),
     }

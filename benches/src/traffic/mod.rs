@@ -33,9 +33,6 @@ const HEAD_BYTES: u64 = 64 << 20;
 const LOG_BYTES: u64 = 64 << 20;
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// What it may take besides: the program, bodies at hand, queries and merges under way.
-const OTHER_BYTES: u64 = 256 << 20;
-
 /// Series that a server with low limits takes, as a part of those that are sent to it.
 const LOW_LIMIT_PARTS: usize = 2;
 
@@ -75,6 +72,8 @@ pub struct Traffic {
     pub limits: Limits,
     /// Moments of kills follow from it.
     pub seed: u64,
+    /// Memory that the server may take, whatever for.
+    pub memory_bytes_max: u64,
     /// Further flags of the server.
     pub flags: Vec<String>,
 }
@@ -95,6 +94,7 @@ impl Traffic {
             reader_pause: Duration::ZERO,
             limits: Limits::Wide,
             seed: 1,
+            memory_bytes_max: 1 << 30,
             flags: Vec::new(),
         }
     }
@@ -158,7 +158,7 @@ impl Traffic {
         lives.note(&stage);
         let mut report = Report {
             wall,
-            budget_bytes: 2 * HEAD_BYTES + CACHE_BYTES + OTHER_BYTES,
+            memory_bytes_max: self.memory_bytes_max,
             peak_bytes: lives.peak_bytes(),
             cpu: lives.cpu(),
             ..Report::default()
@@ -172,7 +172,7 @@ impl Traffic {
         lives.finish(&stage, &mut report);
         report.statuses = stage.statuses();
         report.faults = stage.faults();
-        if report.peak_bytes > report.budget_bytes {
+        if report.peak_bytes > report.memory_bytes_max {
             let fault = format!("memory: {} bytes are too many", report.peak_bytes);
             report.faults.push(fault);
         }

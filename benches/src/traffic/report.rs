@@ -24,7 +24,7 @@ pub struct Report {
     pub(super) statuses: BTreeMap<(&'static str, u16), u64>,
     pub(super) ready: Vec<Duration>,
     pub(super) peak_bytes: u64,
-    pub(super) budget_bytes: u64,
+    pub(super) memory_bytes_max: u64,
     pub(super) cpu: Duration,
     pub(super) wall: Duration,
 }
@@ -66,9 +66,9 @@ impl Report {
             self.cpu.as_secs_f64()
         ));
         lines.push(format!(
-            "memory: VmHWM {} MiB of a budget of {} MiB",
+            "memory: VmHWM {} MiB, at most {} MiB are allowed",
             self.peak_bytes >> 20,
-            self.budget_bytes >> 20
+            self.memory_bytes_max >> 20
         ));
         if self.kills > 0 {
             self.ready.sort();
