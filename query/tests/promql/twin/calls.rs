@@ -165,6 +165,9 @@ impl Twin<'_> {
 
     fn sorted(&self, call: &Call, times: &[i64]) -> Outcome<Value> {
         let mut steps = self.vector(&call.args[0], times)?;
+        for elements in &mut steps {
+            elements.retain(|element| element.sample.float().is_some());
+        }
         if self.step != 0 {
             self.note(
                 "PromQL warning: sort is ineffective for range queries since results are always \
@@ -174,7 +177,6 @@ impl Twin<'_> {
             return Ok(Value::Vector(steps));
         }
         for elements in &mut steps {
-            elements.retain(|element| element.sample.float().is_some());
             let (numbers, mut odd): (Vec<_>, Vec<_>) = std::mem::take(elements)
                 .into_iter()
                 .partition(|element| !element.sample.float().unwrap().is_nan());
