@@ -1,5 +1,5 @@
-//! How a difference of samples is made to stand for the whole range: it is stretched to the borders,
-//! as far as samples are near enough to them.
+//! How a difference of samples is made to stand for the whole range: it is stretched to the
+//! borders, as far as samples are near enough to them.
 
 use crate::promql::functions::rate::Kind;
 
@@ -65,8 +65,8 @@ impl Stretch {
         }
     }
 
-    /// The same for a counter that, rising evenly, was at zero within the range; `zero` is the first
-    /// value as a part of the difference.
+    /// The same for a counter that, rising evenly, was at zero within the range; `zero` is the
+    /// first value as a part of the difference.
     fn cut(self, zero: Option<f64>) -> Stretch {
         match zero {
             Some(zero) if self.kind.is_counter() => Stretch {
