@@ -160,7 +160,7 @@ fn a_tenants_own_settings_take_effect_whole_or_not_at_all() {
     // A sample of last week, for each of two.
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let time = (now.as_secs() - 7 * 24 * 3600) * 1000;
-    let push = |tenant: &str, bed: &Bed| {
+    let push = |tenant: &str, time: u64, bed: &Bed| {
         let text = format!("up{{n=\"1\"}} 1 {time}\nup{{n=\"2\"}} 1 {time}\n");
         let head = format!(
             "POST /api/v1/import/prometheus HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -180,7 +180,7 @@ fn a_tenants_own_settings_take_effect_whole_or_not_at_all() {
     };
     let done = |code: &str, has: bool| (code.to_owned(), has);
     assert_eq!(
-        (push("a", &bed), push("b", &bed)),
+        (push("a", time, &bed), push("b", time, &bed)),
         ("204".into(), "204".into())
     );
     assert_eq!(query("a", &bed), done("422", false));
@@ -213,7 +213,7 @@ fn a_tenants_own_settings_take_effect_whole_or_not_at_all() {
     assert_eq!(query("a", &bed), done("200", true));
     assert_eq!(query("b", &bed), done("200", false));
     assert_eq!(
-        (push("a", &bed), push("b", &bed)),
+        (push("a", time + 1, &bed), push("b", time + 1, &bed)),
         ("204".into(), "400".into())
     );
     let config = bed.ask("GET", "/api/v1/status/config");
