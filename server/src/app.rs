@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use chronolith_engine::{Engine, EngineStats, Error, Progress, StoreStats};
 
@@ -13,8 +13,8 @@ use crate::http::problem::{Cause, Problem};
 use crate::ingest::Families;
 use crate::ingest::logs::tails::Tails;
 use crate::ingest::pace::Paces;
-use crate::journal::{Journal, Level};
-use crate::meters::{Limit, Meters, Text, add};
+use crate::journal::Journal;
+use crate::meters::{Limit, Meters, Text};
 use crate::security::Security;
 use crate::settings::Settings;
 use crate::settings::tenants::Resolved;
