@@ -4,3 +4,4 @@ mod bed;
 mod files;
 mod round_trip;
 mod servers;
+mod tables;

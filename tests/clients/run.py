@@ -1,4 +1,5 @@
-"""Real clients against the server: run.py PROGRAM PYTHON, where PYTHON has the OpenTelemetry SDK.
+"""Real clients against the server: run.py PROGRAM PYTHON, where PYTHON has the OpenTelemetry SDK
+and DuckDB.
 
 Needs prometheus, promtool, prometheus-node-exporter and vmagent; one that is missing is a failure.
 Ends with the line "N passed, N failed".
@@ -10,6 +11,7 @@ import sys
 import otel
 import otel_logs
 import prometheus
+import tables
 import transfer
 import vmagent
 from bed import Bed
@@ -34,6 +36,7 @@ def main(program, interpreter):
         try:
             prometheus.run(bed, ours, node, note)
             transfer.run(bed, program, node, note)
+            tables.run(bed, program, interpreter, note)
             vmagent.run(bed, ours, node, note)
             otel.run(ours, interpreter, note)
             otel_logs.run(ours, interpreter, note)

@@ -12,7 +12,7 @@ use crate::http::times;
 use crate::transfer::export::{Range, Written};
 use crate::transfer::fault::{Fault, Result};
 use crate::transfer::progress::Progress;
-use crate::transfer::{export_blocks, export_lines};
+use crate::transfer::{export_blocks, export_lines, export_parquet};
 
 pub(super) fn command() -> Command {
     Command::new("export")
@@ -28,6 +28,16 @@ pub(super) fn command() -> Command {
             "victoriametrics",
             "Metrics as VictoriaMetrics' export lines; native histograms have no place there",
             "A file that is not there yet; .gz and .zst are packed",
+        ))
+        .subcommand(kind(
+            "parquet",
+            "Metrics as a table of Parquet; native histograms have no place there",
+            "A file that is not there yet",
+        ))
+        .subcommand(kind(
+            "log-parquet",
+            "Logs as a table of Parquet",
+            "A file that is not there yet",
         ))
         .subcommand(kind(
             "log-lines",
@@ -119,6 +129,8 @@ fn export(name: &str, flags: &ArgMatches) -> Result<Written> {
     let seen = &mut progress;
     let written = match name {
         "log-lines" => export_lines::logs(&tenant.logs()?.snapshot(), &range, &out, seen),
+        "log-parquet" => export_parquet::logs(&tenant.logs()?.snapshot(), &range, &out, seen),
+        "parquet" => export_parquet::metrics(&tenant.metrics()?.snapshot(), &range, &out, seen),
         "victoriametrics" => {
             export_lines::metrics(&tenant.metrics()?.snapshot(), &range, &out, seen)
         }
