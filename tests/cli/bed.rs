@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -190,8 +191,16 @@ pub(super) fn everywhere(mut bed: Bed, look: impl Fn(&Place)) {
 
 /// An address where nobody listens.
 pub(super) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    // Below the range that the system takes ports from where anyone will do, as other tests want.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() % 500;
+    loop {
+        let port = 20_000 + (first * 20 + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port as u16));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// A server with a counter of two instances and a gauge, a sample every 15 seconds for an hour.
