@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::bed::{Bed, Reply, request};
 
-/// A query that never ends by itself, and that would run as a script where it is not escaped.
-const ENDLESS: &str = "label_replace(count_over_time(count_over_time(count_over_time(vector(1)\
-                       [10000s:1s])[10000s:1s])[10000s:1s]),'a','<script>alert(1)</script>','','')";
+/// A query that goes on for long, since its windows do not slide: a hundred thousand of as many
+/// samples. It would run as a script where it is not escaped.
+const ENDLESS: &str = "label_replace(stddev_over_time(stddev_over_time(vector(1)[10000s:100ms])\
+                       [10000s:100ms]),'a','<script>alert(1)</script>','','')";
 
 fn encoded(query: &str) -> String {
     let bytes = query.bytes();
