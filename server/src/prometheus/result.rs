@@ -238,7 +238,6 @@ fn stats(answer: &Answer, timings: &Timings) -> serde_json::Value {
         "samples": {
             "totalQueryableSamples": answer.samples_read,
             "samplesRead": answer.samples_read,
-            "bytesRead": answer.bytes_read,
             "peakSamples": answer.samples_peak,
         },
     })
