@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Instant, SystemTime};
 
 use chronolith_engine::{Engine, EngineStats, Error, Progress, StoreStats};
+use chronolith_query::promql::Room;
 
 use crate::config::{Load, Reloads};
 use crate::http::grpc::Bodies;
@@ -61,6 +62,8 @@ pub(crate) struct App {
     pub(crate) tails: Tails,
     /// Queries that are being answered.
     pub(crate) active: Active,
+    /// What they may hold together.
+    pub(crate) room: Room,
     /// How much of late each tenant has pushed.
     pub(crate) paces: Paces,
     /// Metadata that is known to be stored.
@@ -114,6 +117,7 @@ impl App {
             calls: Bodies::new(usize::try_from(settings.grpc.held_bytes_max).unwrap_or(usize::MAX)),
             tails: Tails::default(),
             active: Active::default(),
+            room: Room::new(settings.query.all_samples_max),
             paces: Paces::default(),
             families: Families::default(),
             started: SystemTime::now(),
@@ -282,6 +286,11 @@ impl App {
         self.meters.write(&mut out);
         self.security.write(&mut out);
         self.active.write(&mut out);
+        out.gauge(
+            "chronolith_query_samples",
+            "Samples that queries hold, lines counted as such.",
+            self.room.held() as f64,
+        );
         self.write_lanes(&mut out);
         self.paces.write(&mut out, self.settings().multi_tenant);
         if let Ok(engine) = self.engine() {

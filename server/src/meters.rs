@@ -34,6 +34,7 @@ pub(crate) enum Limit {
     Rate,
     QuerySteps,
     QuerySamples,
+    AllSamples,
     QueryTimeout,
     LogEntries,
     LogQuery,
@@ -43,7 +44,7 @@ pub(crate) enum Limit {
 
 impl Limit {
     /// All of them, as a label tells them.
-    const ALL: [(Limit, &'static str); 24] = [
+    const ALL: [(Limit, &'static str); 25] = [
         (Limit::BodyBytes, "body_bytes"),
         (Limit::DecodedBytes, "decoded_bytes"),
         (Limit::JsonBytes, "json_bytes"),
@@ -63,6 +64,7 @@ impl Limit {
         (Limit::Rate, "rate"),
         (Limit::QuerySteps, "query_steps"),
         (Limit::QuerySamples, "query_samples"),
+        (Limit::AllSamples, "all_samples"),
         (Limit::QueryTimeout, "query_timeout"),
         (Limit::LogEntries, "log_entries"),
         (Limit::LogQuery, "log_query"),

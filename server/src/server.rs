@@ -15,6 +15,7 @@ use crate::app::{App, CHORES_MAX, LOOKS_MAX, limit, metric_limits};
 use crate::config::Load;
 use crate::doors::accept::{self, Speech};
 use crate::doors::grpc;
+use crate::http::background;
 use crate::journal::Level;
 use crate::loki;
 use crate::prometheus;
@@ -36,6 +37,7 @@ const SPARE_THREADS: usize = 8;
 /// A server that listens. It answers "not ready" until its data is recovered.
 pub struct Server {
     runtime: Runtime,
+    _query_threads: Runtime,
     app: Arc<App>,
     prometheus_address: SocketAddr,
     loki_address: SocketAddr,
@@ -78,12 +80,14 @@ impl Server {
 
     /// The same, for settings that may be read again.
     pub(crate) fn start_with(settings: Settings, load: Load) -> Result<Server, ServeError> {
-        let jobs = settings.query.concurrent_max + settings.writes_max + CHORES_MAX + LOOKS_MAX;
+        let jobs = settings.writes_max + CHORES_MAX + LOOKS_MAX;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .max_blocking_threads(jobs + SPARE_THREADS)
             .thread_name("chronolith-http")
             .build()
+            .map_err(|error| ServeError::new("cannot start threads", error))?;
+        let query_threads = query_threads(&settings)
             .map_err(|error| ServeError::new("cannot start threads", error))?;
         let prometheus_door = bind(&runtime, "--listen-prometheus", settings.listen_prometheus)?;
         let loki_door = bind(&runtime, "--listen-loki", settings.listen_loki)?;
@@ -95,7 +99,9 @@ impl Server {
         };
         let security = Security::open(&settings)
             .map_err(|error| ServeError::new("cannot use --web-config-file", error))?;
-        let app = Arc::new(App::new(settings, load, security));
+        let mut app = App::new(settings, load, security);
+        app.queries.run_on(query_threads.handle());
+        let app = Arc::new(app);
         let (stop, stopped) = watch::channel(false);
         let (prometheus_address, loki_address) = (prometheus_door.1, loki_door.1);
         let (otlp_http_address, otlp_grpc_address) = (otlp_door.1, grpc_door.1);
@@ -128,6 +134,7 @@ impl Server {
         let opening = runtime.spawn_blocking(move || open(&opened));
         Ok(Server {
             runtime,
+            _query_threads: query_threads,
             app,
             prometheus_address,
             loki_address,
@@ -294,6 +301,13 @@ fn bind(
         Ok::<_, std::io::Error>((listener, address))
     });
     bound.map_err(|error| ServeError::new(format!("cannot listen on {address} ({flag})"), error))
+}
+
+/// Threads for as many queries as run at once.
+fn query_threads(settings: &Settings) -> std::io::Result<Runtime> {
+    // Up to 19: a setting beyond is refused.
+    let nice = i32::try_from(settings.query.nice).unwrap_or(0);
+    background::runtime(settings.query.concurrent_max, nice)
 }
 
 fn failed_job(error: tokio::task::JoinError) -> ServeError {

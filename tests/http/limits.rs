@@ -320,6 +320,38 @@ fn who_finds_too_many_waiting_is_turned_away_and_counted() {
 }
 
 #[test]
+fn queries_find_no_room_where_others_hold_all_of_it() {
+    // Room for less than one query needs: as if others held the rest.
+    let bed = Bed::with(|settings| settings.query.all_samples_max = 3);
+    bed.fill(&[
+        &[("__name__", "up"), ("a", "1")],
+        &[("__name__", "up"), ("a", "2")],
+    ]);
+    let time = NOON / 1000;
+    let few = bed.get(&format!("/api/v1/query?query=up&time={time}"));
+    assert_eq!(few.code, 200, "{}", few.text());
+    let (start, end) = (time, time + 60);
+    let path = format!("/api/v1/query_range?query=up&start={start}&end={end}&step=1");
+    let many = bed.get(&path);
+    assert_eq!(many.code, 503, "{}", many.text());
+    assert!(many.text().contains("try again later"), "{}", many.text());
+    assert!(many.header("retry-after").is_some());
+    // A line takes room for itself and what is told of it.
+    assert_eq!(push(&bed, "default", "{a=\"1\"}", "hello").code, 204);
+    let range = format!("start={start}000000000&end={end}000000000");
+    let path = format!("/loki/api/v1/query_range?query=%7Ba%3D%221%22%7D&{range}");
+    let lines = bed.ask_loki("GET", &path, &[], b"");
+    assert_eq!(lines.code, 503, "{}", lines.text());
+    assert_eq!(met(&bed, "all_samples"), 2);
+    // What was held is given back.
+    assert!(
+        bed.get("/metrics")
+            .text()
+            .contains("\nchronolith_query_samples 0\n")
+    );
+}
+
+#[test]
 fn limits_of_queries_are_counted() {
     let bed = Bed::with(|settings| {
         settings.query.samples_max = 1;

@@ -1,9 +1,9 @@
 //! Lines with and without metadata, of any length and script, byte for byte.
 
-use chronolith_engine::labels::LabelSet;
-use chronolith_engine::logs::Line;
+use chronolith_engine::labels::{LabelSet, MatchOp, Matcher};
+use chronolith_engine::logs::{Line, LineRun};
 use chronolith_engine::time::Nanos;
-use chronolith_engine::{Limits, Refusal, Wanted};
+use chronolith_engine::{Deletion, Limits, Refusal, Wanted};
 use chronolith_tests::Random;
 
 use super::bed::{
@@ -290,4 +290,110 @@ fn a_count_reads_times_and_no_line_once_they_are_sealed() {
             }
         },
     );
+}
+
+/// Lines of several lengths with few and with many sorts of metadata, or without; some come late
+/// and some twice.
+fn mixed_lines(tags: &[LabelSet], order: &[usize], texts: &[String]) -> Vec<(i64, usize, usize)> {
+    let line = |place: &usize| (*place as i64 / 2, *place % tags.len(), *place % texts.len());
+    order.iter().map(line).collect()
+}
+
+#[test]
+fn lengths_and_metadata_are_those_of_whole_lines_at_every_stage_and_in_every_range() {
+    let folder = Folder::new();
+    let mut tags: Vec<LabelSet> = (0..3)
+        .map(|level| set(&[("level", &format!("{level}"))]))
+        .collect();
+    tags.push(LabelSet::default());
+    tags.extend((0..40).map(|id| set(&[("trace_id", &format!("{id:016x}"))])));
+    let texts: Vec<String> = (0..90)
+        .map(|number| {
+            let ip = format!("10.0.{}.{}", number % 7, number * 3);
+            format!(
+                "GET /cart/{number} {ip} took {}.{:02}ms",
+                number * number,
+                number % 100
+            )
+        })
+        .collect();
+    // In order; then in order but for some that are late; then with repetitions.
+    let mut order: Vec<usize> = (0..2_000).map(|place| place * 2).collect();
+    order.extend((2_000..3_000).map(|place| place * 2 ^ (place % 50 / 49 * 16)));
+    order.extend((3_000..3_600).map(|place| place * 2 - place % 3));
+    let lines = mixed_lines(&tags, &order, &texts);
+    let lines: Vec<Line<'_>> = lines
+        .iter()
+        .map(|(time, tag, text)| Line {
+            time: Nanos(PAST_MS * MS + time),
+            text: &texts[*text],
+            metadata: tags[*tag].as_labels(),
+        })
+        .collect();
+    at_every_stage(
+        &folder,
+        |engine| {
+            let logs = engine.logs().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[..1_500]);
+            logs.freeze().unwrap();
+            append_lines(&logs, &set(&[("app", "x")]), &lines[1_500..]);
+            // Holes, so that runs are put together from parts.
+            let everywhere = Matcher::new(MatchOp::Equal, "app", "x").unwrap();
+            for (from, to) in [(300, 310), (330, 331), (2_950, 2_960), (3_010, 3_020)] {
+                let (from, to) = (Nanos(PAST_MS * MS + from), Nanos(PAST_MS * MS + to));
+                let deletion = Deletion::new(vec![everywhere.clone()]).between(from, to);
+                logs.delete(&deletion).unwrap();
+            }
+        },
+        |stage, engine| {
+            let snapshot = engine.logs().unwrap().snapshot();
+            for (from, to) in [
+                (0, 9_000),
+                (0, 700),
+                (1_400, 1_600),
+                (2_100, 2_100),
+                (2_900, 3_700),
+            ] {
+                let at = |time| Nanos(PAST_MS * MS + time);
+                let read = |wanted: Wanted| -> Vec<(i64, usize, String)> {
+                    let found = snapshot.select(&all().between(at(from), at(to)).wanting(wanted));
+                    let found = found.unwrap();
+                    told(found.iter().flat_map(|one| one.read().unwrap()), wanted)
+                };
+                let whole = read(Wanted::Everything);
+                assert!(!whole.is_empty(), "{stage}");
+                let without = whole
+                    .iter()
+                    .map(|(time, length, _)| (*time, *length, String::new()));
+                let without: Vec<_> = without.collect();
+                let lengths = read(Wanted::LengthsAndMetadata);
+                assert!(lengths == whole, "{stage} {from} to {to}");
+                assert!(read(Wanted::Lengths) == without, "{stage} {from} to {to}");
+            }
+        },
+    );
+}
+
+/// Times, lengths and, if they are wanted, metadata of lines; metadata by its numbers as well.
+fn told(runs: impl Iterator<Item = LineRun>, wanted: Wanted) -> Vec<(i64, usize, String)> {
+    let mut told = Vec::new();
+    for run in runs {
+        let numbers = run.metadata_numbers();
+        let mut known = std::collections::HashMap::new();
+        for (index, time) in run.times().iter().enumerate() {
+            let metadata = match wanted {
+                Wanted::Lengths => String::new(),
+                _ => run.metadata(index).to_string(),
+            };
+            if let Some((numbers, distinct)) = numbers {
+                assert!((numbers[index] as usize) < distinct);
+                let same = known.entry(numbers[index]).or_insert(metadata.clone());
+                assert_eq!(*same, metadata);
+            }
+            told.push((*time, run.line_bytes(index), metadata));
+        }
+        let sum: usize = (0..run.len()).map(|index| run.line_bytes(index)).sum();
+        assert_eq!(sum, run.text_bytes());
+    }
+    told
 }

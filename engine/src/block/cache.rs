@@ -177,6 +177,12 @@ impl PageCache {
         self.with_scratch(|scratch| text::abridge(stored, raw_bytes, reader, &mut frames, scratch))
     }
 
+    /// Measures texts that are `raw_bytes` long when they are unpacked; see [`text::measure`].
+    pub(crate) fn measure_texts(&self, stored: &[u8], raw_bytes: usize) -> Result<Option<Found>> {
+        let mut frames = |stored: &[u8], raw: &mut [u8]| self.decompress(stored, raw);
+        self.with_scratch(|scratch| text::measure(stored, raw_bytes, &mut frames, scratch))
+    }
+
     fn with_scratch<T>(&self, work: impl FnOnce(&mut text::Scratch) -> T) -> T {
         let mut scratch = self.scratches.lock().pop().unwrap_or_default();
         let done = work(&mut scratch);

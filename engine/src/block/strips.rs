@@ -110,6 +110,25 @@ impl BlockReader {
         strip: usize,
         reader: &dyn Abridge,
     ) -> Result<Option<Found>> {
+        self.told(chunk, strip, |packed, raw_bytes| {
+            self.cache.abridge_texts(packed, raw_bytes, reader)
+        })
+    }
+
+    /// How long the texts of a chunk's strip are. None where the strip has to be decoded.
+    pub(crate) fn measured(&self, chunk: &ChunkMeta, strip: usize) -> Result<Option<Found>> {
+        self.told(chunk, strip, |packed, raw_bytes| {
+            self.cache.measure_texts(packed, raw_bytes)
+        })
+    }
+
+    /// What the shapes and columns of a chunk's strip tell. None where they are not its own.
+    fn told<T>(
+        &self,
+        chunk: &ChunkMeta,
+        strip: usize,
+        tell: impl FnOnce(&[u8], usize) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         let stored = self.stored_strip(chunk.page, strip)?;
         let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
         // A page that several chunks share is decoded once for all of them.
@@ -121,8 +140,7 @@ impl BlockReader {
         if packed.first() != Some(&text::TAG) {
             return Ok(None);
         }
-        self.cache
-            .abridge_texts(&packed, stored.raw as usize, reader)
+        tell(&packed, stored.raw as usize)
             .map_err(|error| self.damaged(chunk.page, strip, stored, &format!("{error}")))
     }
 

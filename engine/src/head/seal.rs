@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::head::index::SeriesIndex;
 use crate::head::window::Window;
 use crate::kind::merge::clip;
-use crate::kind::{Columns, Effort, GATHERED_BYTES_MAX, Kind, Scratch};
+use crate::kind::{Columns, Effort, GATHERED_BYTES_MAX, Kind, Scratch, Wanted};
 use crate::labels::classes::Classes;
 use crate::labels::set::{Labels, SeriesId};
 use crate::time::{Moment, TickRange, Ticks};
@@ -93,7 +93,7 @@ fn partitions_of_entries<K: Kind>(
         let Some(view) = window.view(*number, u64::MAX) else {
             continue;
         };
-        for run in K::decode(view)? {
+        for run in K::decode(view, TickRange::ALL, Wanted::Times)? {
             let mut ticks = run.ticks();
             while let Some(first) = ticks.first() {
                 let partition = home::<K>(Ticks(*first), now);
@@ -137,7 +137,7 @@ fn seal_group<'f, K: Kind>(
         let Some(view) = window.view(catalogue.order[place], u64::MAX) else {
             continue;
         };
-        let mut runs = K::decode(view)?;
+        let mut runs = K::decode(view, TickRange::ALL, Wanted::Everything)?;
         catalogue.labels(place, &mut labels);
         let series = Labels::trusted(&labels);
         let series = (series.id(), series);

@@ -123,9 +123,28 @@ pub enum Wanted {
     Times,
     /// Times and structured metadata. Lines may come empty.
     Metadata,
+    /// Times and how long lines are. Lines may come empty and without structured metadata.
+    Lengths,
+    /// Times, structured metadata and how long lines are. Lines may come empty.
+    LengthsAndMetadata,
     /// All that an entry has.
     #[default]
     Everything,
+}
+
+impl Wanted {
+    pub(crate) fn has_metadata(self) -> bool {
+        !matches!(self, Wanted::Times | Wanted::Lengths)
+    }
+
+    /// Whether lengths of lines are all that is wanted of their text.
+    pub(crate) fn is_of_lengths(self) -> bool {
+        matches!(self, Wanted::Lengths | Wanted::LengthsAndMetadata)
+    }
+
+    pub(crate) fn has_text(self) -> bool {
+        self == Wanted::Everything
+    }
 }
 
 /// A sealed chunk to decode: what a block's index says about it, and where its bytes are fetched.
@@ -147,9 +166,9 @@ pub type ChunkSink<'a> = dyn FnMut(SealedChunk<'_>) -> Result<()> + 'a;
 /// Where a kind's decoder fetches the strips of the chunk at hand.
 pub type StripSource<'a, B> = dyn Fn(usize) -> Result<B> + 'a;
 
-/// Where a kind's decoder has the texts of a strip searched or abridged: those that a reader's
-/// needles do not rule out, or as much of all as is enough; nothing where the strip has to be
-/// fetched.
+/// Where a kind's decoder has the texts of a strip searched, abridged or measured: those that a
+/// reader's needles do not rule out, or as much of all as is enough; nothing where the strip has to
+/// be fetched.
 pub type SearchSource<'a> = dyn Fn(usize) -> Result<Option<Found>> + 'a;
 
 /// State that a log record's entries share, so that each is a small delta to the one before.
@@ -225,8 +244,14 @@ pub trait Parts: Sized + Send + Sync + 'static {
     fn is_empty(open: &Self::Open) -> bool;
     /// Copies what a reader at `seq` sees; `None` where it sees nothing.
     fn view(open: &Self::Open, seq: u64) -> Option<Self::View>;
-    /// Decodes a view into runs in time order, equal timestamps settled.
-    fn decode(view: Self::View) -> Result<Vec<Self::Run>>;
+    /// Where the entries of a view lie, if that can be told before they are decoded and less than
+    /// all may be wanted of them.
+    fn span(_view: &Self::View) -> Option<TickRange> {
+        None
+    }
+    /// Decodes a view into runs in time order, equal timestamps settled: all that is wanted of the
+    /// entries in a range. Others may be among them.
+    fn decode(view: Self::View, shown: TickRange, wanted: Wanted) -> Result<Vec<Self::Run>>;
 
     /// Writes one entry into a log record.
     fn put_entry(out: &mut Vec<u8>, entry: &Self::Entry<'_>, state: &mut RecordState);
@@ -260,10 +285,12 @@ pub trait Parts: Sized + Send + Sync + 'static {
         chunk: &StoredChunk<'_, B>,
     ) -> Result<Self::Run>;
     /// Decodes those entries of a sealed chunk whose text a search finds. None where that is not
-    /// quicker than to open the chunk and look at each.
+    /// quicker than to open the chunk and look at each. Texts come as the search gives them,
+    /// whatever is wanted of them.
     fn search_chunk<B: std::ops::Deref<Target = [u8]>>(
         _encoding: u8,
         _count: u32,
+        _wanted: Wanted,
         _strip: &StripSource<'_, B>,
         _search: &SearchSource<'_>,
     ) -> Result<Option<Self::Run>> {

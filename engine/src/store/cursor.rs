@@ -59,13 +59,14 @@ impl<K: Kind> Cursor<K> {
         let over = view.state.tombstones.over_series(series.labels());
         let mut pieces = Vec::new();
         for place in &series.places {
-            match *place {
-                Place::Block(block, ordinal) => {
-                    block_pieces(series, &over, block, ordinal, &mut pieces)?;
-                }
-                Place::Head(number, start) => {
-                    head_pieces(series, &over, number, start, &mut pieces)?;
-                }
+            if let Place::Block(block, ordinal) = *place {
+                block_pieces(series, &over, block, ordinal, &mut pieces)?;
+            }
+        }
+        // Behind blocks: what is wanted of the head depends on whether it meets them.
+        for place in &series.places {
+            if let Place::Head(number, start) = *place {
+                head_pieces(series, &over, (number, start), wanted, &mut pieces)?;
             }
         }
         drop(over);
@@ -123,6 +124,9 @@ impl<K: Kind> Cursor<K> {
                     };
                     let run = match abridge {
                         Some(abridge) => open_abridged::<K>(reader, &chunk, abridge)?,
+                        None if wanted.is_of_lengths() => {
+                            open_measured::<K>(reader, &chunk, wanted)?
+                        }
                         None => None,
                     };
                     let run = match run {
@@ -159,7 +163,8 @@ impl<K: Kind> Cursor<K> {
         if self.wanted == Wanted::Everything && !self.needles.is_empty() {
             let strip = |strip: usize| reader.strip(chunk, strip);
             let search = |strip: usize| reader.search(chunk, strip, &self.needles);
-            let found = K::search_chunk(chunk.encoding, chunk.count, &strip, &search);
+            let (encoding, count) = (chunk.encoding, chunk.count);
+            let found = K::search_chunk(encoding, count, wanted, &strip, &search);
             if let Some(run) = found.map_err(|error| error.at_path(reader.path()))? {
                 return Ok(run);
             }
@@ -176,7 +181,21 @@ fn open_abridged<K: Kind>(
 ) -> Result<Option<<K as Parts>::Run>> {
     let strip = |strip: usize| reader.strip(chunk, strip);
     let texts = |strip: usize| reader.abridged(chunk, strip, abridge);
-    K::search_chunk(chunk.encoding, chunk.count, &strip, &texts)
+    let wanted = Wanted::Everything;
+    K::search_chunk(chunk.encoding, chunk.count, wanted, &strip, &texts)
+        .map_err(|error| error.at_path(reader.path()))
+}
+
+/// Decodes what is wanted of a chunk besides texts, and how long these are, if that can be told
+/// without the texts.
+fn open_measured<K: Kind>(
+    reader: &BlockReader,
+    chunk: &ChunkMeta,
+    wanted: Wanted,
+) -> Result<Option<<K as Parts>::Run>> {
+    let strip = |strip: usize| reader.strip(chunk, strip);
+    let texts = |strip: usize| reader.measured(chunk, strip);
+    K::search_chunk(chunk.encoding, chunk.count, wanted, &strip, &texts)
         .map_err(|error| error.at_path(reader.path()))
 }
 
@@ -349,22 +368,38 @@ fn block_pieces<K: Kind>(
 fn head_pieces<K: Kind>(
     series: &Series<K>,
     over: &OverSeries<'_>,
-    number: u32,
-    start: Ticks,
+    (number, start): (u32, Ticks),
+    wanted: Wanted,
     pieces: &mut Vec<Piece<K>>,
 ) -> Result<()> {
     let shown = TickRange::new(series.range.start.max(start), series.range.end);
     let seq = series.view.hold.seq();
     let first = series.view.state.blocks.len();
-    for (place, window) in series.view.state.windows.iter().enumerate() {
-        if !window.range().overlaps(&series.range) {
-            continue;
-        }
-        let Some(view) = window.view(number, seq) else {
-            continue;
+    let windows = series.view.state.windows.iter().enumerate();
+    let views: Vec<_> = windows
+        .filter(|(_, window)| window.range().overlaps(&series.range))
+        .filter_map(|(place, window)| Some((place, window.cut_lsn(), window.view(number, seq)?)))
+        .collect();
+    let spans: Vec<_> = views.iter().map(|(_, _, view)| K::span(view)).collect();
+    let of_blocks = pieces.len();
+    for (at, (place, cut_lsn, view)) in views.into_iter().enumerate() {
+        let hidden = over.in_window(cut_lsn);
+        // What overlaps is merged, and repetitions are told by all that an entry has.
+        let is_alone = spans[at].is_some_and(|span| {
+            let mut others = spans.iter().enumerate().filter(|(other, _)| *other != at);
+            let meets_window = others.any(|(_, other)| other.is_none_or(|it| it.overlaps(&span)));
+            let mut blocks = pieces[..of_blocks].iter();
+            !meets_window && !blocks.any(|piece| piece.range.overlaps(&span))
+        });
+        let looks_at_text = hidden
+            .as_ref()
+            .is_some_and(|hidden| hidden.looks_at_text(&shown));
+        let wanted = match is_alone && !looks_at_text {
+            true => wanted,
+            false => Wanted::Everything,
         };
-        let mut runs = clip(K::decode(view)?, shown);
-        if let Some(hidden) = over.in_window(window.cut_lsn()) {
+        let mut runs = clip(K::decode(view, shown, wanted)?, shown);
+        if let Some(hidden) = hidden {
             runs = hidden.cut(runs);
         }
         let (Some(oldest), Some(newest)) = (runs.first(), runs.last()) else {

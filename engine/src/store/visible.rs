@@ -152,7 +152,8 @@ impl<K: Kind> SnapshotView<K> {
                 return Ok(true);
             }
             let view = window.view(number, self.hold.seq());
-            let runs = view.map_or(Ok(Vec::new()), K::decode)?;
+            let decode = |view| K::decode(view, range, Wanted::Everything);
+            let runs = view.map_or(Ok(Vec::new()), decode)?;
             if !clip(hiding.cut(runs), range).is_empty() {
                 return Ok(true);
             }

@@ -150,7 +150,8 @@ fn replay<K: Kind>(data: &[u8]) {
     }
     head.finish_replay(Ticks(0), &mut recovery, &[]);
     window.each_open(|_, open| {
-        let runs = K::view(open, u64::MAX).map_or(Ok(Vec::new()), K::decode);
+        let decode = |view| K::decode(view, TickRange::ALL, Wanted::Everything);
+        let runs = K::view(open, u64::MAX).map_or(Ok(Vec::new()), decode);
         let runs = runs.expect("the head reads what it holds");
         for run in &runs {
             assert!(run.ticks().is_sorted(), "a run is out of order");

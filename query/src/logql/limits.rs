@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::logql::answer::Stats;
-use crate::logql::{CancelFlag, Error, ErrorKind, Result};
+use crate::logql::{CancelFlag, Error, ErrorKind, Result, Room};
+use crate::promql::room::Share;
 
 /// How queries are evaluated.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +64,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// Tells it to stop.
     pub cancel: Option<CancelFlag>,
+    /// What it shares with other queries, of metrics too. Default nothing.
+    pub room: Option<Room>,
 }
 
 /// What becomes of an answer with too many series.
@@ -89,9 +92,13 @@ impl Default for Limits {
             bytes_max: u64::MAX,
             timeout: Duration::from_secs(60),
             cancel: None,
+            room: None,
         }
     }
 }
+
+/// What a held line takes besides its text.
+const LINE_BYTES: usize = 256;
 
 /// How often [`Guard::check`] looks at the clock.
 const CHECKS_PER_LOOK: u32 = 16;
@@ -101,6 +108,7 @@ pub(crate) struct Guard {
     limits: Limits,
     deadline: Option<Instant>,
     checks: AtomicU32,
+    share: Share,
     held: AtomicUsize,
     streams: AtomicU64,
     lines: AtomicU64,
@@ -114,6 +122,7 @@ impl Guard {
             limits: limits.clone(),
             deadline: Instant::now().checked_add(limits.timeout),
             checks: AtomicU32::new(0),
+            share: Share::of(limits.room.as_ref()),
             held: AtomicUsize::new(0),
             streams: AtomicU64::new(0),
             lines: AtomicU64::new(0),
@@ -188,13 +197,18 @@ impl Guard {
         let held = self.held.fetch_add(samples, Ordering::Relaxed);
         let samples_max = self.limits.samples_max;
         if held.saturating_add(samples) <= samples_max {
-            return Ok(());
+            return self.share.grow(samples);
         }
         let message = format!(
             "the query needs more than {samples_max} samples at once; select less, reduce the \
              time range or raise the step"
         );
         Err(Error::new(ErrorKind::Limit, message))
+    }
+
+    /// Room for a line that is held, as long as the share lives.
+    pub(crate) fn share_of_line(&self, bytes: usize) -> Result<Share> {
+        Share::of_text(self.limits.room.as_ref(), bytes + LINE_BYTES)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

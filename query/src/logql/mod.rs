@@ -10,7 +10,7 @@ mod query;
 pub mod source;
 pub mod syntax;
 
-pub use crate::promql::{CancelFlag, Error, ErrorKind, Result};
+pub use crate::promql::{CancelFlag, Error, ErrorKind, Result, Room};
 pub use answer::{
     LabelPairs, LinesAnswer, MergedStream, MetricAnswer, ResultEntry, ResultStream, Stats,
 };

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Execution,
     /// The query needs more than a limit allows.
     Limit,
+    /// The queries at hand need more than they may together.
+    Busy,
     /// The query took too long.
     Timeout,
     /// The query was told to stop.

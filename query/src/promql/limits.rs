@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::time::{Duration, Instant};
 
 use crate::promql::error::{Error, ErrorKind, Result};
+use crate::promql::room::{Room, Share};
 
 /// How much a query may use.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// Tells it to stop.
     pub cancel: Option<CancelFlag>,
+    /// What it shares with other queries. Default nothing.
+    pub room: Option<Room>,
 }
 
 impl Default for Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             steps_max: 11_000,
             timeout: Duration::from_secs(120),
             cancel: None,
+            room: None,
         }
     }
 }
@@ -87,6 +91,7 @@ const CHECKS_PER_LOOK: u32 = 64;
 pub(crate) struct Guard {
     limits: Limits,
     deadline: Option<Instant>,
+    share: Share,
     held: AtomicUsize,
     /// Held beside that, for parts of the query that come again.
     kept: AtomicUsize,
@@ -101,6 +106,7 @@ impl Guard {
         Guard {
             limits: limits.clone(),
             deadline: Instant::now().checked_add(limits.timeout),
+            share: Share::of(limits.room.as_ref()),
             held: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
@@ -169,7 +175,7 @@ impl Guard {
             );
             return Err(Error::new(ErrorKind::Limit, message));
         }
-        Ok(())
+        self.share.grow(samples)
     }
 
     /// Counts what came from the source, and holds its samples.
@@ -185,6 +191,7 @@ impl Guard {
     /// Forgets so many that were held.
     pub(crate) fn release(&self, samples: usize) {
         self.held.fetch_sub(samples, Ordering::Relaxed);
+        self.share.shrink(samples);
     }
 
     /// How many samples are held.
@@ -197,8 +204,9 @@ impl Guard {
     pub(crate) fn keep(&self, samples: usize) -> bool {
         let kept = self.kept.fetch_add(samples, Ordering::Relaxed);
         let fits = kept.saturating_add(samples) <= self.limits.samples_max / KEPT_PART;
+        let fits = fits && self.share.grow(samples).is_ok();
         if !fits {
-            self.drop_kept(samples);
+            self.kept.fetch_sub(samples, Ordering::Relaxed);
         }
         fits
     }
@@ -206,11 +214,13 @@ impl Guard {
     /// Forgets so many that were kept.
     pub(crate) fn drop_kept(&self, samples: usize) {
         self.kept.fetch_sub(samples, Ordering::Relaxed);
+        self.share.shrink(samples);
     }
 
     /// Forgets what was held beyond `held`.
     pub(crate) fn release_to(&self, held: usize) {
-        self.held.store(held, Ordering::Relaxed);
+        let before = self.held.swap(held, Ordering::Relaxed);
+        self.share.shrink(before.saturating_sub(held));
     }
 
     /// The most samples that were held at once.

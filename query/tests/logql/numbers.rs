@@ -262,7 +262,19 @@ fn no_more_of_a_line_is_read_than_somebody_looks_at() {
             "sum(count_over_time({till=\"1\"} | clerk=\"ann\" [5m]))",
             Wanted::Metadata,
         ),
-        ("sum(bytes_rate({till=\"1\"}[5m]))", Wanted::Everything),
+        ("sum(bytes_rate({till=\"1\"}[5m]))", Wanted::Lengths),
+        (
+            "sum by (clerk) (bytes_rate({till=\"1\"}[5m]))",
+            Wanted::LengthsAndMetadata,
+        ),
+        (
+            "sum(bytes_rate({till=\"1\"} |= \"sale\" [5m]))",
+            Wanted::Everything,
+        ),
+        (
+            "sum(bytes_rate({till=\"1\"} | line_format \"{{.clerk}}\" [5m]))",
+            Wanted::Everything,
+        ),
         (
             "sum(rate({till=\"1\"} |= \"sale\" [5m]))",
             Wanted::Everything,

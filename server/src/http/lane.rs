@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
@@ -20,11 +21,14 @@ pub(crate) struct Lane {
     running_max: usize,
     waiting: AtomicUsize,
     waiting_max: usize,
+    /// Whose threads do the work, where it is not those of whoever asks.
+    threads: Option<Handle>,
 }
 
 /// A place in a lane. Given back when it is dropped.
 pub(crate) struct Slot {
     _permit: OwnedSemaphorePermit,
+    threads: Option<Handle>,
 }
 
 /// Takes one from the number of those who wait, also where the wait is given up.
@@ -51,7 +55,13 @@ impl Lane {
             running_max,
             waiting: AtomicUsize::new(0),
             waiting_max,
+            threads: None,
         }
+    }
+
+    /// Has the work done by threads of their own.
+    pub(crate) fn run_on(&mut self, threads: &Handle) {
+        self.threads = Some(threads.clone());
     }
 
     /// How many jobs run, and how many wait.
@@ -70,7 +80,10 @@ impl Lane {
             return Err(Problem::new(Cause::Unavailable, why).limited(self.limit));
         }
         match Arc::clone(&self.slots).acquire_owned().await {
-            Ok(permit) => Ok(Slot { _permit: permit }),
+            Ok(permit) => Ok(Slot {
+                _permit: permit,
+                threads: self.threads.clone(),
+            }),
             Err(_) => Err(Problem::new(Cause::Unavailable, "the server is stopping")),
         }
     }
@@ -90,10 +103,15 @@ pub(crate) fn spawn<T: Send + 'static>(
     slot: Slot,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> JoinHandle<Result<T, Problem>> {
-    tokio::task::spawn_blocking(move || {
+    let threads = slot.threads.clone();
+    let work = move || {
         let _slot = slot;
         work()
-    })
+    };
+    match threads {
+        Some(threads) => threads.spawn_blocking(work),
+        None => tokio::task::spawn_blocking(work),
+    }
 }
 
 /// What a job gave; a panic in it is the server's failure and ends this request only.
@@ -156,6 +174,16 @@ mod tests {
             assert_eq!(lane.waiting.load(Ordering::Relaxed), 0);
             drop(held);
         });
+    }
+
+    #[test]
+    fn work_is_done_by_threads_of_its_own_where_there_are_some() {
+        let name = || std::thread::current().name().map(str::to_owned);
+        let threads = super::super::background::runtime(1, 0).unwrap();
+        let mut lane = Lane::new("queries", Limit::WaitingQueries, 1, 1);
+        lane.run_on(threads.handle());
+        let done = runtime().block_on(lane.run(move || Ok(name())));
+        assert_eq!(done.unwrap().as_deref(), Some("chronolith-query"));
     }
 
     #[test]

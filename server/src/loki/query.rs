@@ -175,7 +175,9 @@ pub(super) fn options(app: &Scope, headers: &HeaderMap, asked: &Params) -> (Opti
             },
             length_max: limits.range_max,
             timeout: limits.query_timeout,
+            samples_max: settings.query.samples_max,
             cancel: Some(stop.clone()),
+            room: Some(app.room.clone()),
             ..Limits::default()
         },
         ..Options::default()
@@ -200,6 +202,9 @@ pub(super) fn problem(error: Error) -> Problem {
     match error.kind() {
         ErrorKind::BadData | ErrorKind::Execution => Problem::bad_data(error.to_string()),
         ErrorKind::Limit => Problem::bad_data(error.to_string()).limited(Limit::LogQuery),
+        ErrorKind::Busy => {
+            Problem::new(Cause::Unavailable, error.to_string()).limited(Limit::AllSamples)
+        }
         ErrorKind::Timeout => too_long(),
         ErrorKind::Canceled => {
             Problem::new(Cause::Canceled, "the request was cancelled by the client")

@@ -127,6 +127,7 @@ fn options(app: &Scope, params: &Params) -> Result<(Options, Place), Problem> {
         }),
         samples_max: allowed.samples_max,
         cancel: Some(stop.clone()),
+        room: Some(app.room.clone()),
         ..Limits::default()
     };
     let text = params.value("query");
@@ -183,12 +184,14 @@ fn read(answer: &Answer) -> [(&'static str, u64); 2] {
 fn problem(error: Error) -> Problem {
     let limit = match error.kind() {
         ErrorKind::Limit => Some(meters::Limit::QuerySamples),
+        ErrorKind::Busy => Some(meters::Limit::AllSamples),
         ErrorKind::Timeout => Some(meters::Limit::QueryTimeout),
         _ => None,
     };
     let cause = match error.kind() {
         ErrorKind::BadData => return Problem::parameter("query", error),
         ErrorKind::Execution | ErrorKind::Limit => Cause::Execution,
+        ErrorKind::Busy => Cause::Unavailable,
         ErrorKind::Timeout => Cause::Timeout,
         ErrorKind::Canceled => Cause::Canceled,
         _ => Cause::Internal,

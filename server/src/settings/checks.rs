@@ -24,6 +24,13 @@ pub(super) fn lasts(burst: &Duration) -> Result<(), String> {
     }
 }
 
+pub(super) fn nice(steps: &usize) -> Result<(), String> {
+    match steps {
+        0..=19 => Ok(()),
+        _ => Err("write a number from 0 to 19".to_owned()),
+    }
+}
+
 pub(super) fn positive(count: &usize) -> Result<(), String> {
     match count {
         0 => Err("write a number from 1 on".to_owned()),

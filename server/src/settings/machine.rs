@@ -11,8 +11,9 @@ const REFERENCE: u64 = 4 << 30;
 /// Bytes of a sample that a query holds.
 const SAMPLE_BYTES: u64 = 16;
 
-/// One query holds no more than this part of the memory.
+/// One query holds no more than this part of the memory, and all together no more than that one.
 const QUERY_PART: u64 = 4;
+const ALL_QUERIES_PART: u64 = 2;
 
 const MIB: u64 = 1 << 20;
 
@@ -84,6 +85,8 @@ pub(crate) fn fitted(memory: u64) -> Settings {
     settings.grpc.held_bytes_max = share(held, 64 * MIB, 1024 * MIB);
     let samples = usize::try_from(memory / QUERY_PART / SAMPLE_BYTES).unwrap_or(usize::MAX);
     settings.query.samples_max = settings.query.samples_max.min(samples.max(1_000_000));
+    let all = usize::try_from(memory / ALL_QUERIES_PART / SAMPLE_BYTES).unwrap_or(usize::MAX);
+    settings.query.all_samples_max = all.max(settings.query.samples_max);
     settings.memory_max = Some(memory);
     settings
 }

@@ -156,10 +156,14 @@ pub struct QueryLimits {
     pub lookback: Duration,
     /// Samples that one query may hold at once.
     pub samples_max: usize,
+    /// Samples that all queries together may hold at once.
+    pub all_samples_max: usize,
     /// Queries that run at once, of metrics and of logs; more wait.
     pub concurrent_max: usize,
     /// Queries that may wait.
     pub waiting_max: usize,
+    /// How many steps queries stand back behind pushes where cores are scarce.
+    pub nice: usize,
 }
 
 /// What the server says about itself.
@@ -331,8 +335,11 @@ impl Default for QueryLimits {
             timeout: Duration::from_secs(120),
             lookback: Duration::from_secs(5 * 60),
             samples_max: 50_000_000,
+            // Half of the memory that defaults are written for.
+            all_samples_max: 128 << 20,
             concurrent_max: 20,
             waiting_max: 256,
+            nice: 5,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::checks::{
-    ahead_bytes, head_bytes, keeps_something, lasts, line_bytes, metadata_bytes, name_bytes,
+    ahead_bytes, head_bytes, keeps_something, lasts, line_bytes, metadata_bytes, name_bytes, nice,
     positive, rules, series, value_bytes,
 };
 use super::shape::Shape;
@@ -250,7 +250,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "query.samples_max",
         Tenant,
         query.samples_max,
-        "Samples that one query may hold at once",
+        "Samples that one query may hold at once, of metrics or logs",
+        positive
+    ),
+    setting!(
+        "query.all_samples_max",
+        Start,
+        query.all_samples_max,
+        "Samples that all queries together may hold at once; a line counts as one for each 16 bytes",
         positive
     ),
     setting!(
@@ -265,6 +272,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Start,
         query.waiting_max,
         "Queries that may wait for one of these to end"
+    ),
+    setting!(
+        "query.nice",
+        Start,
+        query.nice,
+        "How many steps queries stand back behind pushes where cores are scarce, up to 19; on Linux",
+        nice
     ),
     setting!(
         "connections_max",

@@ -5,7 +5,8 @@ use crate::codec::bytes::Cursor;
 
 use super::span::Strip;
 use super::{
-    Abridge, Abridged, Filling, Scratch, TextPacker, Unsqueeze, abridge, decode, put_chunk, search,
+    Abridge, Abridged, Filling, Scratch, TextPacker, Unsqueeze, abridge, decode, measure,
+    put_chunk, search,
 };
 
 /// A strip is claimed to have at most so many bytes: a few bytes may rightly stand for as many as a
@@ -38,6 +39,7 @@ pub(crate) fn fuzz_text(data: &[u8]) {
     }
     check_search(cursor.rest(), &strip, &mut frame);
     check_abridged(cursor.rest(), &strip, &mut frame);
+    check_measured(cursor.rest(), &strip, &mut frame);
     let mut packer = TextPacker::new().expect("memory for compressors");
     let packed = packer.pack(&strip, Sought::ByContent);
     // The packer compares what comes back by itself, and falls back to a frame where it differs.
@@ -73,6 +75,21 @@ fn check_abridged(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {
         start = *end as usize;
     }
     assert_eq!(found.ends.len(), texts.len(), "a text is missing");
+}
+
+fn check_measured(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {
+    let scratch = &mut Scratch::default();
+    let found = measure(encoded, strip.len(), frame, scratch);
+    let Some(found) = found.expect("what decodes can be measured") else {
+        return;
+    };
+    let texts = Strip::read(strip).expect("a strip that was decoded").texts;
+    let mut end = 0;
+    let ends = texts.iter().map(|text| {
+        end += text.length;
+        end
+    });
+    assert!(ends.eq(found.ends), "a text has another length");
 }
 
 fn check_search(encoded: &[u8], strip: &[u8], frame: &mut Unsqueeze<'_>) {

@@ -12,6 +12,7 @@ mod encode;
 mod filling;
 mod lexer;
 mod marks;
+mod measure;
 mod parse;
 mod pick;
 mod render;
@@ -25,6 +26,7 @@ mod typed;
 pub(crate) use abridge::abridge;
 pub(crate) use decode::Scratch;
 pub use filling::{Abridge, Abridged, Filling};
+pub(crate) use measure::measure;
 pub(crate) use search::{Found, search};
 pub(crate) use sections::Unsqueeze;
 

@@ -38,7 +38,8 @@ fn all_digits(number: i64) -> [u8; 24] {
     digits
 }
 
-fn check(numbers: &[i64]) -> Result<bool> {
+/// Whether all numbers have at most eight digits; none may have a sign or more digits than a text's.
+pub(super) fn check(numbers: &[i64]) -> Result<bool> {
     if numbers
         .iter()
         .any(|number| !(0..NUMBER_MAX).contains(number))
@@ -307,4 +308,15 @@ pub(super) fn addresses(planes: [&[u8]; 4], arena: &mut Vec<u8>, spans: &mut Vec
             length: at as u32 - 1,
         });
     }
+}
+
+/// How long each of the texts is that [`addresses`] gives.
+pub(super) fn address_lengths(planes: [&[u8]; 4]) -> Vec<u32> {
+    let [first, second, third, fourth] = planes;
+    let rows = first.iter().zip(second).zip(third).zip(fourth);
+    let length = |octet: &u8| u32::from(OCTETS[usize::from(*octet)].1);
+    rows.map(|(((first, second), third), fourth)| {
+        length(first) + length(second) + length(third) + length(fourth) - 1
+    })
+    .collect()
 }

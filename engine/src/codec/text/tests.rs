@@ -32,12 +32,29 @@ fn assert_comes_back(chunks: &[Vec<Vec<u8>>]) {
     let strip = strip_of(chunks);
     if let Some(bytes) = encoded(&strip) {
         assert!(decoded(&bytes, strip.len()).unwrap() == strip, "{chunks:?}");
+        assert_is_measured(&bytes, &strip, chunks.len());
     }
     let mut packer = TextPacker::new().unwrap();
     let packed = packer.pack(&strip, Sought::ByContent).unwrap();
     if let Some(bytes) = packed.bytes.filter(|bytes| bytes.first() == Some(&TAG)) {
         assert!(decoded(&bytes, strip.len()).unwrap() == strip);
     }
+}
+
+/// Lengths that are told without the texts are those of the texts.
+fn assert_is_measured(bytes: &[u8], strip: &[u8], chunks: usize) {
+    let mut frames = zstd::bulk::Decompressor::new().unwrap();
+    let mut frame = |packed: &[u8], raw: &mut [u8]| frames.decompress_to_buffer(packed, raw);
+    let measured = measure(bytes, strip.len(), &mut frame, &mut Scratch::default()).unwrap();
+    assert_eq!(measured.is_some(), chunks == 1);
+    let Some(measured) = measured else { return };
+    let mut end = 0;
+    let ends = Strip::read(strip).unwrap().texts.into_iter().map(|text| {
+        end += text.length;
+        end
+    });
+    assert!(ends.eq(measured.ends));
+    assert!(measured.bytes.is_empty());
 }
 
 /// A field of every make, the makes mixed where the number says so.

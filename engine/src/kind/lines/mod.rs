@@ -2,6 +2,7 @@
 
 pub(crate) mod filter;
 pub(crate) mod open;
+pub(crate) mod repeats;
 pub(crate) mod run;
 pub(crate) mod seal;
 
@@ -13,10 +14,10 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
     Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, SearchSource,
-    StoredChunk, StripSource, Verdict,
+    StoredChunk, StripSource, Verdict, Wanted,
 };
 use crate::labels::set::Labels;
-use crate::time::{Nanos, Ticks};
+use crate::time::{Nanos, TickRange, Ticks};
 use open::{LineView, OpenLines};
 use run::LineRun;
 
@@ -118,8 +119,12 @@ impl Parts for Lines {
         open.view(seq)
     }
 
-    fn decode(view: LineView) -> Result<Vec<LineRun>> {
-        Ok(view.decode())
+    fn span(view: &LineView) -> Option<TickRange> {
+        view.span()
+    }
+
+    fn decode(view: LineView, shown: TickRange, wanted: Wanted) -> Result<Vec<LineRun>> {
+        Ok(view.decode(shown, wanted))
     }
 
     fn put_entry(out: &mut Vec<u8>, entry: &Line<'_>, state: &mut RecordState) {
@@ -194,9 +199,10 @@ impl Parts for Lines {
     fn search_chunk<B: Deref<Target = [u8]>>(
         encoding: u8,
         count: u32,
+        wanted: Wanted,
         strip: &StripSource<'_, B>,
         search: &SearchSource<'_>,
     ) -> Result<Option<LineRun>> {
-        seal::search_chunk(encoding, count, strip, search)
+        seal::search_chunk(encoding, count, wanted, strip, search)
     }
 }

@@ -7,8 +7,8 @@ use crate::kind::lines::Line;
 use crate::kind::lines::run::LineRun;
 use crate::kind::marks::Marks;
 use crate::kind::merge::{merge, settle};
-use crate::kind::{Arrival, Columns, Late, Newest, Refusal, Verdict};
-use crate::time::Ticks;
+use crate::kind::{Arrival, Columns, Late, Newest, Refusal, Verdict, Wanted};
+use crate::time::{TickRange, Ticks};
 
 /// Bytes after which a page is full and shared: what a reader copies under the lock stays below
 /// this.
@@ -125,12 +125,7 @@ impl Pages {
         };
         self.current.push(line);
         self.marks.note(arrival.seq, self.count(), arrival.settled);
-        let metadata = self
-            .current
-            .metadata
-            .as_ref()
-            .map_or(0, |column| column.bytes.len());
-        if self.current.texts.bytes.len() + metadata >= PAGE_BYTES {
+        if self.current.weight_bytes() >= PAGE_BYTES {
             self.close_page();
         }
         Verdict::Accepted
@@ -177,14 +172,39 @@ impl Pages {
 }
 
 impl LineView {
-    /// Lines by time, equal times in order of arrival, repetitions dropped.
-    pub(crate) fn decode(self) -> Vec<LineRun> {
-        let pages = self
-            .full
+    fn pages(&self) -> impl Iterator<Item = &LineRun> {
+        let full = self.full.iter().map(|page| &**page);
+        full.chain([&self.current])
+    }
+
+    /// From the oldest line to the newest.
+    pub(crate) fn span(&self) -> Option<TickRange> {
+        let ends = self
+            .pages()
+            .filter_map(|page| match page.times.is_sorted() {
+                true => Some((*page.times.first()?, *page.times.last()?)),
+                false => Some((*page.times.iter().min()?, *page.times.iter().max()?)),
+            });
+        let (start, end) = ends.reduce(|all, page| (all.0.min(page.0), all.1.max(page.1)))?;
+        Some(TickRange::new(Ticks(start), Ticks(end)))
+    }
+
+    /// Lines of a range by time, equal times in order of arrival, repetitions dropped; of each what
+    /// is wanted, or more.
+    pub(crate) fn decode(self, shown: TickRange, wanted: Wanted) -> Vec<LineRun> {
+        let pages: Vec<&LineRun> = self.pages().collect();
+        if are_ascending(&pages) {
+            let parts = pages.iter().filter_map(|page| {
+                let (start, end) = places_of(&page.times, shown);
+                (start < end).then(|| page.part(start, end, wanted))
+            });
+            return parts.collect();
+        }
+        // Repetitions are told by all that a line has.
+        let pages: Vec<LineRun> = pages
             .into_iter()
-            .map(Arc::unwrap_or_clone)
-            .chain([self.current]);
-        let pages: Vec<LineRun> = pages.filter(|page| page.count() > 0).map(sorted).collect();
+            .filter_map(|page| sorted_part(page, shown))
+            .collect();
         let in_order = pages
             .windows(2)
             .all(|pair| pair[0].times.last() <= pair[1].times.first());
@@ -195,18 +215,37 @@ impl LineView {
     }
 }
 
-/// The same lines by time, equal times as they stood.
-fn sorted(page: LineRun) -> LineRun {
+/// Whether each line is newer than the one before.
+fn are_ascending(pages: &[&LineRun]) -> bool {
+    let mut before = None;
+    pages.iter().all(|page| {
+        let follows = before.is_none_or(|before| page.times.first().is_none_or(|at| before < *at));
+        before = page.times.last().copied().or(before);
+        follows && page.times.is_sorted_by(|earlier, later| earlier < later)
+    })
+}
+
+/// Which of ascending times are in a range, from and to.
+fn places_of(times: &[i64], shown: TickRange) -> (usize, usize) {
+    let start = times.partition_point(|time| *time < shown.start.0);
+    let end = times.partition_point(|time| *time <= shown.end.0);
+    (start, end)
+}
+
+/// The lines of a page in a range by time, equal times as they stood; none if there is no line.
+fn sorted_part(page: &LineRun, shown: TickRange) -> Option<LineRun> {
     if page.times.is_sorted() {
-        return page;
+        let (start, end) = places_of(&page.times, shown);
+        return (start < end).then(|| page.part(start, end, Wanted::Everything));
     }
-    let mut order: Vec<usize> = (0..page.count()).collect();
+    let is_shown = |index: &usize| shown.contains(Ticks(page.times[*index]));
+    let mut order: Vec<usize> = (0..page.count()).filter(is_shown).collect();
     order.sort_by_key(|index| page.times[*index]);
     let mut sorted = LineRun::default();
-    for index in order {
-        sorted.push_from(&page, index);
+    for index in &order {
+        sorted.push_from(page, *index);
     }
-    sorted
+    (!order.is_empty()).then_some(sorted)
 }
 
 #[cfg(test)]
@@ -248,7 +287,10 @@ mod tests {
                 })
                 .collect::<Vec<_>>()
         };
-        view.decode().into_iter().flat_map(of).collect()
+        view.decode(TickRange::ALL, Wanted::Everything)
+            .into_iter()
+            .flat_map(of)
+            .collect()
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Columns of log lines as readers get them.
 
-use crate::kind::Columns;
 use crate::kind::lines::Line;
+use crate::kind::lines::repeats::Repeats;
+use crate::kind::{Columns, Wanted};
 use crate::labels::set::Labels;
-use crate::time::Nanos;
 
-/// Texts one behind the other, with where each ends.
+/// Texts one behind the other, with where each ends. Texts that nobody looks at have their ends
+/// alone, and are empty to whoever looks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Texts {
     pub(crate) bytes: Vec<u8>,
@@ -19,31 +20,47 @@ impl Texts {
         } else {
             self.ends[index - 1] as usize
         };
-        &self.bytes[start..self.ends[index] as usize]
+        let whole = self.bytes.get(start..self.ends[index] as usize);
+        whole.unwrap_or_default()
+    }
+
+    /// How long a text is, or was before it was left out.
+    fn length(&self, index: usize) -> usize {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        (self.ends[index] - start) as usize
+    }
+
+    /// How long all texts are together, or were.
+    fn all_bytes(&self) -> usize {
+        self.ends.last().map_or(0, |end| *end as usize)
     }
 
     /// Appends a text; the caller keeps a run below 4 GiB.
     pub(crate) fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
-        let end = u32::try_from(self.bytes.len()).expect("a run of lines stays below 4 GiB");
+        let end = self.all_bytes() + text.len();
+        let end = u32::try_from(end).expect("a run of lines stays below 4 GiB");
+        self.ends.push(end);
+    }
+
+    /// Appends a text of another column, or its length where it was left out; the caller keeps a run
+    /// below 4 GiB.
+    fn push_from(&mut self, from: &Texts, index: usize) {
+        self.bytes.extend_from_slice(from.at(index));
+        let end = self.all_bytes() + from.length(index);
+        let end = u32::try_from(end).expect("a run of lines stays below 4 GiB");
         self.ends.push(end);
     }
 
     /// Appends all texts of another column; the caller keeps a run below 4 GiB.
     fn extend_from(&mut self, from: &Texts) {
-        let base = u32::try_from(self.bytes.len()).expect("a run of lines stays below 4 GiB");
+        let base = self.ends.last().copied().unwrap_or(0);
         self.bytes.extend_from_slice(&from.bytes);
         let moved = from.ends.iter().map(|end| {
             end.checked_add(base)
                 .expect("a run of lines stays below 4 GiB")
         });
         self.ends.extend(moved);
-    }
-
-    /// Appends empty texts until there are `count`.
-    fn resize(&mut self, count: usize) {
-        let end = self.ends.last().copied().unwrap_or(0);
-        self.ends.resize(count, end);
     }
 
     pub(crate) fn truncate(&mut self, count: usize) {
@@ -53,16 +70,22 @@ impl Texts {
     }
 
     fn slice(&self, start: usize, end: usize) -> Texts {
-        let mut sliced = Texts::default();
         let from = if start == 0 { 0 } else { self.ends[start - 1] };
         let to = if end == 0 { 0 } else { self.ends[end - 1] };
-        sliced
-            .bytes
-            .extend_from_slice(&self.bytes[from as usize..to as usize]);
-        sliced
-            .ends
-            .extend(self.ends[start..end].iter().map(|end| end - from));
-        sliced
+        let bytes = self.bytes.get(from as usize..to as usize);
+        Texts {
+            bytes: bytes.unwrap_or_default().to_vec(),
+            ends: self.ends[start..end].iter().map(|end| end - from).collect(),
+        }
+    }
+
+    /// The ends of some texts.
+    fn ends_of(&self, start: usize, end: usize) -> Texts {
+        let from = if start == 0 { 0 } else { self.ends[start - 1] };
+        Texts {
+            bytes: Vec::new(),
+            ends: self.ends[start..end].iter().map(|end| end - from).collect(),
+        }
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -76,7 +99,7 @@ pub struct LineRun {
     pub(crate) times: Vec<i64>,
     pub(crate) texts: Texts,
     /// Structured metadata beside the lines; absent where no line has any.
-    pub(crate) metadata: Option<Texts>,
+    pub(crate) metadata: Option<Repeats>,
 }
 
 impl LineRun {
@@ -111,6 +134,24 @@ impl LineRun {
         self.texts.at(index)
     }
 
+    /// How long a line is. It may be asked for where lines come empty because their lengths alone
+    /// were wanted.
+    pub fn line_bytes(&self, index: usize) -> usize {
+        self.texts.length(index)
+    }
+
+    /// How long all lines are together.
+    pub fn text_bytes(&self) -> usize {
+        self.texts.all_bytes()
+    }
+
+    /// A number for each line's structured metadata, and what all numbers are below: lines with the
+    /// same number have the same metadata. Absent where no line has any.
+    pub fn metadata_numbers(&self) -> Option<(&[u32], usize)> {
+        let metadata = self.metadata.as_ref()?;
+        Some((metadata.ids(), metadata.distinct()))
+    }
+
     /// One line's structured metadata.
     pub fn metadata(&self, index: usize) -> Labels<'_> {
         match &self.metadata {
@@ -121,24 +162,35 @@ impl LineRun {
 
     /// Appends a line; the caller keeps times ascending and a run below 4 GiB.
     pub fn push(&mut self, line: &Line<'_>) {
-        self.push_parts(line.time, line.text.as_bytes(), line.metadata.as_bytes());
+        self.push_beside(line.time.0, line.metadata.as_bytes());
+        self.texts.push(line.text.as_bytes());
     }
 
-    fn push_parts(&mut self, time: Nanos, text: &[u8], metadata: &[u8]) {
+    /// Appends what stands beside a text.
+    fn push_beside(&mut self, time: i64, metadata: &[u8]) {
         match &mut self.metadata {
             Some(column) => column.push(metadata),
             None if metadata.is_empty() => {}
             None => {
-                let mut column = Texts {
-                    bytes: Vec::new(),
-                    ends: vec![0; self.times.len()],
-                };
+                let mut column = Repeats::empty(self.times.len());
                 column.push(metadata);
                 self.metadata = Some(column);
             }
         }
-        self.times.push(time.0);
-        self.texts.push(text);
+        self.times.push(time);
+    }
+
+    /// What is wanted of the lines from `start` up to `end`.
+    pub(crate) fn part(&self, start: usize, end: usize, wanted: Wanted) -> LineRun {
+        let metadata = self.metadata.as_ref().filter(|_| wanted.has_metadata());
+        LineRun {
+            times: self.times[start..end].to_vec(),
+            texts: match wanted.has_text() {
+                true => self.texts.slice(start, end),
+                false => self.texts.ends_of(start, end),
+            },
+            metadata: metadata.map(|metadata| metadata.slice(start, end)),
+        }
     }
 
     pub(crate) fn truncate(&mut self, count: usize) {
@@ -150,7 +202,7 @@ impl LineRun {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let metadata = self.metadata.as_ref().map_or(0, Texts::heap_bytes);
+        let metadata = self.metadata.as_ref().map_or(0, Repeats::heap_bytes);
         self.times.capacity() * 8 + self.texts.heap_bytes() + metadata
     }
 
@@ -192,7 +244,7 @@ impl Columns for LineRun {
 
     fn joins(&self, other: &Self) -> bool {
         let bytes = |run: &LineRun| {
-            run.texts.bytes.len() + run.metadata.as_ref().map_or(0, |column| column.bytes.len())
+            run.texts.all_bytes() + run.metadata.as_ref().map_or(0, Repeats::kept_bytes)
         };
         bytes(self).saturating_add(bytes(other)) < RUN_BYTES_MAX
     }
@@ -202,11 +254,8 @@ impl Columns for LineRun {
     }
 
     fn push_from(&mut self, from: &Self, index: usize) {
-        self.push_parts(
-            Nanos(from.times[index]),
-            from.line(index),
-            from.metadata_bytes(index),
-        );
+        self.push_beside(from.times[index], from.metadata_bytes(index));
+        self.texts.push_from(&from.texts, index);
     }
 
     fn extend_from(&mut self, from: &Self) {
@@ -215,8 +264,7 @@ impl Columns for LineRun {
             (Some(column), Some(other)) => column.extend_from(other),
             (Some(column), None) => column.resize(self.times.len() + from.times.len()),
             (None, Some(other)) => {
-                let mut column = Texts::default();
-                column.resize(self.times.len());
+                let mut column = Repeats::empty(self.times.len());
                 column.extend_from(other);
                 self.metadata = Some(column);
             }
@@ -226,18 +274,11 @@ impl Columns for LineRun {
     }
 
     fn weight_bytes(&self) -> usize {
-        let bytes = |texts: &Texts| texts.bytes.len() + texts.ends.len() * 4;
-        self.times.len() * 8 + bytes(&self.texts) + self.metadata.as_ref().map_or(0, bytes)
+        let metadata = self.metadata.as_ref().map_or(0, Repeats::weight_bytes);
+        self.times.len() * 8 + self.texts.bytes.len() + self.texts.ends.len() * 4 + metadata
     }
 
     fn slice(self, start: usize, end: usize) -> Self {
-        LineRun {
-            times: self.times[start..end].to_vec(),
-            texts: self.texts.slice(start, end),
-            metadata: self
-                .metadata
-                .as_ref()
-                .map(|metadata| metadata.slice(start, end)),
-        }
+        self.part(start, end, Wanted::Everything)
     }
 }

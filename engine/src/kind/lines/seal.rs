@@ -11,6 +11,7 @@ use crate::codec::bytes::Cursor;
 use crate::codec::chunk::SealedChunk;
 use crate::codec::{ints, text, times};
 use crate::error::{Error, Result};
+use crate::kind::lines::repeats::Repeats;
 use crate::kind::lines::run::{LineRun, Texts};
 use crate::kind::{ChunkSink, Effort, Scratch, SearchSource, StripSource, Wanted};
 use crate::labels::set::Labels;
@@ -98,7 +99,7 @@ fn chunk_end(run: &LineRun, start: usize, bytes_max: usize) -> usize {
 }
 
 /// The metadata column, if a line of the range has any.
-fn metadata_of(run: &LineRun, mut lines: Range<usize>) -> Option<&Texts> {
+fn metadata_of(run: &LineRun, mut lines: Range<usize>) -> Option<&Repeats> {
     let metadata = run.metadata.as_ref()?;
     let has_some = lines.any(|index| !metadata.at(index).is_empty());
     has_some.then_some(metadata)
@@ -139,20 +140,20 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
         },
         metadata: None,
     };
-    if wanted != Wanted::Times {
+    if wanted.has_metadata() {
         let metadata = strip(METADATA)?;
         run.metadata = match encoding {
             PLAIN => decode_metadata(&metadata, count)?,
             _ => decode_metadata_list(&metadata, count)?,
         };
     }
-    if wanted == Wanted::Everything {
+    if wanted.has_text() || wanted.is_of_lengths() {
         run.texts = match encoding {
             PLAIN => {
                 let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
                 decode_texts(lengths, &strip(TEXT)?)?
             }
-            _ => decode_list(&strip(TEXT)?, count)?,
+            _ => decode_list(&strip(TEXT)?, count, wanted)?,
         };
     }
     Ok(run)
@@ -162,6 +163,7 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
 pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
     encoding: u8,
     count: u32,
+    wanted: Wanted,
     strip: &StripSource<'_, B>,
     search: &SearchSource<'_>,
 ) -> Result<Option<LineRun>> {
@@ -179,7 +181,11 @@ pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
     if found.places.is_empty() {
         return Ok(Some(LineRun::default()));
     }
-    let all = open_chunk(encoding, count, Wanted::Metadata, strip)?;
+    let rest = match wanted.has_metadata() {
+        true => Wanted::Metadata,
+        false => Wanted::Times,
+    };
+    let all = open_chunk(encoding, count, rest, strip)?;
     if found.places.len() == all.len() {
         return Ok(Some(LineRun {
             texts: Texts {
@@ -191,7 +197,7 @@ pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
     }
     let places = || found.places.iter().map(|place| *place as usize);
     let metadata = all.metadata.as_ref().map(|metadata| {
-        let mut picked = Texts::default();
+        let mut picked = Repeats::default();
         places().for_each(|place| picked.push(metadata.at(place)));
         picked
     });
@@ -205,23 +211,28 @@ pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
     }))
 }
 
-fn decode_list(bytes: &[u8], count: usize) -> Result<Texts> {
+fn decode_list(bytes: &[u8], count: usize, wanted: Wanted) -> Result<Texts> {
     let (ends, texts) = text::read_chunk(bytes, count)?;
-    Ok(Texts {
-        bytes: texts.to_vec(),
-        ends,
-    })
+    let bytes = match wanted.has_text() {
+        true => texts.to_vec(),
+        false => Vec::new(),
+    };
+    Ok(Texts { bytes, ends })
 }
 
-fn decode_metadata_list(bytes: &[u8], count: usize) -> Result<Option<Texts>> {
+fn decode_metadata_list(bytes: &[u8], count: usize) -> Result<Option<Repeats>> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    let metadata = decode_list(bytes, count)?;
-    for index in 0..count {
-        Labels::from_bytes(metadata.at(index))?;
-    }
-    Ok(Some(metadata))
+    let (ends, texts) = text::read_chunk(bytes, count)?;
+    let mut start = 0;
+    let list = ends.iter().map(|end| {
+        let text = &texts[start..*end as usize];
+        start = *end as usize;
+        text
+    });
+    let check = |text: &[u8]| Labels::from_bytes(text).map(drop);
+    Ok(Some(Repeats::read(list, check)?))
 }
 
 fn decode_texts(lengths: Vec<i64>, text: &[u8]) -> Result<Texts> {
@@ -259,14 +270,14 @@ fn decode_numbers(
     }
 }
 
-fn decode_metadata(bytes: &[u8], count: usize) -> Result<Option<Texts>> {
+fn decode_metadata(bytes: &[u8], count: usize) -> Result<Option<Repeats>> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    let (mut cursor, mut column) = (Cursor::new(bytes), Texts::default());
+    let (mut cursor, mut column) = (Cursor::new(bytes), Repeats::default());
     for _ in 0..count {
         let entry = cursor.prefixed()?;
-        crate::labels::set::Labels::from_bytes(entry)?;
+        Labels::from_bytes(entry)?;
         column.push(entry);
     }
     match cursor.is_empty() {

@@ -15,8 +15,9 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::kind::{
     Arrival, ChunkSink, Effort, Newest, Parts, RecordState, Refusal, Scratch, StoredChunk, Verdict,
+    Wanted,
 };
-use crate::time::{Millis, Ticks};
+use crate::time::{Millis, TickRange, Ticks};
 use open::{OpenSamples, SampleView};
 use run::SampleRun;
 
@@ -137,7 +138,7 @@ impl Parts for Samples {
         open.view(seq)
     }
 
-    fn decode(view: SampleView) -> Result<Vec<SampleRun>> {
+    fn decode(view: SampleView, _: TickRange, _: Wanted) -> Result<Vec<SampleRun>> {
         view.decode()
     }
 

@@ -102,7 +102,9 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(chunk: &StoredChunk<'_, B>) ->
     match chunk.wanted {
         Wanted::Everything => open_whole(chunk),
         // Samples have no metadata.
-        Wanted::Times | Wanted::Metadata => open_times(chunk),
+        Wanted::Times | Wanted::Metadata | Wanted::Lengths | Wanted::LengthsAndMetadata => {
+            open_times(chunk)
+        }
     }
 }
 

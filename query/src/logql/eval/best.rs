@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use chronolith_engine::labels::LabelSet;
 
+use crate::logql::Result;
 use crate::logql::answer::LabelPairs;
+use crate::logql::limits::Guard;
 use crate::logql::pipeline::Outcome;
 use crate::logql::source::Direction;
+use crate::promql::room::Share;
 
 /// Where a line stands: its time, its stream, and its place within the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +30,8 @@ pub(super) struct Found {
     pub(super) parsed: Arc<LabelPairs>,
     /// By which lines that have become the same are found.
     hash: u64,
+    /// The room that it takes.
+    _share: Share,
 }
 
 /// The first so many lines. Those of one time that have become the same, labels included, are one.
@@ -70,10 +75,16 @@ impl Best {
     }
 
     /// Keeps a line if it is among the first.
-    pub(super) fn offer(&mut self, place: Place, outcome: &Outcome<'_>) {
+    pub(super) fn offer(
+        &mut self,
+        place: Place,
+        outcome: &Outcome<'_>,
+        guard: &Guard,
+    ) -> Result<()> {
         if !self.wants(place) {
-            return;
+            return Ok(());
         }
+        let share = guard.share_of_line(outcome.line.len())?;
         let labels = outcome.labels.hash();
         let hash = self.hasher.hash_one((labels, outcome.line));
         let (stream, metadata, parsed) = self.labels(outcome);
@@ -86,8 +97,10 @@ impl Best {
                 metadata,
                 parsed,
                 hash,
+                _share: share,
             },
         );
+        Ok(())
     }
 
     fn labels(

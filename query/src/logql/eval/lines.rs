@@ -159,10 +159,10 @@ impl Reader<'_> {
             let line = run.line(index);
             read_bytes += line.len();
             if let Some(outcome) = bound.process(place.time, line, run.metadata(index)) {
-                best.offer(place, &outcome);
+                best.offer(place, &outcome, self.guard)?;
             }
         }
-        self.guard.read(count, run.text().len())?;
+        self.guard.read(count, run.text_bytes())?;
         Ok(Rest::MayCount)
     }
 }

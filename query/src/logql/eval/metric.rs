@@ -158,6 +158,7 @@ fn evaluate(
     };
     options.limits.samples_max = guard.limits().samples_max;
     options.limits.cancel = guard.limits().cancel.clone();
+    options.limits.room = guard.limits().room.clone();
     if let Some(left) = guard.time_left() {
         options.limits.timeout = left;
     }

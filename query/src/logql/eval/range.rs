@@ -178,11 +178,15 @@ impl Aggregation<'_> {
     fn read(&self, tables: &mut Tables, at: usize, stream: &dyn LineStream) -> Result<()> {
         self.guard.opened()?;
         let wants_metadata = self.pipeline.wants_metadata_of(stream.labels());
-        let wants_text = self.pipeline.wants_text() || self.counted == Counted::Bytes;
-        let wanted = match (wants_text, wants_metadata) {
-            (true, _) => Wanted::Everything,
-            (false, true) => Wanted::Metadata,
-            (false, false) => Wanted::Times,
+        let counts_bytes = self.counted == Counted::Bytes;
+        let is_by_labels = self.is_bare || self.is_of_metadata;
+        let wants_text = self.pipeline.wants_text() || (counts_bytes && !is_by_labels);
+        let wanted = match (wants_text, counts_bytes, wants_metadata) {
+            (true, _, _) => Wanted::Everything,
+            (false, true, true) => Wanted::LengthsAndMetadata,
+            (false, true, false) => Wanted::Lengths,
+            (false, false, true) => Wanted::Metadata,
+            (false, false, false) => Wanted::Times,
         };
         let mut bound = self.pipeline.stream(stream.labels());
         let mut known = ByMetadata::default();
@@ -204,7 +208,7 @@ impl Aggregation<'_> {
                 self.read_run(tables, at, &run, &mut bound, &mut stepper)?
             };
             self.guard.keep(kept as u64);
-            self.guard.read(run.len(), run.text().len())?;
+            self.guard.read(run.len(), run.text_bytes())?;
         }
         Ok(())
     }
@@ -225,7 +229,7 @@ impl Aggregation<'_> {
             Counted::Lines => counts.add_times(stepper, run.times()),
             Counted::Bytes => {
                 for (index, time) in run.times().iter().enumerate() {
-                    counts.add(stepper.steps(*time), run.line(index).len());
+                    counts.add(stepper.steps(*time), run.line_bytes(index));
                 }
             }
         }
@@ -242,34 +246,52 @@ impl Aggregation<'_> {
         known: &mut ByMetadata,
         stepper: &mut Stepper,
     ) -> Result<usize> {
-        let (mut kept, mut last) = (0, None);
+        // Lines without metadata have one number, as it were.
+        let (numbers, distinct) = run.metadata_numbers().unwrap_or((&[], 1));
+        let mut places: Vec<Option<Option<usize>>> = vec![None; distinct];
+        let mut kept = 0;
         for (index, &time) in run.times().iter().enumerate() {
-            let metadata = run.metadata(index);
-            let found = match last.filter(|(before, _)| *before == metadata) {
-                Some((_, found)) => found,
-                None => match known.get(metadata.as_bytes()) {
-                    Some(found) => *found,
-                    None => {
-                        self.guard.check()?;
-                        let found = match bound.process(time, b"", metadata) {
-                            Some(outcome) => Some(self.place(tables, &outcome.labels)?),
-                            None => None,
-                        };
-                        if known.len() >= METADATA_KNOWN_MAX {
-                            known.clear();
-                        }
-                        known.insert(metadata.as_bytes().into(), found);
-                        found
-                    }
-                },
+            let number = numbers.get(index).map_or(0, |number| *number as usize);
+            let found = match places[number] {
+                Some(found) => found,
+                None => {
+                    let metadata = run.metadata(index);
+                    let found = self.place_of_metadata(tables, (time, metadata), bound, known)?;
+                    places[number] = Some(found);
+                    found
+                }
             };
-            last = Some((metadata, found));
             if let Some(place) = found {
                 kept += 1;
-                tables.counts.state(place).add(stepper.steps(time), 0);
+                let bytes = run.line_bytes(index);
+                tables.counts.state(place).add(stepper.steps(time), bytes);
             }
         }
         Ok(kept)
+    }
+
+    /// The place of the series of lines with this metadata, of which one has this time; none where
+    /// the pipeline drops them.
+    fn place_of_metadata(
+        &self,
+        tables: &mut Tables,
+        (time, metadata): (i64, Labels<'_>),
+        bound: &mut StreamPipeline<'_>,
+        known: &mut ByMetadata,
+    ) -> Result<Option<usize>> {
+        if let Some(found) = known.get(metadata.as_bytes()) {
+            return Ok(*found);
+        }
+        self.guard.check()?;
+        let found = match bound.process(time, b"", metadata) {
+            Some(outcome) => Some(self.place(tables, &outcome.labels)?),
+            None => None,
+        };
+        if known.len() >= METADATA_KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(metadata.as_bytes().into(), found);
+        Ok(found)
     }
 
     /// Counts lines of which many are the same, once they are abridged: the pipeline is asked once

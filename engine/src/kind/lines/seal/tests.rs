@@ -106,6 +106,9 @@ fn what_is_not_wanted_is_not_even_fetched() {
     let metadata = opened(Wanted::Metadata, &[TIMES, METADATA]);
     assert_eq!(metadata.metadata(2), tags.as_labels());
     assert!(metadata.text().is_empty());
+    let lengths = opened(Wanted::Lengths, &[TIMES, TEXT]);
+    assert_eq!(lengths.line_bytes(1), run.line(1).len());
+    assert!(lengths.text().is_empty() && lengths.metadata(2).is_empty());
     assert_eq!(opened(Wanted::Everything, &[TIMES, METADATA, TEXT]), run);
 }
 
@@ -137,7 +140,7 @@ fn what_a_search_finds_comes_with_its_time_and_metadata() {
             assert!(strip != TEXT, "the text was searched");
             Ok(strips[strip].as_slice())
         };
-        search_chunk(encoding, count, &fetch, &|strip| {
+        search_chunk(encoding, count, Wanted::Everything, &fetch, &|strip| {
             assert_eq!(strip, TEXT);
             Ok(places.map(|places| found(&run, places)))
         })
