@@ -8,7 +8,7 @@ use chronolith_engine::{Engine, EngineStats, Error, Progress, StoreStats};
 use chronolith_query::promql::Room;
 
 use crate::config::{Load, Reloads};
-use crate::http::grpc::Bodies;
+use crate::http::bodies::Bodies;
 use crate::http::lane::Lane;
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Families;
@@ -25,7 +25,7 @@ mod active;
 mod limits;
 mod scope;
 
-pub(crate) use active::{Active, Place, Query, Question};
+pub(crate) use active::{Active, Place, Query, Question, Sort, Watch};
 pub(crate) use limits::{limit, metric_limits};
 pub(crate) use scope::{Scope, TenantName};
 
@@ -56,8 +56,8 @@ pub(crate) struct App {
     /// Held while a tenant is made.
     making: Mutex<()>,
     pub(crate) looks: Lane,
-    /// What calls of gRPC hold while they come and until they are stored.
-    pub(crate) calls: Bodies,
+    /// What pushed bodies hold while they come and until they are stored.
+    pub(crate) bodies: Bodies,
     /// Those who wait for new lines.
     pub(crate) tails: Tails,
     /// Queries that are being answered.
@@ -114,7 +114,7 @@ impl App {
                 LOOKS_MAX,
                 WAITING_LOOKS_MAX,
             ),
-            calls: Bodies::new(usize::try_from(settings.grpc.held_bytes_max).unwrap_or(usize::MAX)),
+            bodies: Bodies::new(settings.http.held_bytes_max),
             tails: Tails::default(),
             active: Active::default(),
             room: Room::new(settings.query.all_samples_max),
@@ -283,6 +283,7 @@ impl App {
             "Series of delta temporality that are added up.",
             deltas as f64,
         );
+        self.bodies.write(&mut out);
         self.meters.write(&mut out);
         self.security.write(&mut out);
         self.active.write(&mut out);

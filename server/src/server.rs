@@ -314,10 +314,9 @@ fn failed_job(error: tokio::task::JoinError) -> ServeError {
     ServeError::new("opening the data directory failed", error)
 }
 
-/// Opens the data directory and lets requests in. Blocks.
-fn open(app: &App) -> Result<String, ServeError> {
-    let settings = app.settings();
-    let options = Options {
+/// What settings mean to the engine.
+fn options(settings: &Settings) -> Options {
+    Options {
         durability: settings.durability,
         wal_bytes_max: settings.store.wal_bytes_max,
         head_bytes_max: settings.store.head_bytes_max,
@@ -327,9 +326,15 @@ fn open(app: &App) -> Result<String, ServeError> {
         reserve_bytes: settings.store.reserve_bytes,
         compaction_percent: settings.store.compaction_percent,
         retention_bytes_max: settings.retention_bytes_max,
-        limits: metric_limits(&settings),
+        limits: metric_limits(settings),
         ..Options::default()
-    };
+    }
+}
+
+/// Opens the data directory and lets requests in. Blocks.
+fn open(app: &App) -> Result<String, ServeError> {
+    let settings = app.settings();
+    let options = options(&settings);
     let named = || format!("cannot open the data directory {}", settings.data.display());
     let engine = Engine::open_watched(&settings.data, options, &app.progress)
         .map_err(|error| ServeError::new(named(), error))?;
@@ -347,11 +352,11 @@ fn open(app: &App) -> Result<String, ServeError> {
     );
     if let Some(memory) = settings.memory_max {
         text.push_str(&format!(
-            "; of {} of memory {} are for entries, {} for pages, {} for pushes of gRPC",
+            "; of {} of memory {} are for entries, {} for pages, {} for bodies",
             memory.show(),
             settings.store.head_bytes_max.show(),
             settings.store.cache_bytes_max.show(),
-            settings.grpc.held_bytes_max.show(),
+            settings.http.held_bytes_max.show(),
         ));
     }
     if damage > 0 {

@@ -7,13 +7,41 @@ mod transfer;
 
 pub use transfer::*;
 
+use crate::cli;
 use crate::http::times;
 use crate::ingest::logs::levels::Level;
+use crate::settings::{Settings, table};
 use crate::wire::logs as wire_logs;
 pub use crate::wire::message::Message;
 use crate::wire::protobuf::Fields;
 use crate::wire::text::{self, Dialect};
 use crate::wire::{otlp as otlp_wire, read, write_v1, write_v2};
+
+/// Sets what stands at this path of a configuration file, as the file, flags and environment do.
+pub fn set(settings: &mut Settings, path: &str, text: &str) -> Result<(), String> {
+    let setting = table::row(path).ok_or_else(|| format!("there is no setting {path}"))?;
+    setting.set(settings, text)
+}
+
+/// What the program does not understand of a command line, which begins with its name. What is only
+/// missing counts as understood.
+pub fn misunderstood(arguments: &[String]) -> Option<String> {
+    use clap::error::ErrorKind;
+    let error = cli::program().try_get_matches_from(arguments).err()?;
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::DisplayVersion
+        | ErrorKind::MissingRequiredArgument
+        | ErrorKind::MissingSubcommand => None,
+        _ => Some(error.to_string()),
+    }
+}
+
+/// The path of every setting.
+pub fn setting_paths() -> impl Iterator<Item = &'static str> {
+    table::SETTINGS.iter().map(|setting| setting.path)
+}
 
 /// Messages of remote write 1.0.
 pub mod v1 {

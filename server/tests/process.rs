@@ -219,19 +219,27 @@ fn no_receiver_unpacks_more_than_it_may() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says_in_a_line() {
+fn every_door_is_where_its_flag_says() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let output = program(&["serve", "--listen-prometheus", &address])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text.contains("cannot listen") && text.contains("--listen-prometheus"),
-        "{text}"
-    );
+    let taken = taken.local_addr().unwrap().to_string();
+    let doors = ["prometheus", "loki", "otlp-http", "otlp-grpc", "admin"];
+    let doors = doors.map(|door| format!("--listen-{door}"));
+    for door in &doors {
+        let mut flags = vec!["serve"];
+        for other in &doors {
+            let address = if other == door { &taken } else { "127.0.0.1:0" };
+            flags.extend([other, address]);
+        }
+        let output = program(&flags).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let expected = format!("cannot listen on {taken} ({door})");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
 
+#[test]
+fn what_it_cannot_do_it_says_in_a_line() {
     let output = program(&["serve", "--retention", "soon"]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -83,6 +83,57 @@ fn a_query_is_listed_while_it_runs_and_can_be_cancelled() {
 }
 
 #[test]
+fn requests_about_streams_are_listed_while_they_wait_and_can_be_cancelled() {
+    let bed = Bed::with(|settings| settings.query.concurrent_max = 1);
+    let line =
+        "{\"streams\":[{\"stream\":{\"a\":\"b\"},\"values\":[[\"1768476600000000000\",\"x\"]]}]}";
+    let kind = [("Content-Type", "application/json")];
+    let pushed = bed.ask_loki("POST", "/loki/api/v1/push", &kind, line.as_bytes());
+    assert_eq!(pushed.code, 204);
+    let endless = ask_endless(bed.address());
+    let first = at_hand(&bed)[0]["id"].clone();
+    let asked = [
+        ("index/volume", "volume"),
+        ("index/volume_range", "volume"),
+        ("index/stats", "stats"),
+        ("index/shards", "stats"),
+        ("series", "series"),
+        ("labels", "labels"),
+        ("label/a/values", "labels"),
+        ("detected_labels", "labels"),
+    ];
+    let (cancel, address) = (
+        |id: &Value| format!("/debug/queries/{id}/cancel"),
+        bed.loki_address(),
+    );
+    let mut waiting = Vec::new();
+    for (path, kind) in asked {
+        let selector = match kind {
+            "series" => "match[]",
+            _ => "query",
+        };
+        let path = format!("/loki/api/v1/{path}?{selector}=%7Ba%3D%22b%22%7D");
+        let answer = std::thread::spawn(move || request(address, "GET", &path, &[], b"").code);
+        waiting.push(answer);
+        // Behind the endless one, and those that were asked before.
+        let listed = loop {
+            if let Some(listed) = at_hand(&bed).get(waiting.len()) {
+                break listed.clone();
+            }
+        };
+        assert_eq!(listed["kind"], kind);
+        assert_eq!(listed["query"], "{a=\"b\"}");
+        assert_eq!(listed["endsInSeconds"], Value::Null);
+        assert_eq!(bed.post(&cancel(&listed["id"]), "").code, 204);
+    }
+    assert_eq!(bed.post(&cancel(&first), "").code, 204);
+    assert_eq!(endless.join().unwrap().code, 499);
+    for (answer, (path, _)) in waiting.into_iter().zip(asked) {
+        assert_eq!(answer.join().unwrap(), 499, "{path}");
+    }
+}
+
+#[test]
 fn the_state_of_each_store_is_told() {
     let bed = Bed::new();
     bed.fill(&[&[("__name__", "up"), ("job", "a")]]);

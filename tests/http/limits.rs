@@ -1,5 +1,7 @@
 //! Limits that tenants have of their own: each bites its tenant, through every door, and no other.
 
+use std::io::{Read, Write};
+
 use chronolith_server::Settings;
 use chronolith_server::testing::{Message, logs, otlp, snappy, v1, v2};
 
@@ -308,7 +310,7 @@ fn who_finds_too_many_waiting_is_turned_away_and_counted() {
     let bed = Bed::with(|settings| {
         settings.writes_waiting_max = 0;
         settings.query.waiting_max = 0;
-        settings.grpc.held_bytes_max = 10;
+        settings.http.held_bytes_max = 10;
     });
     assert_eq!(bed.ask("POST", TEXT, &[], b"up 1\n").code, 503);
     assert_eq!(bed.get("/api/v1/query?query=vector(1)").code, 503);
@@ -349,6 +351,43 @@ fn queries_find_no_room_where_others_hold_all_of_it() {
             .text()
             .contains("\nchronolith_query_samples 0\n")
     );
+}
+
+#[test]
+fn bodies_that_find_no_room_are_refused_by_every_receiver_and_may_come_again() {
+    let bed = Bed::with(|settings| settings.http.held_bytes_max = 1);
+    let refused = push_everywhere(&bed, "any");
+    for (path, reply) in &refused {
+        assert_eq!(reply.code, 503, "{path}: {}", reply.text());
+        assert_eq!(reply.header("retry-after"), Some("5"), "{path}");
+    }
+    assert_eq!(bed.post("/api/v1/query", "query=vector(1)").code, 503);
+    assert_eq!(met(&bed, "held_bytes"), refused.len() as u64 + 1);
+}
+
+#[test]
+fn a_body_has_its_room_while_it_comes_and_until_it_is_stored() {
+    let bed = Bed::with(|settings| settings.http.held_bytes_max = 100);
+    let held = || {
+        let metrics = bed.get("/metrics").text();
+        let name = "chronolith_held_body_bytes ";
+        let found = metrics.lines().find_map(|line| line.strip_prefix(name));
+        found.unwrap().parse::<u64>().unwrap()
+    };
+    let text = format!("{:<80}\n", "up 1");
+    let mut slow = std::net::TcpStream::connect(bed.address()).unwrap();
+    let head = format!("POST {TEXT} HTTP/1.1\r\nHost: x\r\nContent-Length: 81\r\n");
+    slow.write_all(format!("{head}Connection: close\r\n\r\n{}", &text[..80]).as_bytes())
+        .unwrap();
+    while held() < 80 {}
+    assert_eq!(bed.ask("POST", TEXT, &[], text.as_bytes()).code, 503);
+    assert_eq!(bed.ask("POST", TEXT, &[], b"other 2\n").code, 204);
+    slow.write_all(&text.as_bytes()[80..]).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert_eq!(held(), 0);
+    assert_eq!(bed.ask("POST", TEXT, &[], text.as_bytes()).code, 204);
 }
 
 #[test]

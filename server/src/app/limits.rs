@@ -56,3 +56,16 @@ fn log_limits(settings: &Settings) -> Limits {
         ..metric_limits(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_bound_on_bytes_holds_for_its_metrics_and_for_its_logs() {
+        let mut settings = Settings::default();
+        crate::testing::set(&mut settings, "retention_tenant_bytes_max", "5KiB").unwrap();
+        assert_eq!(metric_limits(&settings).retention_bytes_max, Some(5120));
+        assert_eq!(log_limits(&settings).retention_bytes_max, Some(5120));
+    }
+}

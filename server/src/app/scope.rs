@@ -16,7 +16,7 @@ use chronolith_engine::metrics::Samples;
 use chronolith_engine::{DEFAULT_TENANT, Engine, Store, Tenant};
 use chronolith_query::promql::CancelFlag;
 
-use super::{App, Place, Question, limit};
+use super::{App, Place, Question, Sort, limit};
 use crate::http::problem::{Cause, Problem};
 use crate::ingest::Intake;
 use crate::journal::Level;
@@ -75,20 +75,25 @@ impl Scope {
     /// Enters a query into the list of those that are being answered.
     pub(crate) fn enter(
         &self,
-        language: &'static str,
+        sort: Sort,
         text: &str,
-        timeout: Duration,
+        timeout: Option<Duration>,
         flag: &CancelFlag,
     ) -> Place {
         let client = self.client.as_ref().and_then(|name| name.to_str().ok());
         let question = Question {
             tenant: &self.tenant,
             client: client.unwrap_or(""),
-            language,
+            sort,
             text,
             timeout,
         };
         self.active.enter(question, flag)
+    }
+
+    /// Enters what has no time-out, and no flag of its own.
+    pub(crate) fn list(&self, sort: Sort, text: &str) -> Place {
+        self.enter(sort, text, None, &CancelFlag::new())
     }
 
     /// What holds for the tenant, as of the moment of the request.

@@ -77,7 +77,7 @@ async fn call(
     drop(app.engine()?);
     let (head, body) = request.into_parts();
     let limits = app.settings().http;
-    let reading = grpc::read(body, &app.calls, limits.body_bytes_max);
+    let reading = grpc::read(body, &app.bodies, limits.body_bytes_max);
     let read = tokio::time::timeout(limits.body_timeout, reading);
     let held = match read.await {
         Ok(held) => held?,
@@ -87,13 +87,13 @@ async fn call(
             return Err(Status::new(Code::DeadlineExceeded, why).limited(Limit::BodyTimeout));
         }
     };
-    let received = held.bytes.len().saturating_sub(FRAME_HEAD_BYTES);
+    let received = held.len().saturating_sub(FRAME_HEAD_BYTES);
     add(&app.meters.received_bytes, received as u64);
     let (taker, headers) = (app.clone(), head.headers);
     // What is wrong with the frame has codes of its own, so it is a result of the job.
     let work = app
         .writes
-        .run(move || Ok(stored(&taker, &headers, &held.bytes, &limits, take)));
+        .run(move || Ok(stored(&taker, &headers, &held, &limits, take)));
     work.await?
 }
 

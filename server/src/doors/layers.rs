@@ -48,6 +48,7 @@ async fn count(State(app): State<Arc<App>>, mut request: Request, next: Next) ->
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(NO_ROUTE.to_owned(), |path| path.as_str().to_owned());
     request.extensions_mut().insert(app.settings().http);
+    request.extensions_mut().insert(app.bodies.clone());
     let response = next.run(request).await;
     if let Some(Limited(limit)) = response.extensions().get() {
         app.meters.note_limit(*limit);

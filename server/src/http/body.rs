@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::bodies::{Bodies, Held, Room};
 use super::problem::{Cause, Problem};
 use crate::duration;
 use crate::meters::Limit;
@@ -57,39 +58,68 @@ impl Encoding {
     }
 }
 
-/// Reads a pushed body.
-pub(crate) async fn read(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+/// Reads a pushed body, which has its room until it is dropped.
+pub(crate) async fn read(
+    body: Body,
+    limits: &HttpLimits,
+    bodies: &Bodies,
+) -> Result<Held, Problem> {
     let max = (limits.body_bytes_max, Limit::BodyBytes);
-    read_up_to(body, max, limits.body_timeout).await
+    read_up_to(body, max, limits.body_timeout, Some(bodies)).await
 }
 
-/// Reads a form.
-pub(crate) async fn read_form(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+/// Reads a form. Doors put the room for it into each request.
+pub(crate) async fn read_form(
+    body: Body,
+    limits: &HttpLimits,
+    bodies: Option<&Bodies>,
+) -> Result<Held, Problem> {
     let max = (limits.form_bytes_max, Limit::FormBytes);
-    read_up_to(body, max, limits.body_timeout).await
+    read_up_to(body, max, limits.body_timeout, bodies).await
 }
 
 async fn read_up_to(
     body: Body,
-    (max, limit): (usize, Limit),
+    max: (usize, Limit),
     patience: Duration,
-) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(patience, Limited::new(body, max).collect());
-    let Ok(read) = read.await else {
+    bodies: Option<&Bodies>,
+) -> Result<Held, Problem> {
+    let read = tokio::time::timeout(patience, collect(body, max, bodies));
+    read.await.unwrap_or_else(|_| {
         let why = format!("the body took longer than {}", duration::format(patience));
-        return Err(Problem::bad_data(why).limited(Limit::BodyTimeout));
-    };
-    match read {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
-            Cause::TooLarge,
-            format!("the body has more than {max} bytes"),
-        )
-        .limited(limit)),
-        Err(error) => Err(Problem::bad_data(format!(
-            "the body cannot be read: {error}"
-        ))),
+        Err(Problem::bad_data(why).limited(Limit::BodyTimeout))
+    })
+}
+
+async fn collect(
+    body: Body,
+    (max, limit): (usize, Limit),
+    bodies: Option<&Bodies>,
+) -> Result<Held, Problem> {
+    let mut body = Limited::new(body, max);
+    let (mut parts, mut room) = (Vec::<Bytes>::new(), Room::default());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => {
+                let why = format!("the body has more than {max} bytes");
+                Problem::new(Cause::TooLarge, why).limited(limit)
+            }
+            false => Problem::bad_data(format!("the body cannot be read: {error}")),
+        })?;
+        let Ok(part) = frame.into_data() else {
+            continue;
+        };
+        if let Some(bodies) = bodies {
+            bodies.take(part.len(), &mut room)?;
+        }
+        parts.push(part);
     }
+    // Most bodies come in one part, which is not copied.
+    let whole = match parts.len() {
+        1 => parts.remove(0),
+        _ => parts.concat().into(),
+    };
+    Ok(Held::new(whole, room))
 }
 
 /// Decompresses a body to at most `max` bytes. Blocks.

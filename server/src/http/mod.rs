@@ -4,6 +4,7 @@
 //! Knows no API: paths and shapes belong to the rooms above.
 
 pub(crate) mod background;
+pub(crate) mod bodies;
 pub(crate) mod body;
 pub(crate) mod flow;
 pub(crate) mod form;

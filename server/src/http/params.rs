@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, header};
 
+use super::bodies::Bodies;
 use super::body;
 use super::problem::Problem;
 use super::times;
@@ -129,7 +130,8 @@ impl<S: Sync> FromRequest<S> for Params {
             // Doors put what holds into each request.
             let limits = parts.extensions.get::<HttpLimits>();
             let limits = limits.copied().unwrap_or_default();
-            params.parse(&body::read_form(Body::new(body), &limits).await?);
+            let bodies = parts.extensions.get::<Bodies>();
+            params.parse(&body::read_form(Body::new(body), &limits, bodies).await?);
         }
         params.parse(parts.uri.query().unwrap_or("").as_bytes());
         Ok(params)

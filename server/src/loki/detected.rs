@@ -4,7 +4,7 @@
 use chronolith_engine::logs::Lines;
 use chronolith_engine::{Selector, Snapshot};
 
-use crate::app::Scope;
+use crate::app::{Scope, Sort};
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -24,7 +24,10 @@ pub(super) async fn labels(app: Scope, asked: Params) -> Answer {
     let matchers = params::matchers_if_given(asked.value("query"))?;
     let selector = names::select(matchers, params::range(&asked)?);
     let store = app.logs()?;
+    let place = app.list(Sort::LABELS, asked.value("query"));
+    let watch = place.watch.clone();
     let work = app.queries.run(move || {
+        watch.go_on()?;
         let found = telling(&store.snapshot(), &selector)?;
         let mut json = Json::whole();
         if found.is_empty() {

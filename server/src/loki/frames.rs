@@ -42,10 +42,17 @@ const TELL_LOST: Duration = Duration::from_secs(1);
 pub(super) struct Watcher {
     app: Scope,
     wanted: Arc<Wanted>,
-    frames: mpsc::Sender<String>,
+    frames: mpsc::Sender<Frame>,
     lost: Vec<Lost>,
     /// Lines that were told of as history, by their hash.
     known: HashSet<u64>,
+}
+
+/// What is sent at once.
+pub(super) struct Frame {
+    pub(super) text: String,
+    /// How many lines it tells.
+    pub(super) lines: usize,
 }
 
 /// A line that the reader was too slow for.
@@ -69,7 +76,7 @@ impl Told {
 }
 
 impl Watcher {
-    pub(super) fn new(app: Scope, wanted: Wanted, frames: mpsc::Sender<String>) -> Self {
+    pub(super) fn new(app: Scope, wanted: Wanted, frames: mpsc::Sender<Frame>) -> Self {
         Watcher {
             app,
             wanted: Arc::new(wanted),
@@ -206,7 +213,7 @@ fn lines(
 }
 
 /// A frame: one stream for each line, and the lines that were lost.
-fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> String {
+fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> Frame {
     let mut json = Json::whole();
     json.raw("{\"streams\":");
     json.array(told, |json, told| {
@@ -232,7 +239,10 @@ fn frame(told: &[Told], lost: &[Lost], flags: &Flags) -> String {
     }
     flags.write(&mut json);
     json.raw("}");
-    String::from_utf8_lossy(&json.into_bytes()).into_owned()
+    Frame {
+        text: String::from_utf8_lossy(&json.into_bytes()).into_owned(),
+        lines: told.len(),
+    }
 }
 
 /// The labels that neither structured metadata nor the pipeline gave.

@@ -6,7 +6,7 @@ use chronolith_engine::labels::Matcher;
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Wanted};
 
-use crate::app::Scope;
+use crate::app::{Scope, Sort};
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -17,7 +17,7 @@ use super::params;
 
 /// Label names.
 pub(super) async fn labels(app: Scope, asked: Params) -> Answer {
-    names(app, &asked).await
+    Ok(listed("data", found_names(app, &asked).await?))
 }
 
 /// Values of a label.
@@ -28,10 +28,7 @@ pub(super) async fn values(app: Scope, Path(name): Path<String>, asked: Params) 
 
 /// Label names as `/api/prom/label` answers them.
 pub(super) async fn labels_of_old(app: Scope, asked: Params) -> Answer {
-    let selector = selector(&asked)?;
-    let store = app.logs()?;
-    let find = move || Ok(store.snapshot().label_names(&selector, usize::MAX)?);
-    Ok(of_old(app.queries.run(find).await?))
+    Ok(of_old(found_names(app, &asked).await?))
 }
 
 /// Values of a label as `/api/prom/label/{name}/values` answers them.
@@ -39,17 +36,25 @@ pub(super) async fn values_of_old(app: Scope, Path(name): Path<String>, asked: P
     Ok(of_old(found_values(app, name, &asked).await?))
 }
 
-async fn names(app: Scope, asked: &Params) -> Result<Response, Fault> {
+async fn found_names(app: Scope, asked: &Params) -> Result<Vec<String>, Fault> {
     let selector = selector(asked)?;
     let store = app.logs()?;
-    let find = move || Ok(store.snapshot().label_names(&selector, usize::MAX)?);
-    Ok(listed("data", app.queries.run(find).await?))
+    let place = app.list(Sort::LABELS, asked.value("query"));
+    let watch = place.watch.clone();
+    let find = move || {
+        watch.go_on()?;
+        Ok(store.snapshot().label_names(&selector, usize::MAX)?)
+    };
+    Ok(app.queries.run(find).await?)
 }
 
 async fn found_values(app: Scope, name: String, asked: &Params) -> Result<Vec<String>, Fault> {
     let selector = selector(asked)?;
     let store = app.logs()?;
+    let place = app.list(Sort::LABELS, asked.value("query"));
+    let watch = place.watch.clone();
     let find = move || {
+        watch.go_on()?;
         Ok(store
             .snapshot()
             .label_values(&name, &selector, usize::MAX)?)
@@ -107,11 +112,15 @@ pub(super) async fn series(app: Scope, asked: Params) -> Answer {
         selectors.push(select(Vec::new(), range));
     }
     let store = app.logs()?;
+    let place = app.list(Sort::SERIES, &groups.join(" "));
+    let watch = place.watch.clone();
     let answer = stream::answer(&app.queries, move |json| {
+        watch.go_on()?;
         let snapshot = store.snapshot();
         let mut sets = Vec::new();
         for selector in &selectors {
             for series in snapshot.select(selector)? {
+                watch.go_on()?;
                 // Selecting looks at blocks and windows, not at lines: there may be none here.
                 if series.count()? > 0 {
                     sets.push(series.labels().to_set());

@@ -100,7 +100,7 @@ async fn store(app: Scope, form: Form, headers: &HeaderMap, body: Body) -> Resul
             return Err(Problem::new(Cause::Unsupported, why));
         }
     };
-    let received = body::read(body, &app.settings().http).await?;
+    let received = body::read(body, &app.settings().http, &app.bodies).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {

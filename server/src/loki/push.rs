@@ -24,7 +24,7 @@ enum Form {
 /// Stores what can be stored of a request.
 pub(super) async fn push(app: Scope, headers: HeaderMap, body: Body) -> Answer {
     let (form, encoding) = (form(&headers)?, encoding(&headers)?);
-    let received = body::read(body, &app.settings().http).await?;
+    let received = body::read(body, &app.settings().http, &app.bodies).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app

@@ -9,7 +9,7 @@ use chronolith_query::logql::{
     SeriesBeyond, Stats,
 };
 
-use crate::app::{Place, Scope};
+use crate::app::{Place, Scope, Sort};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -182,7 +182,8 @@ pub(super) fn options(app: &Scope, headers: &HeaderMap, asked: &Params) -> (Opti
         },
         ..Options::default()
     };
-    let place = app.enter("logql", asked.value("query"), limits.query_timeout, &stop);
+    let (text, timeout) = (asked.value("query"), Some(limits.query_timeout));
+    let place = app.enter(Sort::LOGS, text, timeout, &stop);
     (options, place)
 }
 

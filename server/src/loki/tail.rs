@@ -13,17 +13,18 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use chronolith_query::logql::LogQuery;
+use chronolith_query::promql::CancelFlag;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout};
 
-use crate::app::Scope;
+use crate::app::{Scope, Sort, Watch};
 use crate::http::params::Params;
 use crate::http::times::SECOND;
 use crate::meters::Limit;
 use crate::settings::LogLimits;
 
 use super::answer::{Answer, bad};
-use super::frames::Watcher;
+use super::frames::{Frame, Watcher};
 use super::params;
 use super::query;
 use super::result::Flags;
@@ -31,7 +32,8 @@ use super::result::Flags;
 /// Frames that wait for a slow reader.
 const FRAMES_MAX: usize = 10;
 
-/// How often a reader is asked whether it is still there.
+/// How often a reader is asked whether it is still there, and somebody looks whether the tail is to
+/// end.
 const PING: Duration = Duration::from_secs(1);
 
 /// The longest that lines may be held back, in seconds.
@@ -46,6 +48,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is asked of a tail.
 pub(super) struct Wanted {
     pub(super) query: LogQuery,
+    /// The query as it was sent.
+    text: String,
     pub(super) start: i64,
     pub(super) limit: usize,
     pub(super) delay: Duration,
@@ -72,6 +76,7 @@ impl Wanted {
         let hour_ago = || params::now() - 3600 * SECOND;
         Ok(Wanted {
             query,
+            text: asked.value("query").to_owned(),
             start: params::time_if_given(asked, "start")?.unwrap_or_else(hour_ago),
             limit: params::limit(asked, params::LIMIT)?,
             delay: Duration::from_secs(delay),
@@ -137,10 +142,13 @@ async fn serve(app: Scope, mut socket: WebSocket, wanted: Wanted) {
             End::Told(close_code::ERROR, why)
         }
         false => {
+            let limits = &app.settings().logs;
             let (frames, waiting) = mpsc::channel(FRAMES_MAX);
+            let stop = CancelFlag::new();
+            let place = app.enter(Sort::TAIL, &wanted.text, Some(limits.tail_max), &stop);
             let watcher = Watcher::new(app.clone(), wanted, frames);
             let watching = tokio::spawn(watcher.run(news));
-            let end = send(&mut socket, waiting, &app.settings().logs).await;
+            let end = send(&mut socket, waiting, limits, &place.watch).await;
             watching.abort();
             match end {
                 End::Gone => End::Gone,
@@ -176,20 +184,28 @@ fn reason(text: &str) -> String {
 /// Sends frames until the reader goes away or there will be no more.
 async fn send(
     socket: &mut WebSocket,
-    mut frames: mpsc::Receiver<String>,
+    mut frames: mpsc::Receiver<Frame>,
     limits: &LogLimits,
+    watch: &Watch,
 ) -> End {
     let begun = Instant::now();
     let mut ping = interval_at(begun + PING, PING);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        if watch.is_stopped() {
+            return End::Told(close_code::AWAY, "an administrator has ended it".to_owned());
+        }
+        let mut lines = 0;
         let message = tokio::select! {
             received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
                 Some(Ok(_)) => continue,
             },
             frame = frames.recv() => match frame {
-                Some(frame) => Message::Text(frame.into()),
+                Some(frame) => {
+                    lines = frame.lines;
+                    Message::Text(frame.text.into())
+                }
                 None => return End::Told(close_code::ERROR, String::new()),
             },
             _ = ping.tick() => match begun.elapsed() > limits.tail_max {
@@ -201,7 +217,7 @@ async fn send(
             },
         };
         match timeout(limits.tail_send_timeout, socket.send(message)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => watch.add(lines),
             _ => return End::Gone,
         }
     }

@@ -12,7 +12,7 @@ use chronolith_engine::logs::{LineRun, Lines};
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Series, Snapshot, Wanted};
 
-use crate::app::Scope;
+use crate::app::{Scope, Sort, Watch};
 use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -44,6 +44,13 @@ struct Measure {
     each: Option<Vec<(i64, u64)>>,
 }
 
+impl Measure {
+    /// Lines that were read for it.
+    fn looked_at(&self) -> usize {
+        self.each.as_ref().map_or(LINES_LOOKED_AT, Vec::len)
+    }
+}
+
 /// Streams, chunks, lines and bytes of a selection.
 pub(super) async fn stats(app: Scope, asked: Params) -> Answer {
     let text = measured(app, &asked).await?;
@@ -61,10 +68,15 @@ pub(super) async fn shards(app: Scope, asked: Params) -> Answer {
 async fn measured(app: Scope, asked: &Params) -> Result<String, Fault> {
     let selector = selector(asked)?;
     let store = app.logs()?;
+    let place = app.list(Sort::STATS, asked.value("query"));
+    let watch = place.watch.clone();
     let work = app.queries.run(move || {
+        watch.go_on()?;
         let (mut streams, mut chunks, mut lines, mut bytes) = (0u64, 0, 0, 0);
         for series in store.snapshot().select(&selector)? {
+            watch.go_on()?;
             let measure = measure(&series)?;
+            watch.add(measure.looked_at());
             if measure.lines > 0 {
                 streams += 1;
                 chunks += measure.bytes / CHUNK_BYTES + 1;
@@ -223,8 +235,11 @@ async fn answered(app: Scope, asked: &Params, step: Option<i64>) -> Answer {
     let selector = Selector::new(matchers).between(Nanos(start), Nanos(end));
     let volumes_max = app.settings().logs.volumes_max;
     let store = app.logs()?;
+    let place = app.list(Sort::VOLUME, asked.value("query"));
+    let watch = place.watch.clone();
     let work = app.queries.run(move || {
-        let volumes = volumes(&store.snapshot(), &selector, &by, &buckets)?;
+        watch.go_on()?;
+        let volumes = volumes(&store.snapshot(), &selector, &by, &buckets, &watch)?;
         if volumes.len() > volumes_max {
             return Err(Problem::bad_data(format!(
                 "the query hit the max number of series limit (limit: {volumes_max} series)"
@@ -269,11 +284,13 @@ fn volumes(
     selector: &Selector,
     by: &By,
     buckets: &Buckets,
+    watch: &Watch,
 ) -> Result<Volumes, Problem> {
     let mut volumes = Volumes::new();
     let times = selector.clone().wanting(Wanted::Times);
     let mut of_times = snapshot.select(&times)?.into_iter();
     for series in snapshot.select(selector)? {
+        watch.go_on()?;
         // One snapshot and the same matchers: the same series in the same order.
         let counted = of_times.next();
         let keys = by.keys(series.labels());
@@ -281,6 +298,7 @@ fn volumes(
             continue;
         }
         let measure = measure(&series)?;
+        watch.add(measure.looked_at());
         if measure.lines == 0 {
             continue;
         }

@@ -34,7 +34,7 @@ async fn store(app: Scope, uri: &Uri, headers: &HeaderMap, body: Body) -> Result
     params.parse(uri.query().unwrap_or("").as_bytes());
     let now = params.millis_if_given("timestamp")?.unwrap_or_else(now);
     let dialect = dialect(headers);
-    let received = body::read(body, &app.settings().http).await?;
+    let received = body::read(body, &app.settings().http, &app.bodies).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {

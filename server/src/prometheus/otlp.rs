@@ -47,7 +47,7 @@ async fn store(
         Ok(encoding @ (Encoding::Plain | Encoding::Gzip)) => encoding,
         _ => return Err(unsupported("compress with gzip, or not at all")),
     };
-    let received = body::read(body, &app.settings().http).await?;
+    let received = body::read(body, &app.settings().http, &app.bodies).await?;
     add(&app.meters.received_bytes, received.len() as u64);
     let taker = app.clone();
     let work = app.writes.run(move || {

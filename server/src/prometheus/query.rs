@@ -8,7 +8,7 @@ use chronolith_query::promql::{
     Answer, CancelFlag, EngineSource, Error, ErrorKind, Limits, Options, Query,
 };
 
-use crate::app::{Place, Scope};
+use crate::app::{Place, Scope, Sort};
 use crate::http::params::Params;
 use crate::http::problem::{Cause, Problem};
 use crate::http::stream;
@@ -131,7 +131,7 @@ fn options(app: &Scope, params: &Params) -> Result<(Options, Place), Problem> {
         ..Limits::default()
     };
     let text = params.value("query");
-    let place = app.enter("promql", text, options.limits.timeout, &stop);
+    let place = app.enter(Sort::METRICS, text, Some(options.limits.timeout), &stop);
     Ok((options, place))
 }
 

@@ -37,7 +37,7 @@ async fn answer(app: &Scope, headers: &HeaderMap, body: Body) -> Result<Response
     ) {
         return Err(Problem::new(Cause::Unsupported, "compress with snappy"));
     }
-    let received = body::read(body, &app.settings().http).await?;
+    let received = body::read(body, &app.settings().http, &app.bodies).await?;
     let store = app.metrics()?;
     let max = app.settings().http.decoded_bytes_max;
     let asked = app.queries.run(move || {

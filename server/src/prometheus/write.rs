@@ -31,7 +31,7 @@ pub(crate) async fn write(app: Scope, headers: HeaderMap, body: Body) -> Respons
         Ok(version) => version,
         Err(problem) => return problem.into_text(),
     };
-    let received = match body::read(body, &app.settings().http).await {
+    let received = match body::read(body, &app.settings().http, &app.bodies).await {
         Ok(received) => received,
         Err(problem) => return told(version, Written::default(), Err(problem)),
     };

@@ -67,3 +67,22 @@ fn until_everything_is_recovered_queries_are_told_how_far_it_is() {
     let replay = ask(&prometheus, "/api/v1/status/walreplay").2;
     assert!(replay.contains("\"current\":0"), "{replay}");
 }
+
+#[test]
+fn the_engine_is_opened_with_what_the_settings_say() {
+    let mut settings = Settings::default();
+    for (path, text) in [
+        ("durability", "never"),
+        ("store.compaction_percent", "0"),
+        ("store.open_files_max", "7"),
+        ("retention_bytes_max", "9"),
+        ("retention_tenant_bytes_max", "8"),
+    ] {
+        crate::testing::set(&mut settings, path, text).unwrap();
+    }
+    let options = options(&settings);
+    assert_eq!(options.durability, chronolith_engine::Durability::Never);
+    assert_eq!((options.compaction_percent, options.open_files_max), (0, 7));
+    assert_eq!(options.retention_bytes_max, Some(9));
+    assert_eq!(options.limits.retention_bytes_max, Some(8));
+}

@@ -13,6 +13,8 @@ pub struct HttpLimits {
     pub json_bytes_max: usize,
     /// Bytes of a form.
     pub form_bytes_max: usize,
+    /// Bytes of all bodies that come or wait to be stored, calls of gRPC among them.
+    pub held_bytes_max: u64,
     /// How long a body may take to come.
     pub body_timeout: Duration,
     /// How long the head of a request may take; also how long a connection may be idle.
@@ -36,6 +38,7 @@ impl Default for HttpLimits {
             decoded_bytes_max: 32 << 20,
             json_bytes_max: 8 << 20,
             form_bytes_max: 10 << 20,
+            held_bytes_max: 256 << 20,
             body_timeout: Duration::from_secs(5 * 60),
             head_timeout: Duration::from_secs(5 * 60),
             headers_max: 100,
@@ -61,8 +64,6 @@ pub struct GrpcLimits {
     pub resets_max: usize,
     /// Calls that may break the protocol before the connection is closed.
     pub errors_max: usize,
-    /// Bytes of the messages of all calls at hand: connections have many calls at once.
-    pub held_bytes_max: u64,
     /// How often a client is asked whether it is there.
     pub keep_alive: Duration,
     /// How long it has to say so.
@@ -79,7 +80,6 @@ impl Default for GrpcLimits {
             ahead_bytes_max: 512 << 10,
             resets_max: 20,
             errors_max: 100,
-            held_bytes_max: 256 << 20,
             keep_alive: Duration::from_secs(60),
             keep_alive_timeout: Duration::from_secs(20),
             idle_timeout: Duration::from_secs(5 * 60),

@@ -81,8 +81,8 @@ pub(crate) fn fitted(memory: u64) -> Settings {
     let store = &mut settings.store;
     store.head_bytes_max = share(store.head_bytes_max, 64 * MIB, 4096 * MIB);
     store.cache_bytes_max = share(store.cache_bytes_max, 8 * MIB, 2048 * MIB);
-    let held = settings.grpc.held_bytes_max;
-    settings.grpc.held_bytes_max = share(held, 64 * MIB, 1024 * MIB);
+    let held = settings.http.held_bytes_max;
+    settings.http.held_bytes_max = share(held, 64 * MIB, 1024 * MIB);
     let samples = usize::try_from(memory / QUERY_PART / SAMPLE_BYTES).unwrap_or(usize::MAX);
     settings.query.samples_max = settings.query.samples_max.min(samples.max(1_000_000));
     let all = usize::try_from(memory / ALL_QUERIES_PART / SAMPLE_BYTES).unwrap_or(usize::MAX);
@@ -191,7 +191,7 @@ mod tests {
             let got = (
                 settings.store.head_bytes_max / MIB,
                 settings.store.cache_bytes_max / MIB,
-                settings.grpc.held_bytes_max / MIB,
+                settings.http.held_bytes_max / MIB,
                 settings.query.samples_max,
             );
             assert_eq!(got, (head, cache, held, samples), "{memory}");

@@ -325,6 +325,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Bytes that a form may have"
     ),
     setting!(
+        "http.held_bytes_max",
+        Start,
+        http.held_bytes_max,
+        "Bytes of bodies that come or wait to be stored, of all requests and calls of gRPC together"
+    ),
+    setting!(
         "http.body_timeout",
         Reload,
         http.body_timeout,
@@ -403,12 +409,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Reload,
         grpc.errors_max,
         "Calls that may break the rules of HTTP/2 before the connection is closed"
-    ),
-    setting!(
-        "grpc.held_bytes_max",
-        Start,
-        grpc.held_bytes_max,
-        "Bytes of messages that come or wait to be stored, of all connections together"
     ),
     setting!(
         "grpc.keep_alive",

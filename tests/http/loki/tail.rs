@@ -107,6 +107,40 @@ fn a_tail_ends_when_it_has_lasted_as_long_as_it_may() {
 }
 
 #[test]
+fn a_tail_is_listed_with_what_it_was_sent_and_can_be_ended() {
+    let bed = Bed::new();
+    push_line(&bed, "{a=\"b\"}", now(), "one");
+    push_line(&bed, "{a=\"b\"}", now(), "two");
+    let mut socket = open(&bed, &[("query", "{a=\"b\"}")]).unwrap();
+    frame(&mut socket);
+    let listed = loop {
+        // What was sent is counted behind the sending.
+        let queries = bed.get("/debug/queries").data()["queries"].clone();
+        if queries[0]["read"] == 2 {
+            break queries[0].clone();
+        }
+    };
+    assert_eq!(listed["kind"], "tail");
+    assert_eq!(listed["query"], "{a=\"b\"}");
+    assert_eq!(listed["tenant"], "default");
+    let left = listed["endsInSeconds"].as_f64().unwrap();
+    assert!(
+        left > 3000.0 && listed["seconds"].as_f64().unwrap() >= 0.0,
+        "{listed}"
+    );
+    let cancel = format!("/debug/queries/{}/cancel", listed["id"]);
+    assert_eq!(bed.post(&cancel, "").code, 204);
+    let expected = (1001, "an administrator has ended it".to_owned());
+    assert_eq!(closed(&mut socket), expected);
+    while bed
+        .get("/metrics")
+        .text()
+        .contains("\nchronolith_active_queries 1\n")
+    {}
+    assert_eq!(bed.post(&cancel, "").code, 404);
+}
+
+#[test]
 fn a_server_that_stops_says_so() {
     let mut bed = Bed::new();
     push_line(&bed, "{a=\"b\"}", now(), "x");

@@ -3,15 +3,12 @@
 //! A body is held only as far as its bytes have come, and only while all bodies together are within
 //! their bound. What a frame says of its length sizes no allocation.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::HeaderMap;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::super::bodies::{Bodies, Held, Room};
 use super::super::body::{self, Encoding};
-use super::super::problem::{Cause, Problem};
 use super::status::{Code, Status};
 use crate::meters::Limit;
 use crate::settings::HttpLimits;
@@ -22,41 +19,13 @@ pub(crate) const FRAME_HEAD_BYTES: usize = 5;
 /// Set in a frame whose message is compressed.
 const COMPRESSED: u8 = 1;
 
-/// Room for the bodies of all calls at hand.
-#[derive(Clone)]
-pub(crate) struct Bodies(Arc<Semaphore>);
-
-/// A body, and its place in [`Bodies`], which is free again when this is dropped.
-pub(crate) struct Held {
-    pub(crate) bytes: Vec<u8>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Bodies {
-    /// Room for so many bytes.
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Bodies(Arc::new(Semaphore::new(
-            bytes_max.min(Semaphore::MAX_PERMITS),
-        )))
-    }
-
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
-        let room = u32::try_from(bytes).ok();
-        let room = room.and_then(|bytes| Arc::clone(&self.0).try_acquire_many_owned(bytes).ok());
-        room.ok_or_else(|| {
-            let why = "too many bytes of other calls wait to be stored: try again later";
-            Status::from(Problem::new(Cause::Unavailable, why).limited(Limit::HeldBytes))
-        })
-    }
-}
-
 /// Reads a body that should hold one frame, up to where it is found to hold anything else.
 pub(crate) async fn read(
     mut body: Body,
     bodies: &Bodies,
     bytes_max: usize,
 ) -> Result<Held, Status> {
-    let (mut bytes, mut room) = (Vec::new(), None::<OwnedSemaphorePermit>);
+    let (mut bytes, mut room) = (Vec::new(), Room::default());
     while let Some(part) = body.frame().await {
         let part = part.map_err(|error| {
             Status::new(Code::Cancelled, format!("the call broke off: {error}"))
@@ -64,18 +33,14 @@ pub(crate) async fn read(
         let Ok(data) = part.into_data() else {
             continue;
         };
-        let taken = bodies.take(data.len())?;
-        match &mut room {
-            Some(room) => room.merge(taken),
-            None => room = Some(taken),
-        }
+        bodies.take(data.len(), &mut room)?;
         bytes.extend_from_slice(&data);
         let length = length(&bytes, bytes_max)?;
         if length.is_some_and(|length| bytes.len() - FRAME_HEAD_BYTES > length) {
             return Err(cardinality());
         }
     }
-    Ok(Held { bytes, _room: room })
+    Ok(Held::new(bytes.into(), room))
 }
 
 /// What the head of a frame says of its message, once it is there.
@@ -248,7 +213,7 @@ mod tests {
         runtime.block_on(async {
             let (bodies, frame) = (Bodies::new(10), pack(b"a"));
             let held = read(Body::from(frame.clone()), &bodies).await.ok().unwrap();
-            assert_eq!(held.bytes, frame);
+            assert_eq!(*held, frame[..]);
             let refused = read(Body::from(frame.clone()), &bodies)
                 .await
                 .err()

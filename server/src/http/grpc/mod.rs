@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::problem::Limited;
 
-pub(crate) use frame::{Bodies, FRAME_HEAD_BYTES, read, unpack};
+pub(crate) use frame::{FRAME_HEAD_BYTES, read, unpack};
 pub(crate) use status::{Code, Status};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");

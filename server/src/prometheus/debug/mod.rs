@@ -77,12 +77,13 @@ fn query(query: &Query) -> Value {
         "id": query.number,
         "tenant": &*query.tenant,
         "client": query.client,
-        "language": query.language,
+        "language": query.sort.language,
+        "kind": query.sort.kind,
         "query": query.text,
         "since": since.map(rfc3339_text).unwrap_or_default(),
         "seconds": query.age().as_secs_f64(),
         "read": query.read(),
-        "endsInSeconds": query.time_left().as_secs_f64(),
+        "endsInSeconds": query.time_left().map(|left| left.as_secs_f64()),
     })
 }
 

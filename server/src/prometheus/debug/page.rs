@@ -20,6 +20,7 @@ pub(super) fn written(queries: &[Value], lanes: &Value, state: &Value) -> String
         "tenant",
         "client",
         "language",
+        "kind",
         "since",
         "seconds",
         "read",
