@@ -40,7 +40,8 @@ fn files() -> Vec<String> {
     found
 }
 
-fn sources() -> Vec<Source> {
+/// Every source file of the workspace.
+pub(crate) fn sources() -> Vec<Source> {
     let root = workspace_root();
     let rust = files().into_iter().filter(|path| path.ends_with(".rs"));
     rust.map(|path| Source::new(&path, &fs::read_to_string(root.join(&path)).unwrap()))

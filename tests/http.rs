@@ -12,6 +12,7 @@ mod own;
 mod query;
 mod read;
 mod security;
+pub(crate) mod settings;
 mod transfer;
 mod watch;
 mod write;

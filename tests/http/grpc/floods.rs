@@ -1,10 +1,11 @@
 //! What a client of HTTP/2 may do to the gRPC address, frame by frame.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use super::super::bed::Bed;
+use super::super::settings::{SOON, bed};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -24,6 +25,16 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 /// How long the server has before a test has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A frame as it is sent.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
 struct Raw(TcpStream);
 
 impl Raw {
@@ -38,12 +49,7 @@ impl Raw {
 
     /// Sends a frame; a server that has closed the connection does not take it.
     fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        let _ = self.0.write_all(&frame);
+        let _ = self.0.write_all(&frame(kind, flags, stream, payload));
     }
 
     /// The next frame; none once the connection has ended.
@@ -86,27 +92,91 @@ fn call_headers() -> Vec<u8> {
     block
 }
 
-#[test]
-fn the_settings_say_what_one_connection_may_have() {
-    let bed = Bed::new();
-    let mut raw = Raw::connect(&bed);
+/// What a server says that one connection may have: of calls at once, of bytes sent ahead, and of
+/// bytes of headers.
+fn told(bed: &Bed) -> [Option<u32>; 3] {
+    let mut raw = Raw::connect(bed);
     let (kind, payload) = raw.receive().unwrap();
     assert_eq!(kind, SETTINGS);
-    let settings: Vec<(u16, u32)> = payload
-        .chunks(6)
-        .map(|each| {
-            let value = u32::from_be_bytes(each[2..].try_into().unwrap());
-            (u16::from_be_bytes([each[0], each[1]]), value)
-        })
-        .collect();
-    for wanted in [
-        // Calls at once, bytes sent ahead, bytes of headers.
-        (3, 64),
-        (4, 512 << 10),
-        (6, 16 << 10),
-    ] {
-        assert!(settings.contains(&wanted), "{wanted:?} in {settings:?}");
+    [3u16, 4, 6].map(|setting| {
+        let mut all = payload.chunks(6);
+        let found = all.find(|each| each[..2] == setting.to_be_bytes())?;
+        Some(u32::from_be_bytes(found[2..].try_into().unwrap()))
+    })
+}
+
+#[test]
+fn a_connection_is_told_what_it_may_have() {
+    let default = [Some(64), Some(512 << 10), Some(16 << 10)];
+    assert_eq!(told(&Bed::new()), default);
+    let bed = bed(&[
+        ("grpc.calls_max", "3"),
+        ("grpc.ahead_bytes_max", "100000"),
+        ("grpc.header_bytes_max", "5000"),
+    ]);
+    assert_eq!(told(&bed), [Some(3), Some(100_000), Some(5000)]);
+}
+
+/// The error with which a connection ends that says this all at once; none if it goes on.
+fn end_of(bed: &Bed, said: &[u8]) -> Option<u32> {
+    let mut raw = Raw::connect(bed);
+    raw.0.set_read_timeout(Some(SOON)).unwrap();
+    let _ = raw.0.write_all(said);
+    raw.end()
+}
+
+/// So many calls: the headers of each, and what comes behind them.
+fn calls(count: u32, headers: &[u8], behind: Option<(u8, &[u8])>) -> Vec<u8> {
+    let mut said = Vec::new();
+    for call in 0..count {
+        said.extend(frame(HEADERS, END_HEADERS, 2 * call + 1, headers));
+        if let Some((kind, payload)) = behind {
+            said.extend(frame(kind, 0, 2 * call + 1, payload));
+        }
     }
+    said
+}
+
+#[test]
+fn calls_may_be_taken_back_and_be_wrong_as_often_as_is_set() {
+    let bed = bed(&[("grpc.resets_max", "2"), ("grpc.errors_max", "2")]);
+    // Fewer than are borne with by default.
+    let cancelled = 8u32.to_be_bytes();
+    let taken_back = calls(10, &call_headers(), Some((RST_STREAM, &cancelled)));
+    assert_eq!(end_of(&bed, &taken_back), Some(ENHANCE_YOUR_CALM));
+    let mut wrong = call_headers();
+    wrong.extend(b"\x00\x0aconnection\x01x");
+    let wrong = calls(10, &wrong, None);
+    assert_eq!(end_of(&bed, &wrong), Some(ENHANCE_YOUR_CALM));
+}
+
+/// Whether the server ends a connection on which nobody says anything any more, or says that it
+/// will.
+fn is_let_go(settings: &[(&str, &str)]) -> bool {
+    let bed = bed(settings);
+    let mut raw = Raw::connect(&bed);
+    raw.0.set_read_timeout(Some(SOON)).unwrap();
+    loop {
+        let mut head = [0; 9];
+        match raw.0.read_exact(&mut head) {
+            Ok(()) if head[3] == GOAWAY => return true,
+            Ok(()) => {
+                let length = usize::from(head[2]) + (usize::from(head[1]) << 8);
+                raw.0.read_exact(&mut vec![0; length]).unwrap();
+            }
+            Err(error) => {
+                let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+                return !late.contains(&error.kind());
+            }
+        }
+    }
+}
+
+#[test]
+fn who_says_nothing_is_asked_and_let_go_as_soon_as_is_set() {
+    let (asked, waited) = ("grpc.keep_alive", "grpc.keep_alive_timeout");
+    assert!(is_let_go(&[(asked, "20ms"), (waited, "20ms")]));
+    assert!(is_let_go(&[("grpc.idle_timeout", "20ms")]));
 }
 
 #[test]

@@ -10,7 +10,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use chronolith_server::Settings;
+use chronolith_server::testing::set;
+
 use super::super::bed::{Bed, Folder, read_reply};
+use super::super::settings::SOON;
 
 /// An authority and what it signs.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -52,6 +56,18 @@ fn ask(
     name: &'static str,
     identity: Option<&Identity>,
 ) -> Result<u16, String> {
+    ask_for(address, authority, name, identity, "GET /ready", "")
+}
+
+/// The same for a request with these headers and nothing behind them.
+fn ask_for(
+    address: SocketAddr,
+    authority: &Authority,
+    name: &'static str,
+    identity: Option<&Identity>,
+    request: &str,
+    headers: &str,
+) -> Result<u16, String> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.0.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -71,9 +87,9 @@ fn ask(
     let name = ServerName::try_from(name).unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
-    let request = b"GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let request = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
     stream
-        .write_all(request)
+        .write_all(request.as_bytes())
         .map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer)
@@ -85,6 +101,14 @@ fn ask(
 }
 
 fn bed(authority: &Authority, more: &str) -> (Folder, Bed) {
+    bed_with(authority, more, |_| {})
+}
+
+fn bed_with(
+    authority: &Authority,
+    more: &str,
+    change: impl FnOnce(&mut Settings),
+) -> (Folder, Bed) {
     let config =
         format!("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n{more}");
     let folder = Folder::new();
@@ -92,7 +116,10 @@ fn bed(authority: &Authority, more: &str) -> (Folder, Bed) {
     authority.write(&folder.0, "localhost");
     let file = folder.0.join("web.yml");
     std::fs::write(&file, config).unwrap();
-    let bed = Bed::with(|settings| settings.web_config_file = Some(file));
+    let bed = Bed::with(|settings| {
+        settings.web_config_file = Some(file);
+        change(settings);
+    });
     (folder, bed)
 }
 
@@ -139,6 +166,69 @@ fn clients_without_the_right_certificate_are_not_answered() {
     assert!(ask(Some(&authority.sign("another.example"))).is_err());
     assert!(ask(Some(&other.sign("agent.example"))).is_err());
     assert_eq!(ask(Some(&authority.sign("agent.example"))), Ok(200));
+}
+
+/// The web configuration that the page shows, with a real password and a real token.
+fn shown_on_the_page() -> String {
+    let page = chronolith_tests::workspace_root().join("docs/security.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, block) = page.split_once("```yaml\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    // As htpasswd writes them, and the SHA-256 of "test".
+    let password = bcrypt::hash_with_result("wonderland", 10).unwrap();
+    let password = password.format_for_version(bcrypt::Version::TwoY);
+    let token = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    assert!(block.contains("$2y$10$...") && block.contains("9f86d0..."));
+    block
+        .replace("$2y$10$...", &password)
+        .replace("9f86d0...", token)
+}
+
+#[test]
+fn the_web_configuration_that_the_page_shows_does_what_the_page_says() {
+    let authority = Authority::new();
+    let folder = Folder::new();
+    std::fs::create_dir_all(&folder.0).unwrap();
+    authority.write(&folder.0, "localhost");
+    let file = folder.0.join("web.yml");
+    std::fs::write(&file, shown_on_the_page()).unwrap();
+    let bed = Bed::with(|settings| {
+        settings.web_config_file = Some(file);
+        settings.multi_tenant = true;
+    });
+    let identity = authority.sign("agent");
+    let ask = |identity: Option<&Identity>, request: &str, headers: &str| {
+        ask_for(
+            bed.address(),
+            &authority,
+            "localhost",
+            identity,
+            request,
+            headers,
+        )
+    };
+    let (read, write) = ("GET /api/v1/labels", "POST /api/v1/import/prometheus");
+    // alice:wonderland in base64.
+    let alice = "Authorization: Basic YWxpY2U6d29uZGVybGFuZA==\r\n";
+    let collector = "Authorization: Bearer test\r\n";
+    let by_agent = |request: &str, headers: &str| ask(Some(&identity), request, headers);
+    assert!(ask(None, read, alice).is_err());
+    assert_eq!(by_agent(read, ""), Ok(401));
+    assert_eq!(by_agent(read, alice), Ok(200));
+    assert_eq!(by_agent(write, collector), Ok(204));
+    assert_eq!(by_agent(read, collector), Ok(403));
+    let elsewhere = format!("{collector}X-Scope-OrgID: team-b\r\n");
+    assert_eq!(by_agent(write, &elsewhere), Ok(403));
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_given_up() {
+    let (_folder, bed) = bed_with(&Authority::new(), "", |settings| {
+        set(settings, "http.handshake_timeout", "20ms").unwrap();
+    });
+    let mut silent = TcpStream::connect(bed.loki_address()).unwrap();
+    silent.set_read_timeout(Some(SOON)).unwrap();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
 }
 
 #[test]
