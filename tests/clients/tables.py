@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import subprocess
 import time
 import urllib.request
 
+import victoria
 from bed import fetch
 
 # Enough for more than one group of rows.
@@ -46,6 +48,7 @@ def run(bed, program, interpreter, note):
                           timeout=120, check=False)
     note("DuckDB reads both", done.returncode == 0, done.stderr[-400:])
     read = json.loads(done.stdout)
+    ask_as_shown(interpreter, bed.path(""), note)
     note("samples have the columns of the documentation", read["types"] == TYPES, read["types"])
     note("lines have theirs", [name for name, _ in read["line types"]] ==
          ["timestamp", "line", "labels", "metadata"], read["line types"])
@@ -56,6 +59,18 @@ def run(bed, program, interpreter, note):
     note("the name is no label", {row[4] for row in read["samples"]} == {1}, read["samples"][0])
     note("every line is there, once and exactly", read["lines"] == lines,
          [pair for pair in zip(read["lines"], lines) if pair[0] != pair[1]][:3])
+
+
+def ask_as_shown(interpreter, folder, note):
+    """Asks what the page on moving in and out shows: its file is called as ours is."""
+    queries = [shlex.split(line)[2] for line in victoria.shown("And back")
+               if line.startswith("duckdb -c ")]
+    note("the page asks DuckDB", len(queries) == 1, queries)
+    script = "import duckdb, sys; print(len(duckdb.sql(sys.argv[1]).fetchall()))"
+    for query in queries:
+        done = subprocess.run([interpreter, "-c", script, query], cwd=folder, capture_output=True,
+                              text=True, timeout=120, check=False)
+        note("DuckDB answers it", done.stdout.strip() == "1", (done.stdout, done.stderr[-400:]))
 
 
 def fill(bed, program, data):

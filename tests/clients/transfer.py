@@ -1,11 +1,12 @@
-"""In and out of Debian's Prometheus: its data directory imported, our export served by it, and
-promtool's word for the blocks that we write."""
+"""In and out of Debian's Prometheus and VictoriaMetrics: a data directory imported, our export served,
+promtool's word for the blocks that we write, and lines there and back."""
 
 import os
 import subprocess
 import time
 
 from bed import Prometheus, fetch, free_port, until
+import victoria
 from compare import differences
 
 SCRAPES = 8
@@ -46,6 +47,9 @@ def run(bed, program, node, note):
                 "--start", str(start), "--end", str(end), "--window", "20s")
     note("remote read brings what Prometheus has", said[0] == 0, said)
     compare("remotely read", theirs, answers(bed.chronolith_on(program, remote), asked), note)
+    returned = victoria.run(bed, program, data, note)
+    compare("through VictoriaMetrics", theirs, answers(bed.chronolith_on(program, returned), asked),
+            note)
 
 
 def scrape(bed, node):
