@@ -1,7 +1,7 @@
 //! What the workspace links: only licences that deny.toml allows, and nothing async below the
 //! server.
 //!
-//! `cargo deny` checks more where it is installed; this needs cargo alone, and reads the same list.
+//! `cargo deny` checks more (`.ci/deny`); this needs cargo alone, and reads the same list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
