@@ -14,6 +14,5 @@ gzip -9n "$out"/man/*.1
 "$program" completion bash >"$out/completions/chronolith"
 "$program" completion zsh >"$out/completions/_chronolith"
 "$program" completion fish >"$out/completions/chronolith.fish"
-gzip -9nc CHANGELOG.md >"$out/changelog.gz"
 server/packaging/notices.py >"$out/NOTICES"
 cargo deb -p chronolith-server --no-build --profile "$profile"

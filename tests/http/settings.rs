@@ -38,10 +38,7 @@ fn figure(bed: &Bed, name: &str) -> u64 {
     let metrics = bed.get("/metrics").text();
     let begin = format!("{name} ");
     let found = metrics.lines().find_map(|line| line.strip_prefix(&begin));
-    found
-        .unwrap_or_else(|| panic!("no {name}"))
-        .parse()
-        .unwrap()
+    found.ok_or(name).unwrap().parse().unwrap()
 }
 
 /// How often a limit was met.
