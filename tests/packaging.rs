@@ -9,15 +9,11 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(workspace_root().join(path)).unwrap()
 }
 
-/// The last part of a path may stand for several.
+/// Whether it is there: of a pattern, the folder that it looks in.
 fn exists(path: &Path) -> bool {
-    match path
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().contains('*'))
-    {
-        true => path.parent().unwrap().is_dir(),
-        false => path.exists(),
-    }
+    let is_pattern = |part: &Path| part.to_string_lossy().contains('*');
+    let mut plain = path.ancestors().skip_while(|part| is_pattern(part));
+    plain.next().is_some_and(Path::exists)
 }
 
 /// The assets of the Debian package: what is taken, and where it goes.

@@ -13,6 +13,7 @@ SCRAPES = 8
 QUERIES = (
     "up",
     "count({__name__=~'.+'})",
+    "count({__name__=~'.+'} <= Inf)",
     "sum by (mode) (rate(node_cpu_seconds_total[4s]))",
     "histogram_quantile(0.9, rate(prometheus_http_request_duration_seconds_bucket[4s]))",
     "sum by (mode) (count_over_time(node_cpu_seconds_total[4s]))",
@@ -48,8 +49,11 @@ def run(bed, program, node, note):
     note("remote read brings what Prometheus has", said[0] == 0, said)
     compare("remotely read", theirs, answers(bed.chronolith_on(program, remote), asked), note)
     returned = victoria.run(bed, program, data, note)
-    compare("through VictoriaMetrics", theirs, answers(bed.chronolith_on(program, returned), asked),
-            note)
+    ours = answers(bed.chronolith_on(program, returned), asked)
+    # In those lines a series of NaN alone is one that has ended: the query that counts them is left out.
+    numbers = [place for place, query in enumerate(QUERIES) if query != "count({__name__=~'.+'})"]
+    compare("through VictoriaMetrics", [theirs[place] for place in numbers],
+            [ours[place] for place in numbers], note, [QUERIES[place] for place in numbers])
 
 
 def scrape(bed, node):
@@ -81,8 +85,8 @@ def answers(side, asked):
             for query in QUERIES]
 
 
-def compare(what, theirs, ours, note):
-    for query, (one, one_range), (two, two_range) in zip(QUERIES, theirs, ours):
+def compare(what, theirs, ours, note, queries=QUERIES):
+    for query, (one, one_range), (two, two_range) in zip(queries, theirs, ours):
         found = differences(query, one, two) + differences(query, one_range, two_range)
         note(f"{what}: the same answer to {query}", not found, found[:3])
         note(f"{what}: there is something to compare: {query}", one["result"], one)
