@@ -86,3 +86,19 @@ fn the_engine_is_opened_with_what_the_settings_say() {
     assert_eq!(options.retention_bytes_max, Some(9));
     assert_eq!(options.limits.retention_bytes_max, Some(8));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn queries_stand_back_as_far_as_is_set() {
+    // The nineteenth field of a thread's state; the second is a name in brackets.
+    let place = || -> i32 {
+        let text = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let behind_name = text.rsplit(") ").next().unwrap();
+        behind_name.split(' ').nth(16).unwrap().parse().unwrap()
+    };
+    let mut settings = Settings::default();
+    crate::testing::set(&mut settings, "query.nice", "3").unwrap();
+    let threads = query_threads(&settings).unwrap();
+    let there = threads.block_on(threads.spawn_blocking(place)).unwrap();
+    assert_eq!(there, (place() + 3).min(19));
+}
