@@ -178,7 +178,7 @@ fn column_entries(
     wanted: &RangeInclusive<i64>,
 ) -> Result<(Range<usize>, Vec<i64>)> {
     let Extent { count, first, last } = extent;
-    let (mut cursor, mut times) = (Cursor::new(column), Vec::new());
+    let (mut cursor, mut times) = (Cursor::new(column), Vec::with_capacity(count));
     tiled_times::decode(&mut cursor, first, count, 0..count, &mut times)?;
     finish(&cursor)?;
     if times.first() != Some(&first) || times.last() != Some(&last) {

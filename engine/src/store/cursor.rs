@@ -97,57 +97,67 @@ impl<K: Kind> Cursor<K> {
         self
     }
 
-    pub(super) fn load(&mut self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
+    pub(super) fn load(&mut self, mut group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
+        // What overlaps is merged, and repetitions are told by all that an entry has.
+        if group.len() > 1 {
+            return self.load_merged(group);
+        }
+        let (wanted, abridge) = (self.wanted, self.abridge.clone());
+        let runs = match group.pop() {
+            Some(piece) => self.runs_of(piece, wanted, abridge.as_deref())?,
+            None => Vec::new(),
+        };
+        Ok(clip(runs, self.range).into())
+    }
+
+    fn load_merged(&mut self, group: Vec<Piece<K>>) -> Result<VecDeque<<K as Parts>::Run>> {
         let mut sources = Vec::with_capacity(group.len());
         let mut last_priority = None;
-        // What overlaps is merged, and repetitions are told by all that an entry has.
-        let wanted = match group.len() {
-            1 => self.wanted,
-            _ => Wanted::Everything,
-        };
-        let abridge = match group.len() {
-            1 => self.abridge.as_deref(),
-            _ => None,
-        };
         for piece in group {
-            let runs = match piece.content {
-                Content::Decoded(runs) => runs,
-                Content::Chunk(block, chunk, hidden) => {
-                    let strips = chunk.strips.iter().map(|strip| u64::from(strip.length));
-                    self.bytes_read += strips.sum::<u64>();
-                    let reader = &self.view.state.blocks[block as usize].reader;
-                    let (wanted, abridge) = match &hidden {
-                        Some(hidden) if hidden.looks_at_text(&chunk.range) => {
-                            (Wanted::Everything, None)
-                        }
-                        _ => (wanted, abridge),
-                    };
-                    let run = match abridge {
-                        Some(abridge) => open_abridged::<K>(reader, &chunk, abridge)?,
-                        None if wanted.is_of_lengths() => {
-                            open_measured::<K>(reader, &chunk, wanted)?
-                        }
-                        None => None,
-                    };
-                    let run = match run {
-                        Some(run) => run,
-                        None => self.open_sought(reader, &chunk, wanted, piece.shown)?,
-                    };
-                    let runs = clip(vec![run], piece.shown);
-                    match hidden {
-                        Some(hidden) => hidden.cut(runs),
-                        None => runs,
-                    }
-                }
-            };
+            let priority = piece.priority;
+            let runs = self.runs_of(piece, Wanted::Everything, None)?;
             // Pieces of one place follow each other in time: together they are one source.
             match sources.last_mut() {
-                Some(source) if last_priority == Some(piece.priority) => Vec::extend(source, runs),
+                Some(source) if last_priority == Some(priority) => Vec::extend(source, runs),
                 _ => sources.push(runs),
             }
-            last_priority = Some(piece.priority);
+            last_priority = Some(priority);
         }
         Ok(clip(merge(sources), self.range).into())
+    }
+
+    /// What is shown of a piece.
+    fn runs_of(
+        &mut self,
+        piece: Piece<K>,
+        wanted: Wanted,
+        abridge: Option<&dyn Abridge>,
+    ) -> Result<Vec<<K as Parts>::Run>> {
+        let (block, chunk, hidden) = match piece.content {
+            Content::Decoded(runs) => return Ok(runs),
+            Content::Chunk(block, chunk, hidden) => (block, chunk, hidden),
+        };
+        let strips = chunk.strips.iter().map(|strip| u64::from(strip.length));
+        self.bytes_read += strips.sum::<u64>();
+        let reader = &self.view.state.blocks[block as usize].reader;
+        let (wanted, abridge) = match &hidden {
+            Some(hidden) if hidden.looks_at_text(&chunk.range) => (Wanted::Everything, None),
+            _ => (wanted, abridge),
+        };
+        let run = match abridge {
+            Some(abridge) => open_abridged::<K>(reader, &chunk, abridge)?,
+            None if wanted.is_of_lengths() => open_measured::<K>(reader, &chunk, wanted)?,
+            None => None,
+        };
+        let run = match run {
+            Some(run) => run,
+            None => self.open_sought(reader, &chunk, wanted, piece.shown)?,
+        };
+        let runs = clip(vec![run], piece.shown);
+        Ok(match hidden {
+            Some(hidden) => hidden.cut(runs),
+            None => runs,
+        })
     }
 
     /// Decodes a chunk; of one whose texts are looked at, no more than what has the needles if that
@@ -298,27 +308,38 @@ impl<K: Kind> DoubleEndedIterator for Cursor<K> {
 
 thread_local! {
     /// Cursors are mostly opened in the order of their series, some by each thread.
-    static STANDS: RefCell<Stands> = const { RefCell::new(Stands(Vec::new())) };
+    static STANDS: RefCell<Stands> = const { RefCell::new(Stands::new()) };
 }
 
 /// Where a thread's walks over the chunks of some blocks were left.
-struct Stands(Vec<(u64, Stand)>);
+struct Stands {
+    of_blocks: Vec<(u64, Stand)>,
+    /// Room for the chunks of a series.
+    chunks: Vec<ChunkMeta>,
+}
 
 /// Blocks whose walks a thread remembers.
 const STANDS_MAX: usize = 16;
 
 impl Stands {
+    const fn new() -> Self {
+        Stands {
+            of_blocks: Vec::new(),
+            chunks: Vec::new(),
+        }
+    }
+
     fn of(&mut self, reader: &BlockReader) -> &mut Stand {
         let owner = reader.owner();
-        let known = self.0.iter().position(|(other, _)| *other == owner);
+        let known = self.of_blocks.iter().position(|(other, _)| *other == owner);
         let place = known.unwrap_or_else(|| {
-            if self.0.len() >= STANDS_MAX {
-                self.0.clear();
+            if self.of_blocks.len() >= STANDS_MAX {
+                self.of_blocks.clear();
             }
-            self.0.push((owner, Stand::default()));
-            self.0.len() - 1
+            self.of_blocks.push((owner, Stand::default()));
+            self.of_blocks.len() - 1
         });
-        &mut self.0[place].1
+        &mut self.of_blocks[place].1
     }
 }
 
@@ -334,12 +355,14 @@ fn block_pieces<K: Kind>(
         return Ok(());
     };
     let hidden = over.in_block(entry).map(Arc::new);
-    let mut chunks = Vec::new();
-    STANDS.with_borrow_mut(|stands| {
+    let mut chunks = STANDS.with_borrow_mut(|stands| {
+        let mut chunks = std::mem::take(&mut stands.chunks);
         let stand = stands.of(reader);
-        reader.chunks_on(ordinal, stand, &mut chunks)
+        reader
+            .chunks_on(ordinal, stand, &mut chunks)
+            .map(|()| chunks)
     })?;
-    for chunk in chunks {
+    for chunk in chunks.drain(..) {
         if !chunk.range.overlaps(&shown) {
             continue;
         }
@@ -362,6 +385,7 @@ fn block_pieces<K: Kind>(
             content: Content::Chunk(block, chunk, hidden.cloned()),
         });
     }
+    STANDS.with_borrow_mut(|stands| stands.chunks = chunks);
     Ok(())
 }
 
@@ -423,6 +447,9 @@ fn head_pieces<K: Kind>(
 /// Puts pieces that overlap, directly or through others, into one group; groups follow each other
 /// in time.
 fn group<K: Kind>(mut pieces: Vec<Piece<K>>) -> VecDeque<Vec<Piece<K>>> {
+    if pieces.len() == 1 {
+        return VecDeque::from([pieces]);
+    }
     pieces.sort_by_key(|piece| piece.range.start);
     let mut groups: VecDeque<Vec<Piece<K>>> = VecDeque::new();
     let mut end = Ticks(i64::MIN);

@@ -215,6 +215,7 @@ impl<K: Kind> Snapshot<K> {
             let Some(first) = shown.as_ref().and_then(RoaringBitmap::min) else {
                 continue;
             };
+            found.begin(shown.as_ref().map_or(0, |shown| shown.len() as usize));
             let mut walk = LabelWalk::from(block, first)?;
             let mut stand = Stand::default();
             for ordinal in shown.into_iter().flatten() {
@@ -245,6 +246,7 @@ impl<K: Kind> Snapshot<K> {
             .view
             .shown_in_head(numbers, selector.range, Care::Quick)?;
         let numbers: Vec<u32> = numbers.iter().collect();
+        found.begin(numbers.len());
         let (mut labels, head) = (Vec::new(), self.view.head_range());
         let retained = &self.view.retained;
         for hold in numbers.chunks(SERIES_PER_HOLD) {
@@ -287,12 +289,24 @@ fn covers(part: &TickRange, whole: &TickRange) -> bool {
 #[derive(Default)]
 struct Found {
     series: Vec<(SeriesId, LabelSet, Vec<Place>)>,
+    /// Those of the sources before this one: within a source each series comes once.
     by_id: HashMap<SeriesId, usize, foldhash::fast::RandomState>,
 }
 
 impl Found {
+    /// Another source begins, of so many series.
+    fn begin(&mut self, count: usize) {
+        self.series.reserve(count);
+        let known = self.by_id.len();
+        let new = self.series.iter().enumerate().skip(known);
+        self.by_id.extend(new.map(|(index, (id, ..))| (*id, index)));
+    }
+
     /// Adds a place to a series that was found before.
     fn add(&mut self, id: SeriesId, place: Place) -> bool {
+        if self.by_id.is_empty() {
+            return false;
+        }
         match self.by_id.get(&id) {
             Some(index) => {
                 self.series[*index].2.push(place);
@@ -303,7 +317,6 @@ impl Found {
     }
 
     fn insert(&mut self, id: SeriesId, labels: LabelSet, place: Place) {
-        self.by_id.insert(id, self.series.len());
         self.series.push((id, labels, vec![place]));
     }
 }

@@ -57,6 +57,14 @@ impl SampleRun {
         }
     }
 
+    /// The times and the values where all are floats, for whoever goes on with them.
+    pub fn into_floats(self) -> Option<(Vec<i64>, Vec<f64>)> {
+        match self.values {
+            SampleColumn::Floats(values) => Some((self.times, values)),
+            SampleColumn::Histograms(_) => None,
+        }
+    }
+
     /// The start timestamps beside the times, 0 for none; `None` where no sample has one.
     pub fn starts(&self) -> Option<&[i64]> {
         self.starts.as_deref()
