@@ -12,6 +12,9 @@ const LARGE: f64 = 1e21;
 /// Below this it does so as well.
 const SMALL: f64 = 1e-6;
 
+/// What [`Json::float_at`] mostly takes.
+const FLOAT_AT_BYTES: usize = 64;
+
 /// Integers of this size are floats exactly, and are written as integers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -125,8 +128,23 @@ impl Json {
         self.raw(itoa::Buffer::new().format(ms / 1000));
         let rest = ms % 1000;
         if rest > 0 {
-            self.raw(format!(".{rest:03}").trim_end_matches('0'));
+            let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8);
+            let kept = digits.iter().rposition(|digit| *digit != b'0');
+            self.flow.out.push(b'.');
+            self.flow
+                .out
+                .extend_from_slice(&digits[..=kept.unwrap_or(0)]);
         }
+    }
+
+    /// Writes a float in quotes behind its time, in brackets.
+    pub(crate) fn float_at(&mut self, ms: i64, value: f64) {
+        self.flow.out.reserve(FLOAT_AT_BYTES);
+        self.flow.out.push(b'[');
+        self.seconds(ms);
+        self.flow.out.extend_from_slice(b",\"");
+        put_float(&mut self.flow.out, value);
+        self.flow.out.extend_from_slice(b"\"]");
     }
 
     /// Writes a float in quotes.
@@ -212,9 +230,9 @@ pub(crate) fn put_float(out: &mut Vec<u8>, value: f64) {
         with_exponent(value)
     } else {
         let mut buffer = zmij::Buffer::new();
-        let short = buffer.format_finite(value);
-        if !short.contains('e') {
-            out.extend_from_slice(short.trim_end_matches(".0").as_bytes());
+        let short = buffer.format_finite(value).as_bytes();
+        if !short.contains(&b'e') {
+            out.extend_from_slice(short.strip_suffix(b".0").unwrap_or(short));
             return;
         }
         value.to_string()

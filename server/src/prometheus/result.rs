@@ -113,7 +113,7 @@ fn write_sample(json: &mut Json, series: &ResultSeries) -> Result<(), Problem> {
             sample: Sample::Float(value),
         }) => {
             json.raw(",\"value\":");
-            write_float(json, *time, *value);
+            json.float_at(*time, *value);
         }
         Some(Point {
             time,
@@ -141,7 +141,7 @@ fn write_samples(json: &mut Json, series: &ResultSeries) -> Result<(), Problem> 
                 json.raw(",");
             }
             match &point.sample {
-                Sample::Float(value) => write_float(json, point.time, *value),
+                Sample::Float(value) => json.float_at(point.time, *value),
                 Sample::Histogram(histogram) => write_histogram(json, point.time, histogram),
             }
             count += 1;
@@ -152,14 +152,6 @@ fn write_samples(json: &mut Json, series: &ResultSeries) -> Result<(), Problem> 
         json.raw("]");
     }
     Ok(())
-}
-
-fn write_float(json: &mut Json, time: i64, value: f64) {
-    json.raw("[");
-    json.seconds(time);
-    json.raw(",");
-    json.quoted_float(value);
-    json.raw("]");
 }
 
 fn write_histogram(json: &mut Json, time: i64, histogram: &Histogram) {
