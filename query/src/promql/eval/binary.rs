@@ -6,10 +6,11 @@
 use std::collections::{HashMap, HashSet};
 
 use chronolith_engine::labels::LabelSet;
+use foldhash::fast::RandomState;
 
 use crate::promql::error::{Error, Result};
-use crate::promql::eval::column::{Cell, Column, Sample, Series};
-use crate::promql::eval::elements::{numbers, samples};
+use crate::promql::eval::column::{Cell, Column, Mark, Sample, Series};
+use crate::promql::eval::elements::{arithmetic, numbers, samples};
 use crate::promql::eval::labels::{filtered, grouped, is_among, without_metadata};
 use crate::promql::eval::{Dialect, Evaluator, Value};
 use crate::promql::plan::{BinaryNode, Grid};
@@ -101,6 +102,24 @@ impl Evaluator<'_> {
     }
 }
 
+/// What an operator of arithmetic gives at the steps at which both columns have a float. Nothing
+/// where either may have a histogram.
+fn calculated(op: BinaryOp, left: &Column, right: &Column, dialect: Dialect) -> Option<Column> {
+    let (left, right) = (left.only_floats()?, right.only_floats()?);
+    let both = |(left, right): (&Mark, &Mark)| match (left, right) {
+        (Mark::Float, Mark::Float) => Mark::Float,
+        _ => Mark::Absent,
+    };
+    let marks: Vec<Mark> = left.0.iter().zip(right.0).map(both).collect();
+    let sides = marks.iter().zip(left.1.iter().zip(right.1));
+    let values = sides.map(|(mark, (left, right))| match mark {
+        Mark::Float => arithmetic(op, *left, *right, dialect),
+        _ => Some(0.0),
+    });
+    let values: Option<Vec<f64>> = values.collect();
+    Some(Column::of_marked(marks, values?))
+}
+
 /// The part of a series' labels by which it is matched.
 pub(super) fn signature(series: &Series, labels: &Grouping) -> LabelSet {
     grouped(series.labels.as_labels(), labels)
@@ -143,9 +162,9 @@ struct Matching<'a> {
     /// Which results have the same labels: those of the same number.
     identities: Vec<usize>,
     /// Where the result of a pair stands.
-    places: HashMap<Pair, usize>,
+    places: HashMap<Pair, usize, RandomState>,
     /// The numbers of labels.
-    numbers: HashMap<LabelSet, usize>,
+    numbers: HashMap<LabelSet, usize, RandomState>,
 }
 
 /// Two series by their places, either of which may be filled in.
@@ -192,8 +211,8 @@ impl<'a> Matching<'a> {
             results: Vec::new(),
             pairs: Vec::new(),
             identities: Vec::new(),
-            places: HashMap::new(),
-            numbers: HashMap::new(),
+            places: HashMap::default(),
+            numbers: HashMap::default(),
         }
     }
 
@@ -205,6 +224,9 @@ impl<'a> Matching<'a> {
             let only_twins = (group.many.is_empty() && self.fill_many.is_none())
                 || (group.one.is_empty() && self.fill_one.is_none());
             if only_twins && group.one.len() < 2 {
+                continue;
+            }
+            if self.whole_columns(&group) {
                 continue;
             }
             for step in 0..self.grid.count {
@@ -233,8 +255,34 @@ impl<'a> Matching<'a> {
         Ok(results.into_iter().map(|(_, series)| series).collect())
     }
 
+    /// Calculates with two whole columns, if there is one series on either side, which have floats
+    /// alone, and the operator is one of arithmetic: whoever is there at a step, they are a pair.
+    fn whole_columns(&mut self, group: &Group) -> bool {
+        let ([many], [one]) = (&group.many[..], &group.one[..]) else {
+            return false;
+        };
+        let (many, one) = (*many, *one);
+        let is_plain = self.fill_many.is_none() && self.fill_one.is_none();
+        if !is_plain || self.node.returns_bool || !changes_metric(self.node.op) {
+            return false;
+        }
+        let (left, right) = match self.node.matching.card {
+            Card::OneToMany => (&self.one[one], &self.many[many]),
+            _ => (&self.many[many], &self.one[one]),
+        };
+        let dialect = self.evaluator.dialect;
+        let Some(column) = calculated(self.node.op, &left.column, &right.column, dialect) else {
+            return false;
+        };
+        if !column.is_absent() {
+            let place = self.place(Some(many), Some(one));
+            self.results[place].column = column;
+        }
+        true
+    }
+
     fn groups(&self) -> Vec<Group> {
-        let mut places: HashMap<LabelSet, usize> = HashMap::new();
+        let mut places: HashMap<LabelSet, usize, RandomState> = HashMap::default();
         let mut groups: Vec<Group> = Vec::new();
         let labels = &self.node.matching.labels;
         for (is_many, side) in [(true, &self.many), (false, &self.one)] {

@@ -24,7 +24,7 @@ pub(super) fn numbers(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> 
 }
 
 /// An operator between two numbers that is no comparison.
-fn arithmetic(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> Option<f64> {
+pub(super) fn arithmetic(op: BinaryOp, left: f64, right: f64, dialect: Dialect) -> Option<f64> {
     Some(match op {
         BinaryOp::Div if right == 0.0 && dialect == Dialect::Loki => f64::NAN,
         BinaryOp::Add => left + right,
