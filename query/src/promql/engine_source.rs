@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chronolith_engine::labels::{LabelSet, Matcher};
-use chronolith_engine::metrics::{SampleColumn, Samples};
+use chronolith_engine::metrics::{SampleColumn, SampleRun, Samples};
 use chronolith_engine::time::Millis;
 use chronolith_engine::{Selector, Series, Snapshot};
 
 use crate::promql::error::Result;
 use crate::promql::histogram::{ChunkHints, Histogram};
-use crate::promql::source::{Request, Source, SourceSeries, Unread};
+use crate::promql::source::{Points, Request, Source, SourceSeries, Unread};
 
 /// How far in front of a range the histogram before the first one is looked for, in milliseconds.
 const HINT_LOOK_MS: i64 = 15 * 60 * 1000;
@@ -80,18 +80,9 @@ impl Unread for Found {
             let run = run?;
             let start = |index: usize| run.starts().map_or(0, |starts| starts[index]);
             match run.values() {
-                SampleColumn::Floats(values) => {
+                SampleColumn::Floats(_) => {
                     hints = Some(ChunkHints::default());
-                    if run.starts().is_none() && columns.floats.starts.is_none() {
-                        columns.floats.times.extend_from_slice(run.times());
-                        columns.floats.values.extend_from_slice(values);
-                        continue;
-                    }
-                    for (index, value) in values.iter().enumerate() {
-                        columns
-                            .floats
-                            .push(run.times()[index], *value, start(index));
-                    }
+                    columns.floats.append(run);
                 }
                 SampleColumn::Histograms(values) => {
                     let hints = match &mut hints {
@@ -110,6 +101,27 @@ impl Unread for Found {
         }
         columns.bytes_read = cursor.bytes_read();
         Ok(columns)
+    }
+}
+
+impl Points<f64> {
+    /// Appends a run of floats, of which the first gives its columns as they are.
+    fn append(&mut self, run: SampleRun) {
+        if run.starts().is_some() || self.starts.is_some() {
+            let values = run.floats().unwrap_or_default();
+            for (index, (time, value)) in run.times().iter().zip(values).enumerate() {
+                let start = run.starts().map_or(0, |starts| starts[index]);
+                self.push(*time, *value, start);
+            }
+            return;
+        }
+        let (times, values) = run.into_floats().unwrap_or_default();
+        if self.is_empty() {
+            (self.times, self.values) = (times, values);
+        } else {
+            self.times.extend_from_slice(&times);
+            self.values.extend_from_slice(&values);
+        }
     }
 }
 

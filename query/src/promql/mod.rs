@@ -16,6 +16,7 @@ mod query;
 pub(crate) mod room;
 pub mod script;
 pub mod signatures;
+mod slots;
 pub mod source;
 mod sum;
 pub mod syntax;

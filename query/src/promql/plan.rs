@@ -107,6 +107,13 @@ pub(crate) struct CallNode {
     pub(crate) args: Vec<Node>,
 }
 
+impl CallNode {
+    /// Whether the result is still the metric that its argument is.
+    pub(crate) fn keeps_name(&self) -> bool {
+        matches!(self.function.name, "last_over_time" | "first_over_time")
+    }
+}
+
 /// Functions that look at the time of the step.
 const TIMED: [&str; 12] = [
     "day_of_month",

@@ -195,6 +195,7 @@ fn evaluator<'a>(
         notes: Default::default(),
         guard: Guard::new(&options.limits),
         shared: Default::default(),
+        spare: Default::default(),
         trace: options.explains.then(Default::default),
         text,
     }

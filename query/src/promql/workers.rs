@@ -3,6 +3,7 @@
 //! The thread of the caller always works; others help as far as they are free, and nothing ever
 //! waits for one that is not. What comes out does not depend on who did it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -114,39 +115,100 @@ impl Workers {
         }
     }
 
-    /// Works on all parts of `items`, which are the same whoever is there. The results come in the
-    /// order of the parts. After an error nobody begins another part, and the first one is told.
-    pub(crate) fn map<T: Send, R: Send>(
+    /// Works on all parts of `items`, which are the same whoever is there, and gives the results to
+    /// `take` in the order of the parts, one at a time. After an error nobody begins another part,
+    /// and the first one is told.
+    pub(crate) fn each<T: Send, R: Send>(
         &self,
         items: Vec<T>,
         work: impl Fn(Vec<T>) -> Result<R> + Sync,
-    ) -> Result<Vec<R>> {
+        take: impl FnMut(R) -> Result<()> + Send,
+    ) -> Result<()> {
         let wants_help = items.len() >= ITEMS_WORTH_HELP;
         let parts = parts(items);
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let done: Vec<Mutex<Option<Result<R>>>> = parts.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let line = Line::new(take);
         let run = || {
-            while !failed.load(Ordering::Relaxed) {
+            while !line.has_failed() {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(part) = parts.get(place) else { return };
                 let Some(part) = locked(part).take() else {
                     return;
                 };
-                let result = work(part);
-                if result.is_err() {
-                    failed.store(true, Ordering::Relaxed);
-                }
-                *locked(&done[place]) = Some(result);
+                line.hand_in(place, work(part));
             }
         };
         match wants_help {
             true => self.pool().help(parts.len() - 1, &run),
             false => run(),
         }
-        let done = done
-            .into_iter()
-            .filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
-        done.collect()
+        line.outcome()
+    }
+}
+
+/// Results that are taken in the order of their parts, by whichever thread is there.
+struct Line<R, F> {
+    state: Mutex<LineState<R, F>>,
+    failed: AtomicBool,
+}
+
+struct LineState<R, F> {
+    /// The part whose result is taken next.
+    next: usize,
+    /// Results that came before it was their turn: no more than other threads make meanwhile.
+    early: HashMap<usize, Result<R>>,
+    /// Not here while a thread is taking, which then looks for the results of others.
+    take: Option<F>,
+    outcome: Result<()>,
+}
+
+impl<R, F: FnMut(R) -> Result<()>> Line<R, F> {
+    fn new(take: F) -> Self {
+        Line {
+            state: Mutex::new(LineState {
+                next: 0,
+                early: HashMap::new(),
+                take: Some(take),
+                outcome: Ok(()),
+            }),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Takes the result of a part if it is its turn, and those that wait behind it.
+    fn hand_in(&self, place: usize, result: Result<R>) {
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        let mut state = locked(&self.state);
+        state.early.insert(place, result);
+        while let Some(mut take) = state.take.take() {
+            let next = state.next;
+            let Some(result) = state.early.remove(&next) else {
+                state.take = Some(take);
+                return;
+            };
+            drop(state);
+            let outcome = result.and_then(&mut take);
+            state = locked(&self.state);
+            state.next += 1;
+            if outcome.is_err() {
+                // Nothing behind an error is taken.
+                self.failed.store(true, Ordering::Relaxed);
+                state.outcome = outcome;
+                return;
+            }
+            state.take = Some(take);
+        }
+    }
+
+    fn outcome(self) -> Result<()> {
+        let state = self.state.into_inner();
+        state.unwrap_or_else(PoisonError::into_inner).outcome
     }
 }
 
@@ -203,11 +265,26 @@ mod tests {
     use super::*;
     use crate::promql::error::Error;
 
+    /// What comes of all parts.
+    fn all<T: Send, R: Send>(
+        workers: &Workers,
+        items: Vec<T>,
+        work: impl Fn(Vec<T>) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let mut found = Vec::new();
+        let take = |result| {
+            found.push(result);
+            Ok(())
+        };
+        workers.each(items, work, take)?;
+        Ok(found)
+    }
+
     #[test]
     fn parts_come_back_in_order_whoever_worked_on_them() {
         let items: Vec<usize> = (0..1000).collect();
         let whole = |threads: usize| {
-            let parts = Workers::new(threads).map(items.clone(), Ok).unwrap();
+            let parts = all(&Workers::new(threads), items.clone(), Ok).unwrap();
             parts.concat()
         };
         for threads in [1, 2, 7] {
@@ -220,8 +297,8 @@ mod tests {
         let workers = Workers::new(2);
         let items: Vec<usize> = (0..1000).collect();
         // Within each part the only helper may be taken, or the other thread is it.
-        let sums = workers.map(items.clone(), |part| {
-            let parts = workers.map(items.clone(), Ok)?;
+        let sums = all(&workers, items.clone(), |part| {
+            let parts = all(&workers, items.clone(), Ok)?;
             Ok((part.len(), parts.concat().len()))
         });
         let sums = sums.unwrap();
@@ -233,14 +310,35 @@ mod tests {
     #[test]
     fn the_first_error_is_told_and_ends_the_work() {
         let worked = AtomicUsize::new(0);
-        let outcome = Workers::new(1).map((0..10_000).collect(), |part: Vec<usize>| {
-            worked.fetch_add(1, Ordering::Relaxed);
-            match part.contains(&40) {
-                true => Err(Error::execution("forty")),
-                false => Ok(()),
-            }
-        });
+        let outcome = all(
+            &Workers::new(1),
+            (0..10_000).collect(),
+            |part: Vec<usize>| {
+                worked.fetch_add(1, Ordering::Relaxed);
+                match part.contains(&40) {
+                    true => Err(Error::execution("forty")),
+                    false => Ok(()),
+                }
+            },
+        );
         assert_eq!(outcome.unwrap_err().to_string(), "forty");
         assert_eq!(worked.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn what_is_taken_is_taken_in_order_up_to_the_first_error() {
+        for threads in [1, 2, 7] {
+            let mut taken = Vec::new();
+            let take = |part: Vec<usize>| {
+                taken.extend(part);
+                match taken.len() < 320 {
+                    true => Ok(()),
+                    false => Err(Error::execution("enough")),
+                }
+            };
+            let outcome = Workers::new(threads).each((0..10_000).collect(), Ok, take);
+            assert_eq!(outcome.unwrap_err().to_string(), "enough");
+            assert_eq!(taken, (0..320).collect::<Vec<usize>>());
+        }
     }
 }

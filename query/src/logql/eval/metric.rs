@@ -175,6 +175,7 @@ fn evaluate(
         notes: Default::default(),
         guard: prometheus::limits::Guard::new(&options.limits),
         shared: Default::default(),
+        spare: Default::default(),
         trace: None,
         text: "",
     };

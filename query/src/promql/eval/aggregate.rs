@@ -5,56 +5,19 @@
 
 use std::collections::HashMap;
 
-use chronolith_engine::labels::{LabelSet, Labels};
+use chronolith_engine::labels::LabelSet;
 
 use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
-use crate::promql::eval::Evaluator;
-use crate::promql::eval::column::{Cell, Column, Sample, Series};
-use crate::promql::eval::labels::{grouped, metric_name, put_grouped, with};
-use crate::promql::eval::totals::Totals;
+use crate::promql::eval::accumulator::Accumulator;
+use crate::promql::eval::column::{Cell, Column, Series};
+use crate::promql::eval::groups::{Groups, members};
+use crate::promql::eval::labels::{grouped, with};
+use crate::promql::eval::{Evaluator, keep_in};
 use crate::promql::functions::order::quantile_of;
-use crate::promql::functions::total::HistogramTotal;
 use crate::promql::plan::{AggregateNode, Grid, Node};
 use crate::promql::syntax::{AggregateOp, Grouping};
 use crate::text::{Span, number, quote};
-
-/// The series of each group by their places, in order of first appearance.
-pub(super) struct Groups {
-    pub(super) labels: Vec<LabelSet>,
-    pub(super) members: Vec<Vec<usize>>,
-}
-
-impl Groups {
-    pub(super) fn of(series: &[Series], grouping: &Grouping) -> Groups {
-        let random = foldhash::fast::RandomState::default();
-        let mut places: HashMap<Vec<u8>, usize, _> = HashMap::with_hasher(random);
-        let mut groups = Groups {
-            labels: Vec::new(),
-            members: Vec::new(),
-        };
-        // Canonical bytes tell a group; labels are made of those of a new one only.
-        let mut key = Vec::new();
-        for (index, series) in series.iter().enumerate() {
-            key.clear();
-            put_grouped(series.labels.as_labels(), grouping, &mut key);
-            let place = match places.get(&key) {
-                Some(place) => *place,
-                None => {
-                    let labels = Labels::from_bytes(&key);
-                    groups
-                        .labels
-                        .push(labels.map_or_else(|_| LabelSet::default(), Labels::to_set));
-                    groups.members.push(Vec::new());
-                    places.insert(key.clone(), groups.labels.len() - 1);
-                    groups.labels.len() - 1
-                }
-            };
-            groups.members[place].push(index);
-        }
-        groups
-    }
-}
 
 impl Evaluator<'_> {
     pub(super) fn aggregate(
@@ -73,29 +36,50 @@ impl Evaluator<'_> {
                 let q = self.scalar(param, grid)?;
                 self.note_quantiles(&q, param.span);
                 let series = self.vector(&node.expr, grid)?;
-                self.by_group(node, series, |members, notes| {
+                self.quantiles(node, series, |members, notes| {
                     quantiles(members, &q, node.expr.span, notes)
                 })
             }
-            _ => {
-                let series = self.vector(&node.expr, grid)?;
-                let span = node.expr.span;
-                self.by_group(node, series, |members, notes| {
-                    accumulate(node.op, members, grid.count, span, notes)
-                })
-            }
+            _ => self.accumulate(node, grid),
         }
     }
 
-    fn by_group(
+    /// Adds up the series of each group while they come.
+    fn accumulate(&self, node: &AggregateNode, grid: Grid) -> Result<Vec<Series>> {
+        let mut groups: Groups<Accumulator> = Groups::of(&node.grouping);
+        let span = node.expr.span;
+        // Said behind what the parts below say, whenever that comes.
+        let notes = Notes::default();
+        self.stream(&node.expr, grid, &mut |series| {
+            let group = groups.group(series.labels, || {
+                self.guard.hold(grid.count)?;
+                Ok(Accumulator::of(node.op, grid.count))
+            })?;
+            group.drops_name |= series.drops_name;
+            group.add(&series, span, &notes);
+            self.spare.give(series.column);
+            Ok(())
+        })?;
+        let finished = groups.into_iter().map(|(labels, group)| Series {
+            labels,
+            drops_name: group.drops_name,
+            column: group.into_column(span, &notes),
+        });
+        let found = finished.filter(|series| !series.column.is_absent());
+        let found = found.collect();
+        self.notes.absorb(notes);
+        Ok(found)
+    }
+
+    fn quantiles(
         &self,
         node: &AggregateNode,
         series: Vec<Series>,
         column: impl Fn(&[&Series], &Notes) -> Column + Sync,
     ) -> Result<Vec<Series>> {
-        let groups = Groups::of(&series, &node.grouping);
-        let groups: Vec<_> = groups.labels.into_iter().zip(groups.members).collect();
-        self.share(groups, |(labels, places), notes| {
+        let groups = members(&series, &node.grouping)?;
+        let mut found = Vec::with_capacity(groups.len());
+        let work = |(labels, places): (LabelSet, Vec<usize>), notes: &Notes| {
             let members: Vec<&Series> = places.iter().map(|place| &series[*place]).collect();
             let column = column(&members, notes);
             Ok((!column.is_absent()).then(|| Series {
@@ -103,7 +87,9 @@ impl Evaluator<'_> {
                 drops_name: members.iter().any(|series| series.drops_name),
                 column,
             }))
-        })
+        };
+        self.share(groups, work, keep_in(&mut found))?;
+        Ok(found)
     }
 
     fn note_quantiles(&self, values: &[f64], span: Span) {
@@ -183,55 +169,6 @@ fn quantiles(members: &[&Series], q: &[f64], span: Span, notes: &Notes) -> Colum
         }
         if !values.is_empty() {
             column.set_float(step, quantile_of(*q, &mut values));
-        }
-    }
-    column
-}
-
-fn accumulate(
-    op: AggregateOp,
-    members: &[&Series],
-    steps: usize,
-    span: Span,
-    notes: &Notes,
-) -> Column {
-    let mut totals = Totals::of(op, steps);
-    let mut histograms: HashMap<usize, HistogramTotal> = HashMap::new();
-    let counts_all = matches!(op, AggregateOp::Count | AggregateOp::Group);
-    let adds_histograms = matches!(op, AggregateOp::Sum | AggregateOp::Avg);
-    for series in members {
-        if let Some((present, values)) = series.column.only_floats() {
-            totals.add_all(present, values);
-            continue;
-        }
-        let metric = metric_name(series.labels.as_labels());
-        for step in 0..steps {
-            match series.column.cell(step) {
-                None => {}
-                Some(Cell::Float(value)) => totals.add(step, value),
-                Some(Cell::Histogram(_)) if counts_all => totals.add(step, 0.0),
-                Some(Cell::Histogram(histogram)) if adds_histograms => {
-                    let place = histograms.entry(step);
-                    let total = place.or_insert_with(|| match op {
-                        AggregateOp::Avg => HistogramTotal::mean(),
-                        _ => HistogramTotal::sum(),
-                    });
-                    total.add(histogram, metric, span, notes);
-                }
-                Some(Cell::Histogram(_)) => notes.ignored_in_aggregation(span, op.name()),
-            }
-        }
-    }
-    let mut column = totals.into_column();
-    for step in 0..steps {
-        let Some(total) = histograms.remove(&step) else {
-            continue;
-        };
-        if column.has(step) {
-            notes.mixed_aggregation(span);
-            column.clear(step);
-        } else if let Some(histogram) = total.finish(span, notes) {
-            column.set(step, Sample::Histogram(histogram));
         }
     }
     column

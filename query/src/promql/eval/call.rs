@@ -7,7 +7,7 @@ use crate::promql::error::Result;
 use crate::promql::eval::column::{Column, Sample, Series};
 use crate::promql::eval::select::Want;
 use crate::promql::eval::windows::{Slider, absent_labels};
-use crate::promql::eval::{Evaluator, Value};
+use crate::promql::eval::{Evaluator, Value, keep_in};
 use crate::promql::functions::{maths, order};
 use crate::promql::histogram::Histogram;
 use crate::promql::plan::{CallNode, Grid, Node, NodeKind};
@@ -189,7 +189,11 @@ impl Evaluator<'_> {
     #[expect(clippy::cast_precision_loss)] // Times are far below 2^53.
     fn timestamps(&self, arg: &Node, want: Want, grid: Grid) -> Result<Vec<Series>> {
         let mut series = match &arg.kind {
-            NodeKind::Selector(selection) => self.newest(selection, grid, want)?,
+            NodeKind::Selector(selection) => {
+                let mut found = Vec::new();
+                self.newest(selection, grid, want, keep_in(&mut found))?;
+                found
+            }
             // What was calculated has no beginning.
             _ if want == Want::Start => Vec::new(),
             _ => {

@@ -1,13 +1,15 @@
 //! [`Column`]: the samples of one series at all steps.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chronolith_engine::labels::LabelSet;
 
 use crate::promql::error::{Error, Result};
 use crate::promql::histogram::Histogram;
 
+pub(super) use crate::promql::slots::Mark;
+use crate::promql::slots::Slots;
 pub(crate) use crate::promql::value::Sample;
 
 /// A sample in a column.
@@ -33,13 +35,6 @@ impl Cell<'_> {
             Cell::Histogram(histogram) => Sample::Histogram(Arc::clone(histogram)),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
-    Absent,
-    Float,
-    Histogram,
 }
 
 /// The samples of one series at all steps.
@@ -94,6 +89,12 @@ impl Column {
         self.histograms
             .is_empty()
             .then_some((&self.marks[..], &self.floats[..]))
+    }
+
+    /// Room for a float at each step. There must be no histogram.
+    pub(super) fn slots(&mut self) -> Slots<'_> {
+        debug_assert!(self.histograms.is_empty(), "floats alone");
+        Slots::of(&mut self.marks, &mut self.floats)
     }
 
     /// How many steps there are.
@@ -199,6 +200,37 @@ impl Column {
             self.set(step, cell.to_sample());
         }
         Ok(())
+    }
+}
+
+/// Columns that nobody needs any more and that others can become, so that memory is not asked for
+/// again and again.
+#[derive(Default)]
+pub(crate) struct Spare(Mutex<Vec<Column>>);
+
+/// So many are kept: those of the parts that a few threads have in hand.
+const SPARE_MAX: usize = 64;
+
+impl Spare {
+    /// A column without samples.
+    pub(super) fn absent(&self, count: usize) -> Column {
+        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match spare {
+            Some(mut column) if column.len() == count => {
+                column.marks.fill(Mark::Absent);
+                column.floats.fill(0.0);
+                column
+            }
+            _ => Column::absent(count),
+        }
+    }
+
+    /// Takes back a column.
+    pub(super) fn give(&self, column: Column) {
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if column.histograms.is_empty() && spare.len() < SPARE_MAX {
+            spare.push(column);
+        }
     }
 }
 

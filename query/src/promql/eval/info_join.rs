@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chronolith_engine::labels::{LabelSet, Labels, MatchOp, Matcher};
 
 use crate::promql::error::{Error, Result};
-use crate::promql::eval::Evaluator;
 use crate::promql::eval::binary::show;
 use crate::promql::eval::column::{Column, Series};
 use crate::promql::eval::labels::{filtered, is_among, metric_name};
 use crate::promql::eval::select::Want;
+use crate::promql::eval::{Evaluator, keep_in};
 use crate::promql::plan::{Grid, Hints, Node, NodeKind, Selection};
 use crate::promql::syntax::{Edge, NAME};
 
@@ -141,7 +141,8 @@ impl Evaluator<'_> {
             edge: Edge::Plain,
             hints: Hints::Stored,
         };
-        let infos = self.newest(&selection, grid, Want::Millis)?;
+        let mut infos = Vec::new();
+        self.newest(&selection, grid, Want::Millis, keep_in(&mut infos))?;
         for info in &infos {
             let is_float = |step| !info.column.has(step) || info.column.float(step).is_some();
             if !(0..grid.count).all(is_float) {

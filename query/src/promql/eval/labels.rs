@@ -43,6 +43,11 @@ pub(crate) fn without_metadata(labels: Labels<'_>) -> LabelSet {
     filtered(labels, |name| !is_among(name, &METADATA))
 }
 
+/// Appends the canonical bytes of the labels without the name and what goes with it.
+pub(super) fn put_without_metadata(labels: Labels<'_>, out: &mut Vec<u8>) {
+    put_filtered(labels, |name| !is_among(name, &METADATA), out);
+}
+
 /// The labels that make the group of a series; `without` leaves out the name too.
 pub(crate) fn grouped(labels: Labels<'_>, grouping: &Grouping) -> LabelSet {
     let mut bytes = Vec::new();

@@ -3,18 +3,22 @@
 //! A value is a list of series, and a series is its labels and one column with a cell for each
 //! step. So labels are worked out once for a series, never once for a step, and windows slide.
 
+mod accumulator;
 mod aggregate;
 mod binary;
 mod call;
 mod classic;
 mod column;
 mod elements;
+mod groups;
 mod info_join;
 mod label_calls;
 mod labels;
+mod ranges;
 mod rank;
 mod select;
 mod sets;
+mod stream;
 mod totals;
 mod windows;
 
@@ -28,13 +32,13 @@ use crate::promql::histogram::Histogram;
 use crate::promql::limits::Guard;
 use crate::promql::options::Options;
 use crate::promql::plan::{Frame, Grid, Hints, Node, NodeKind, Selection};
-use crate::promql::source::{Request, Source, SourceSeries};
+use crate::promql::source::{Request, Source, SourceSeries, Unread};
 use crate::promql::syntax::{Text, UnaryOp};
 use crate::promql::trace::{Ended, Trace};
 use crate::promql::twins::Shelf;
 
 use column::Sample;
-pub(crate) use column::{Column, Series};
+pub(crate) use column::{Column, Series, Spare};
 
 /// What a part of the plan gives.
 #[derive(Clone)]
@@ -102,6 +106,7 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) notes: Notes,
     pub(crate) guard: Guard,
     pub(crate) shared: Shared,
+    pub(crate) spare: Spare,
     /// Takes down what is done, if that was asked for.
     pub(crate) trace: Option<Trace>,
     /// The text of the query, for that.
@@ -183,7 +188,9 @@ impl Evaluator<'_> {
             NodeKind::Number(value) => Ok(Value::Scalar(vec![*value; grid.count])),
             NodeKind::Text(text) => Ok(Value::Text(text.clone())),
             NodeKind::Selector(selection) => {
-                Ok(Value::Vector(self.instant(selection, node.span, grid)?))
+                let mut found = Vec::new();
+                self.instant(selection, node.span, grid, keep_in(&mut found))?;
+                Ok(Value::Vector(found))
             }
             NodeKind::Range(..) | NodeKind::Subquery(_) => Err(Error::execution(
                 "a range of samples is no value: a function must make one of it",
@@ -252,20 +259,21 @@ impl Evaluator<'_> {
     }
 
     /// Works on each series of a selection that has samples from `start` to `end`. A series is held
-    /// only while it is worked on. Results come in the order of the series.
+    /// only while it is worked on. What comes of it is taken in the order of the series.
     pub(super) fn each<R: Send>(
         &self,
         selection: &Selection,
         (start, end): (i64, i64),
         work: impl Fn(SourceSeries, &Notes) -> Result<Option<R>> + Sync,
-    ) -> Result<Vec<R>> {
+        take: impl FnMut(R) -> Result<()> + Send,
+    ) -> Result<()> {
         let request = Request {
             matchers: &selection.matchers,
             start,
             end,
         };
         let unread = self.source.find(&request)?;
-        self.share(unread, |unread, notes| {
+        let read_and_work = |unread: Box<dyn Unread + '_>, notes: &Notes| {
             let mut series = unread.read()?;
             let samples = series.len();
             if samples == 0 {
@@ -278,30 +286,39 @@ impl Evaluator<'_> {
             let result = work(series, notes)?;
             self.guard.release(samples);
             Ok(result)
-        })
+        };
+        self.share(unread, read_and_work, take)
     }
 
-    /// Works on each item, on as many threads as there are. Results and notes come in the order of
-    /// the items.
+    /// Works on each item, on as many threads as there are. Results are taken, and notes come, in
+    /// the order of the items.
     pub(super) fn share<T: Send, R: Send>(
         &self,
         items: Vec<T>,
         work: impl Fn(T, &Notes) -> Result<Option<R>> + Sync,
-    ) -> Result<Vec<R>> {
-        let parts = self.options.workers.map(items, |part| {
+        mut take: impl FnMut(R) -> Result<()> + Send,
+    ) -> Result<()> {
+        let work_on_part = |part: Vec<T>| {
             let (notes, mut found) = (Notes::default(), Vec::with_capacity(part.len()));
             for item in part {
                 self.guard.check()?;
                 found.extend(work(item, &notes)?);
             }
             Ok((found, notes))
-        })?;
-        let mut found = Vec::with_capacity(parts.iter().map(|(part, _)| part.len()).sum());
-        for (part, notes) in parts {
-            found.extend(part);
+        };
+        let take_part = |(found, notes): (Vec<R>, Notes)| {
             self.notes.absorb(notes);
-        }
-        Ok(found)
+            found.into_iter().try_for_each(&mut take)
+        };
+        self.options.workers.each(items, work_on_part, take_part)
+    }
+}
+
+/// Keeps everything that is taken.
+pub(super) fn keep_in<R>(found: &mut Vec<R>) -> impl FnMut(R) -> Result<()> {
+    |result| {
+        found.push(result);
+        Ok(())
     }
 }
 

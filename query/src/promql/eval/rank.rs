@@ -2,8 +2,8 @@
 
 use crate::promql::error::{Error, Result};
 use crate::promql::eval::Evaluator;
-use crate::promql::eval::aggregate::Groups;
 use crate::promql::eval::column::{Cell, Column, Series};
+use crate::promql::eval::groups::members;
 use crate::promql::functions::hash::ratio_of;
 use crate::promql::functions::order;
 use crate::promql::plan::{AggregateNode, Grid, Node};
@@ -21,22 +21,19 @@ impl Evaluator<'_> {
         let params = self.scalar(param, grid)?;
         let series = self.vector(&node.expr, grid)?;
         self.check_params(node.op, &params, param.span)?;
-        let groups = Groups::of(&series, &node.grouping);
+        let groups = members(&series, &node.grouping)?;
         let mut chosen: Vec<Option<Column>> = Vec::new();
         chosen.resize_with(series.len(), || None);
         let mut order: Vec<usize> = Vec::new();
-        let (mut places, mut ranked) = (Vec::new(), Vec::new());
-        for members in &groups.members {
-            for (step, param) in params.iter().enumerate() {
-                self.guard.check()?;
-                places.clear();
-                let wanted = Wanted {
-                    op: node.op,
-                    param: *param,
-                    span,
-                };
-                self.choose(wanted, &series, members, step, &mut ranked, &mut places);
-                for &place in &places {
+        let wanted = Wanted {
+            op: node.op,
+            params: &params,
+            span,
+        };
+        for (_, members) in &groups {
+            self.guard.check()?;
+            for (step, places) in self.choose(wanted, &series, members)?.iter().enumerate() {
+                for &place in places {
                     if let Some(cell) = series[place].column.cell(step) {
                         chosen[place]
                             .get_or_insert_with(|| Column::absent(grid.count))
@@ -44,7 +41,7 @@ impl Evaluator<'_> {
                     }
                 }
                 if grid.count == 1 {
-                    order.extend(&places);
+                    order.extend(places);
                 }
             }
         }
@@ -100,54 +97,89 @@ impl Evaluator<'_> {
         )))
     }
 
-    /// Appends the places of the series that are chosen at a step, the best first.
+    /// The places of the series that are chosen at each step, the best first.
     fn choose(
         &self,
-        wanted: Wanted,
+        wanted: Wanted<'_>,
         series: &[Series],
         members: &[usize],
-        step: usize,
-        ranked: &mut Vec<(usize, f64)>,
-        chosen: &mut Vec<usize>,
-    ) {
-        let present = members
-            .iter()
-            .copied()
-            .filter(|place| series[*place].column.has(step));
-        if wanted.op == AggregateOp::LimitRatio {
-            let ratio = wanted.param.clamp(-1.0, 1.0);
-            let in_ratio = |place: &usize| is_in_ratio(&series[*place], ratio);
-            return chosen.extend(present.filter(in_ratio));
+    ) -> Result<Vec<Vec<usize>>> {
+        match wanted.op {
+            AggregateOp::LimitRatio => Ok(wanted.in_ratio(series, members)),
+            AggregateOp::Limitk => Ok(wanted.first(series, members)),
+            _ => self.best(wanted, series, members),
         }
-        if wanted.param < 1.0 {
-            return;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // At least 1; saturates.
-        let count = wanted.param as usize;
-        if wanted.op == AggregateOp::Limitk {
-            return chosen.extend(present.take(count));
-        }
-        ranked.clear();
-        for place in present {
-            match series[place].column.cell(step) {
-                Some(Cell::Float(value)) => keep(ranked, (place, value), count, wanted.op),
-                _ => self
-                    .notes
-                    .ignored_in_aggregation(wanted.span, wanted.op.name()),
+    }
+
+    /// The best at each step. Series come one after the other, each at all steps, since a column is
+    /// read fastest from its beginning to its end.
+    fn best(
+        &self,
+        wanted: Wanted<'_>,
+        series: &[Series],
+        members: &[usize],
+    ) -> Result<Vec<Vec<usize>>> {
+        let op = wanted.op;
+        let counts: Vec<usize> = wanted.counts().collect();
+        let mut heaps: Vec<Vec<(usize, f64)>> = vec![Vec::new(); counts.len()];
+        for &place in members {
+            self.guard.check()?;
+            let column = &series[place].column;
+            for (step, (heap, count)) in heaps.iter_mut().zip(&counts).enumerate() {
+                match column.cell(step) {
+                    Some(_) if *count == 0 => {}
+                    None => {}
+                    Some(Cell::Float(value)) => keep(heap, (place, value), *count, op),
+                    Some(Cell::Histogram(_)) => {
+                        self.notes.ignored_in_aggregation(wanted.span, op.name());
+                    }
+                }
             }
         }
-        put_best_first(ranked, wanted.op);
-        chosen.extend(ranked.iter().map(|(place, _)| *place));
+        let sorted = heaps.into_iter().map(|mut heap| {
+            put_best_first(&mut heap, op);
+            heap.into_iter().map(|(place, _)| place).collect()
+        });
+        Ok(sorted.collect())
     }
 }
 
-/// What is chosen at a step.
+/// What is chosen at each step.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct Wanted<'a> {
     op: AggregateOp,
-    param: f64,
+    params: &'a [f64],
     span: Span,
+}
+
+impl Wanted<'_> {
+    /// How many at each step.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates.
+    fn counts(&self) -> impl Iterator<Item = usize> {
+        self.params.iter().map(|param| param.max(0.0) as usize)
+    }
+
+    /// The first of those that are there.
+    fn first(&self, series: &[Series], members: &[usize]) -> Vec<Vec<usize>> {
+        let at_step = |(step, count): (usize, usize)| {
+            let present = members.iter().copied();
+            let present = present.filter(|place| series[*place].column.has(step));
+            present.take(count).collect()
+        };
+        self.counts().enumerate().map(at_step).collect()
+    }
+
+    /// Those of which the hash of the labels is in the ratio.
+    fn in_ratio(&self, series: &[Series], members: &[usize]) -> Vec<Vec<usize>> {
+        let at_step = |(step, ratio): (usize, &f64)| {
+            let is_chosen = |place: &usize| {
+                series[*place].column.has(step)
+                    && is_in_ratio(&series[*place], ratio.clamp(-1.0, 1.0))
+            };
+            members.iter().copied().filter(is_chosen).collect()
+        };
+        self.params.iter().enumerate().map(at_step).collect()
+    }
 }
 
 /// Whether a value goes before another when there are too many. NaN always does.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chronolith_engine::labels::LabelSet;
 use chronolith_engine::metrics::{ResetHint, STALE_NAN_BITS};
 
+use crate::promql::annotations::Notes;
 use crate::promql::error::Result;
 use crate::promql::eval::Evaluator;
-use crate::promql::eval::column::{Column, Mark, Sample, Series};
+use crate::promql::eval::column::{Column, Sample, Series};
 use crate::promql::eval::labels::metric_name;
-use crate::promql::eval::windows::Slider;
+use crate::promql::eval::windows::{Slider, windows_of};
 use crate::promql::functions::extended::histogram_between;
 use crate::promql::functions::interpolate;
 use crate::promql::functions::range::Part;
@@ -58,10 +59,11 @@ impl Evaluator<'_> {
         selection: &Selection,
         span: Span,
         grid: Grid,
-    ) -> Result<Vec<Series>> {
+        take: impl FnMut(Series) -> Result<()> + Send,
+    ) -> Result<()> {
         match selection.edge {
-            Edge::Smoothed => self.smoothed(selection, span, grid),
-            _ => self.newest(selection, grid, Want::Value),
+            Edge::Smoothed => self.smoothed(selection, span, grid, take),
+            _ => self.newest(selection, grid, Want::Value, take),
         }
     }
 
@@ -71,14 +73,16 @@ impl Evaluator<'_> {
         selection: &Selection,
         grid: Grid,
         want: Want,
-    ) -> Result<Vec<Series>> {
+        take: impl FnMut(Series) -> Result<()> + Send,
+    ) -> Result<()> {
         let lookback = self.options.lookback_ms;
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end());
-        self.each(selection, (first, last), |series, _| {
+        let work = |series: SourceSeries, _: &Notes| {
             let column = self.newest_column(&series, selection, grid, want);
             self.present(series.labels, column)
-        })
+        };
+        self.each(selection, (first, last), work, take)
     }
 
     /// A series, if it has a sample.
@@ -150,36 +154,38 @@ impl Evaluator<'_> {
         column
     }
 
-    /// The same of a series without histograms, as most are.
+    /// The same of a series without histograms, as most are: the last sample of windows that reach
+    /// back as far as is looked.
     fn newest_floats(&self, floats: &Points<f64>, selection: &Selection, grid: Grid) -> Column {
-        let lookback = self.options.lookback_ms;
-        let (times, values) = (&floats.times[..], &floats.values[..]);
-        let mut marks = Vec::with_capacity(grid.count);
-        let mut found = Vec::with_capacity(grid.count);
-        // The newest sample so far, and how many are not after the time that was last asked for.
-        let (mut newest, mut passed) = ((i64::MIN, f64::from_bits(STALE_NAN_BITS)), 0);
-        for time in grid.times() {
-            let time = selection.reference(time);
-            while let (Some(next), Some(value)) = (times.get(passed), values.get(passed))
-                && *next <= time
+        let mut column = self.spare.absent(grid.count);
+        let windows = windows_of(selection, grid, self.options.lookback_ms, &|| false);
+        let is_stale = |value: f64| value.to_bits() == STALE_NAN_BITS;
+        let mut slots = column.slots();
+        for row in windows.lasts(&floats.times) {
+            let found = slots.fill(row.step, row.count);
+            row.gather(&floats.values, row.high - 1, found);
+            if found
+                .iter()
+                .fold(false, |any, value| any | is_stale(*value))
             {
-                newest = (*next, *value);
-                passed += 1;
+                slots.clear(row.step, row.count, is_stale);
             }
-            let is_fresh = newest.0 > time.saturating_sub(lookback);
-            let is_there = is_fresh && newest.1.to_bits() != STALE_NAN_BITS;
-            marks.push(if is_there { Mark::Float } else { Mark::Absent });
-            found.push(if is_there { newest.1 } else { 0.0 });
         }
-        Column::of_marked(marks, found)
+        column
     }
 
     /// Values interpolated between the samples before and after each step.
-    fn smoothed(&self, selection: &Selection, span: Span, grid: Grid) -> Result<Vec<Series>> {
+    fn smoothed(
+        &self,
+        selection: &Selection,
+        span: Span,
+        grid: Grid,
+        take: impl FnMut(Series) -> Result<()> + Send,
+    ) -> Result<()> {
         let lookback = self.options.lookback_ms;
         let first = selection.reference(grid.start).saturating_sub(lookback) + 1;
         let last = selection.reference(grid.end()).saturating_add(lookback);
-        self.each(selection, (first, last), |mut series, notes| {
+        let work = |mut series: SourceSeries, notes: &Notes| {
             series
                 .floats
                 .retain(|value| value.to_bits() != STALE_NAN_BITS);
@@ -203,7 +209,8 @@ impl Evaluator<'_> {
                 }
             }
             self.present(series.labels, column)
-        })
+        };
+        self.each(selection, (first, last), work, take)
     }
 }
 

@@ -4,6 +4,7 @@
 //! that sums round as in Prometheus.
 
 use crate::promql::eval::column::{Column, Mark};
+use crate::promql::slots::are_full;
 use crate::promql::sum::{Mean, kahan};
 use crate::promql::syntax::AggregateOp;
 
@@ -144,6 +145,11 @@ impl Totals {
 const SUMMANDS_MAX: usize = 1 << 24;
 const SUMMAND_MAX: f64 = 1e300;
 
+fn are_small(values: &[f64]) -> bool {
+    let is_small = |all, value: &f64| all & (value.abs() < SUMMAND_MAX);
+    values.iter().fold(true, is_small)
+}
+
 /// Goes over the steps at which a series has a float: `first` and `next` see what is kept and the
 /// float.
 fn each<K>(
@@ -153,6 +159,12 @@ fn each<K>(
     first: impl Fn(&mut K, f64),
     next: impl Fn(&mut K, f64),
 ) {
+    if are_full(known) && are_full(present) {
+        for (kept, value) in kept.iter_mut().zip(values) {
+            next(kept, *value);
+        }
+        return;
+    }
     let samples = present.iter().zip(values);
     for ((known, kept), (mark, value)) in known.iter_mut().zip(kept).zip(samples) {
         match (*mark, *known) {
@@ -182,7 +194,7 @@ impl Kept {
                 added,
             } => {
                 *added += 1;
-                if *added >= SUMMANDS_MAX || !values.iter().all(|value| value.abs() < SUMMAND_MAX) {
+                if *added >= SUMMANDS_MAX || !are_small(values) {
                     let means = counts.iter().zip(&*sums).zip(&*lost);
                     *self = Kept::LargeMeans(
                         means
@@ -238,6 +250,13 @@ fn add_sums(
     (present, values): (&[Mark], &[f64]),
 ) {
     let totals = sums.iter_mut().zip(lost);
+    if are_full(present) {
+        known.fill(Mark::Float);
+        for ((sum, lost), value) in totals.zip(values) {
+            (*sum, *lost) = kahan(*value, *sum, *lost);
+        }
+        return;
+    }
     let samples = present.iter().zip(values);
     for ((known, (sum, lost)), (mark, value)) in known.iter_mut().zip(totals).zip(samples) {
         let is_there = *mark != Mark::Absent;

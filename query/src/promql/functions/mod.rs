@@ -9,6 +9,7 @@ mod over_time;
 pub(crate) mod range;
 mod rate;
 mod regression;
+pub(crate) mod rows;
 pub(crate) mod sliding;
 mod stretch;
 pub(crate) mod total;

@@ -10,54 +10,10 @@ use std::collections::VecDeque;
 use crate::promql::functions::order::{quantile_of_sorted, sample_order};
 use crate::promql::functions::range::Scope;
 use crate::promql::functions::rate::{Kind, between};
+use crate::promql::functions::rows::{Row, Windows};
 use crate::promql::functions::stretch::Extrapolation;
+use crate::promql::slots::Slots;
 use crate::promql::sum::{Kahan, Mean};
-
-/// How windows lie over a column: each is behind the one before.
-#[derive(Clone, Copy)]
-pub(crate) struct Windows<'a> {
-    /// Where the first one ends; that time is in it.
-    pub(crate) end: i64,
-    /// How far it reaches back; that time is not in it.
-    pub(crate) range: i64,
-    /// How far they are apart.
-    pub(crate) step: i64,
-    pub(crate) count: usize,
-    /// Whether to go on no further; what is missing is then not looked at.
-    pub(crate) stopped: &'a dyn Fn() -> bool,
-}
-
-/// Samples of windows after which it is asked whether to go on.
-const SAMPLES_A_LOOK: usize = 1 << 20;
-
-impl Windows<'_> {
-    /// Tells of each window that has samples: its step, its first sample, the one behind its last,
-    /// and where it ends.
-    fn each(&self, times: &[i64], mut seen: impl FnMut(usize, usize, usize, i64)) {
-        let (mut low, mut high, mut end) = (0, 0, self.end);
-        let mut looked_at = 0;
-        for step in 0..self.count {
-            while times.get(high).is_some_and(|time| *time <= end) {
-                high += 1;
-            }
-            let start = end.saturating_sub(self.range);
-            while low < high && times[low] <= start {
-                low += 1;
-            }
-            if low < high {
-                looked_at += high - low;
-                if looked_at > SAMPLES_A_LOOK {
-                    looked_at = 0;
-                    if (self.stopped)() {
-                        return;
-                    }
-                }
-                seen(step, low, high, end);
-            }
-            end = end.saturating_add(self.step);
-        }
-    }
-}
 
 /// A column of floats without stale markers.
 #[derive(Clone, Copy)]
@@ -68,72 +24,71 @@ pub(crate) struct Floats<'a> {
 
 /// What goes over a column: its windows, the parameter of each step, the scope for notes, and where
 /// results go.
-pub(crate) type Sliding =
-    fn(Floats<'_>, &Windows<'_>, &[f64], &Scope<'_>, &mut dyn FnMut(usize, f64));
+pub(crate) type Sliding = fn(Floats<'_>, &Windows<'_>, &[f64], &Scope<'_>, &mut Slots<'_>);
 
 /// The function of this name, if there is one that slides.
 pub(crate) fn sliding(name: &str) -> Option<Sliding> {
     Some(match name {
         "avg_over_time" => average,
-        "changes" => |floats, windows, _, _, put| {
+        "changes" => |floats, windows, _, _, found| {
             let changed = |before: f64, now: f64| {
                 // Any other value is a change.
                 before != now && !(before.is_nan() && now.is_nan())
             };
-            pairs(floats, windows, changed, put);
+            pairs(floats, windows, changed, found);
         },
-        "count_over_time" => |floats, windows, _, _, put| {
-            windows.each(floats.times, |step, low, high, _| {
-                put(step, number(high - low))
-            });
+        "count_over_time" => |floats, windows, _, _, found| {
+            for row in windows.rows(floats.times) {
+                found
+                    .fill(row.step, row.count)
+                    .fill(number(row.high - row.low));
+            }
         },
-        "delta" => |floats, windows, _, _, put| difference(floats, windows, Kind::Delta, put),
-        "first_over_time" => |floats, windows, _, _, put| {
+        "delta" => |floats, windows, _, _, found| difference(floats, windows, Kind::Delta, found),
+        "first_over_time" => |floats, windows, _, _, found| {
             windows.each(floats.times, |step, low, _, _| {
-                put(step, floats.values[low])
+                found.put(step, floats.values[low])
             });
         },
-        "idelta" => |floats, windows, _, _, put| last_pair(floats, windows, Kind::Delta, put),
-        "increase" => |floats, windows, _, _, put| difference(floats, windows, Kind::Increase, put),
-        "irate" => |floats, windows, _, _, put| last_pair(floats, windows, Kind::Rate, put),
-        "last_over_time" => |floats, windows, _, _, put| {
-            windows.each(floats.times, |step, _, high, _| {
-                put(step, floats.values[high - 1])
-            });
-        },
-        "max_over_time" => |floats, windows, _, _, put| {
+        "idelta" => |floats, windows, _, _, found| last_pair(floats, windows, Kind::Delta, found),
+        "increase" => {
+            |floats, windows, _, _, found| difference(floats, windows, Kind::Increase, found)
+        }
+        "irate" => |floats, windows, _, _, found| last_pair(floats, windows, Kind::Rate, found),
+        "last_over_time" => last,
+        "max_over_time" => |floats, windows, _, _, found| {
             let place = extreme(floats, windows, |before, now| now > before);
-            place.go(|step, place, _| put(step, floats.values[place]));
+            place.go(|step, place, _| found.put(step, floats.values[place]));
         },
-        "min_over_time" => |floats, windows, _, _, put| {
+        "min_over_time" => |floats, windows, _, _, found| {
             let place = extreme(floats, windows, |before, now| now < before);
-            place.go(|step, place, _| put(step, floats.values[place]));
+            place.go(|step, place, _| found.put(step, floats.values[place]));
         },
-        "ts_of_max_over_time" => |floats, windows, _, _, put| {
+        "ts_of_max_over_time" => |floats, windows, _, _, found| {
             let place = extreme(floats, windows, |before, now| now >= before);
-            place.go(|step, place, _| put(step, seconds(floats.times[place])));
+            place.go(|step, place, _| found.put(step, seconds(floats.times[place])));
         },
-        "ts_of_min_over_time" => |floats, windows, _, _, put| {
+        "ts_of_min_over_time" => |floats, windows, _, _, found| {
             let place = extreme(floats, windows, |before, now| now <= before);
-            place.go(|step, place, _| put(step, seconds(floats.times[place])));
+            place.go(|step, place, _| found.put(step, seconds(floats.times[place])));
         },
-        "present_over_time" => |floats, windows, _, _, put| {
-            windows.each(floats.times, |step, _, _, _| put(step, 1.0));
+        "present_over_time" => |floats, windows, _, _, found| {
+            windows.each(floats.times, |step, _, _, _| found.put(step, 1.0));
         },
         "quantile_over_time" => quantile,
-        "rate" => |floats, windows, _, _, put| difference(floats, windows, Kind::Rate, put),
-        "resets" => |floats, windows, _, _, put| {
-            pairs(floats, windows, |before, now| now < before, put);
+        "rate" => |floats, windows, _, _, found| difference(floats, windows, Kind::Rate, found),
+        "resets" => |floats, windows, _, _, found| {
+            pairs(floats, windows, |before, now| now < before, found);
         },
         "sum_over_time" => sum,
-        "ts_of_first_over_time" => |floats, windows, _, _, put| {
+        "ts_of_first_over_time" => |floats, windows, _, _, found| {
             windows.each(floats.times, |step, low, _, _| {
-                put(step, seconds(floats.times[low]))
+                found.put(step, seconds(floats.times[low]))
             });
         },
-        "ts_of_last_over_time" => |floats, windows, _, _, put| {
+        "ts_of_last_over_time" => |floats, windows, _, _, found| {
             windows.each(floats.times, |step, _, high, _| {
-                put(step, seconds(floats.times[high - 1]));
+                found.put(step, seconds(floats.times[high - 1]));
             });
         },
         _ => return None,
@@ -150,12 +105,26 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 
+/// The last sample of each window.
+pub(crate) fn last(
+    floats: Floats<'_>,
+    windows: &Windows<'_>,
+    _: &[f64],
+    _: &Scope<'_>,
+    found: &mut Slots<'_>,
+) {
+    for row in windows.lasts(floats.times) {
+        let found = found.fill(row.step, row.count);
+        row.gather(floats.values, row.high - 1, found);
+    }
+}
+
 /// Counts the neighbours within each window of which `differs` holds.
 fn pairs(
     floats: Floats<'_>,
     windows: &Windows<'_>,
     differs: impl Fn(f64, f64) -> bool,
-    put: &mut dyn FnMut(usize, f64),
+    found: &mut Slots<'_>,
 ) {
     // How many there are up to each sample.
     let (mut counts, mut count) = (Vec::with_capacity(floats.values.len()), 0);
@@ -166,63 +135,92 @@ fn pairs(
         before = Some(*value);
     }
     windows.each(floats.times, |step, low, high, _| {
-        put(step, number(counts[high - 1] - counts[low]));
+        found.put(step, number(counts[high - 1] - counts[low]));
     });
 }
 
-/// Differences of the last and the first sample; resets were found once for all windows.
-fn difference(
-    floats: Floats<'_>,
-    windows: &Windows<'_>,
-    kind: Kind,
-    put: &mut dyn FnMut(usize, f64),
-) {
+/// Differences of the last and the first sample.
+fn difference(floats: Floats<'_>, windows: &Windows<'_>, kind: Kind, found: &mut Slots<'_>) {
     let values = floats.values;
-    let mut resets: Vec<usize> = Vec::new();
-    if kind.is_counter() {
-        let falls = values
-            .windows(2)
-            .enumerate()
-            .filter(|(_, pair)| pair[1] < pair[0]);
-        resets.extend(falls.map(|(place, _)| place));
-    }
     let mut extrapolation = Extrapolation::new(kind);
-    // Resets before this one are before the window.
-    let mut passed = 0;
-    windows.each(floats.times, |step, low, high, end| {
+    let mut resets = Resets::of(values, kind);
+    for row in windows.rows(floats.times) {
+        let Row { low, high, .. } = row;
         if high - low < 2 {
-            return;
+            continue;
         }
-        let mut result = values[high - 1] - values[low];
-        while resets.get(passed).is_some_and(|place| *place < low) {
-            passed += 1;
+        let borders = (row.end.saturating_sub(windows.range), row.end);
+        let stretched = extrapolation.at(&floats.times[low..high], borders);
+        let found = found.fill(row.step, row.count);
+        if resets.are_none() {
+            row.gather(values, high - 1, found);
+            match row.stride {
+                1 => stretched.differences(values[low..].iter(), found),
+                stride => stretched.differences(values[low..].iter().step_by(stride.max(1)), found),
+            }
+            continue;
         }
-        let inside = resets[passed..]
-            .iter()
-            .take_while(|place| **place + 1 < high);
-        for place in inside {
-            result += values[*place];
+        for (place, found) in found.iter_mut().enumerate() {
+            let (low, high) = (low + place * row.stride, high + place * row.stride);
+            let result = resets.add(values[high - 1] - values[low], low, high);
+            *found = stretched.of(result, values[low]);
         }
-        let borders = (end.saturating_sub(windows.range), end);
-        let times = &floats.times[low..high];
-        put(step, extrapolation.of(result, values[low], times, borders));
-    });
+    }
+}
+
+/// Where a counter falls, found once for all windows.
+struct Resets<'a> {
+    values: &'a [f64],
+    /// The places of samples that the next one is below.
+    places: Vec<usize>,
+    /// Those before this one are before the window.
+    passed: usize,
+}
+
+impl<'a> Resets<'a> {
+    fn of(values: &'a [f64], kind: Kind) -> Self {
+        let pairs = values.iter().zip(values.iter().skip(1));
+        let falls = |(before, now): (&f64, &f64)| now < before;
+        let mut places = Vec::new();
+        // Most counters never fall, which is seen at once.
+        if kind.is_counter() && pairs.clone().fold(false, |any, pair| any | falls(pair)) {
+            let fallen = pairs.enumerate().filter(|(_, pair)| falls(*pair));
+            places.extend(fallen.map(|(place, _)| place));
+        }
+        Resets {
+            values,
+            places,
+            passed: 0,
+        }
+    }
+
+    fn are_none(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The difference of a window with what was lost at resets in it.
+    fn add(&mut self, mut difference: f64, low: usize, high: usize) -> f64 {
+        let places = &self.places;
+        while places.get(self.passed).is_some_and(|place| *place < low) {
+            self.passed += 1;
+        }
+        let inside = places[self.passed..].iter();
+        for place in inside.take_while(|place| **place + 1 < high) {
+            difference += self.values[*place];
+        }
+        difference
+    }
 }
 
 /// Differences of the last two samples.
-fn last_pair(
-    floats: Floats<'_>,
-    windows: &Windows<'_>,
-    kind: Kind,
-    put: &mut dyn FnMut(usize, f64),
-) {
+fn last_pair(floats: Floats<'_>, windows: &Windows<'_>, kind: Kind, found: &mut Slots<'_>) {
     windows.each(floats.times, |step, low, high, _| {
         if high - low < 2 {
             return;
         }
         let (before, now) = (high - 2, high - 1);
         let pair = (floats.values[before], floats.values[now]);
-        put(
+        found.put(
             step,
             between(pair, floats.times[now] - floats.times[before], kind),
         );
@@ -337,17 +335,11 @@ impl<'a> WholeSum<'a> {
     }
 }
 
-fn sum(
-    floats: Floats<'_>,
-    windows: &Windows<'_>,
-    _: &[f64],
-    _: &Scope<'_>,
-    put: &mut dyn FnMut(usize, f64),
-) {
+fn sum(floats: Floats<'_>, windows: &Windows<'_>, _: &[f64], _: &Scope<'_>, found: &mut Slots<'_>) {
     let mut whole = WholeSum::of(floats.values);
     windows.each(floats.times, |step, low, high, _| {
         let exact = whole.as_mut().and_then(|whole| whole.slide(low, high));
-        put(
+        found.put(
             step,
             exact.unwrap_or_else(|| Kahan::of(&floats.values[low..high])),
         );
@@ -359,12 +351,12 @@ fn average(
     windows: &Windows<'_>,
     _: &[f64],
     _: &Scope<'_>,
-    put: &mut dyn FnMut(usize, f64),
+    found: &mut Slots<'_>,
 ) {
     let mut whole = WholeSum::of(floats.values);
     windows.each(floats.times, |step, low, high, _| {
         let exact = whole.as_mut().and_then(|whole| whole.slide(low, high));
-        put(
+        found.put(
             step,
             match exact {
                 // Without a sign, as a compensation that is zero leaves it.
@@ -384,7 +376,7 @@ fn quantile(
     windows: &Windows<'_>,
     params: &[f64],
     scope: &Scope<'_>,
-    put: &mut dyn FnMut(usize, f64),
+    found: &mut Slots<'_>,
 ) {
     let values = floats.values;
     // Values that are equal but not the same would have to keep the order of their times.
@@ -413,7 +405,7 @@ fn quantile(
             }
         }
         (before_low, before_high) = (low, high);
-        put(step, quantile_of_sorted(q, &sorted));
+        found.put(step, quantile_of_sorted(q, &sorted));
     });
 }
 

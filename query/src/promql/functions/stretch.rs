@@ -103,7 +103,7 @@ fn precise(count: usize) -> f64 {
 /// lay in the one before.
 pub(super) struct Extrapolation {
     kind: Kind,
-    known: Option<(Place, Stretch, f64)>,
+    known: Option<(Place, Stretched)>,
 }
 
 impl Extrapolation {
@@ -111,32 +111,75 @@ impl Extrapolation {
         Extrapolation { kind, known: None }
     }
 
-    /// What the difference of floats, two at least, taken at `times` is for the whole range between
-    /// `borders`; `first` is the first of them.
-    pub(super) fn of(
-        &mut self,
-        result: f64,
-        first: f64,
-        times: &[i64],
-        borders: (i64, i64),
-    ) -> f64 {
+    /// How differences of floats, two at least, are stretched that were taken at `times` between
+    /// `borders`.
+    pub(super) fn at(&mut self, times: &[i64], borders: (i64, i64)) -> Stretched {
         let place = Place::of(times, borders);
-        let (stretch, plain) = match self.known {
-            Some((known, stretch, plain)) if known == place => (stretch, plain),
+        match self.known {
+            Some((known, stretched)) if known == place => stretched,
             _ => {
-                let stretch = Stretch::of(place, self.kind);
-                let plain = stretch.factor();
-                self.known = Some((place, stretch, plain));
-                (stretch, plain)
+                let stretched = Stretched::new(Stretch::of(place, self.kind));
+                self.known = Some((place, stretched));
+                stretched
             }
-        };
-        // A first value that is not below the difference puts zero farther away than the samples
-        // are long, so that it cuts nothing.
-        let is_far = first >= result && stretch.to_start <= stretch.sampled;
-        if is_far || !self.kind.is_counter() {
-            return result * plain;
         }
-        result * stretch.cut(zero_part(result, first)).factor()
+    }
+}
+
+/// Stretches differences of windows in which samples lie at the same places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretched {
+    stretch: Stretch,
+    /// By what those are multiplied that were not at zero within the range.
+    plain: f64,
+    /// How near to its beginning that is looked for; negative where it tells nothing.
+    reach: f64,
+}
+
+impl Stretched {
+    fn new(stretch: Stretch) -> Self {
+        Stretched {
+            stretch,
+            plain: stretch.factor(),
+            reach: match stretch.kind.is_counter() {
+                true => stretch.to_start,
+                false => -1.0,
+            },
+        }
+    }
+
+    /// What a difference is for the whole range; `first` is the first sample of it.
+    pub(super) fn of(&self, result: f64, first: f64) -> f64 {
+        match self.is_cut(result, first) {
+            true => result * self.stretch.cut(zero_part(result, first)).factor(),
+            false => result * self.plain,
+        }
+    }
+
+    /// Whether a counter that rises evenly was at zero nearer to the first sample than the range
+    /// begins. The quotient is calculated where it has no meaning too, so that nothing branches.
+    fn is_cut(&self, result: f64, first: f64) -> bool {
+        let is_near = self.stretch.sampled * (first / result) < self.reach;
+        is_near & (result > 0.0) & (first >= 0.0)
+    }
+
+    /// The same of many windows, of which `found` has the last samples.
+    pub(super) fn differences<'v>(
+        &self,
+        firsts: impl Iterator<Item = &'v f64> + Clone,
+        found: &mut [f64],
+    ) {
+        let ends = found.iter().zip(firsts.clone());
+        let cut = ends.fold(false, |any, (last, first)| {
+            any | self.is_cut(last - first, *first)
+        });
+        for (found, first) in found.iter_mut().zip(firsts) {
+            let result = *found - first;
+            *found = match cut {
+                true => self.of(result, *first),
+                false => result * self.plain,
+            };
+        }
     }
 }
 

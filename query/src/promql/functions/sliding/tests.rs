@@ -3,6 +3,7 @@
 use super::*;
 use crate::promql::annotations::Notes;
 use crate::promql::functions::range::{Part, Window, range_function};
+use crate::promql::slots::Mark;
 use crate::promql::syntax::Edge;
 use crate::promql::value::Sample;
 use crate::text::Span;
@@ -78,9 +79,9 @@ fn what_slides_is_what_each_window_gives() {
     for round in 0..3_000 {
         let (mut times, mut values) = (Vec::new(), Vec::new());
         let (mut time, mut value) = (0, 1.0_f64);
-        let sort = random.below(7);
+        let (sort, unevenness) = (random.below(7), [9, 100, 1_000][random.below(3) as usize]);
         for _ in 0..random.below(60) {
-            time += match random.below(9) {
+            time += match random.below(unevenness) {
                 0 => 1 + random.below(400) as i64,
                 1 => 1,
                 _ => 10,
@@ -108,10 +109,15 @@ fn what_slides_is_what_each_window_gives() {
             };
             let expected = by_window(name, floats, &windows, &params);
             let notes = Notes::default();
-            let mut found = vec![None; windows.count];
-            let mut put = |step: usize, value: f64| found[step] = Some(value.to_bits());
+            let mut marks = vec![Mark::Absent; windows.count];
+            let mut values_found = vec![0.0; windows.count];
+            let mut slots = Slots::of(&mut marks, &mut values_found);
             let slide = sliding(name).expect("it slides");
-            slide(floats, &windows, &params, &scope(&[], &notes), &mut put);
+            slide(floats, &windows, &params, &scope(&[], &notes), &mut slots);
+            let cells = marks.iter().zip(&values_found);
+            let bits =
+                |(mark, value): (&Mark, &f64)| (*mark == Mark::Float).then(|| value.to_bits());
+            let found: Vec<_> = cells.map(bits).collect();
             let shown = format!("round {round}: {name} of {values:?} at {times:?}, {:?}", {
                 (windows.end, windows.range, windows.step, windows.count)
             });
@@ -194,15 +200,16 @@ fn a_kernel_that_is_told_to_stop_stops() {
         count: 10_000,
         stopped: &stopped,
     };
-    let (mut results, notes) = (0, Notes::default());
+    let notes = Notes::default();
+    let (mut marks, mut found) = (vec![Mark::Absent; 10_000], vec![0.0; 10_000]);
     let floats = Floats {
         times: &times,
         values: &values,
     };
     let slide = sliding("sum_over_time").expect("it slides");
-    slide(floats, &windows, &[], &scope(&[], &notes), &mut |_, _| {
-        results += 1
-    });
+    let mut slots = Slots::of(&mut marks, &mut found);
+    slide(floats, &windows, &[], &scope(&[], &notes), &mut slots);
+    let results = marks.iter().filter(|mark| **mark == Mark::Float).count();
     assert_eq!(asked.get(), 1);
     assert!(results < 1_000, "{results} windows were looked at");
 }
