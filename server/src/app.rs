@@ -227,6 +227,38 @@ impl App {
     /// The server's own metrics in text format.
     pub(crate) fn own_metrics(&self) -> String {
         let mut out = Text::default();
+        self.write_process(&mut out);
+        let deltas = self.deltas.lock().map_or(0, |all| {
+            let counts = all.values().map(|deltas| deltas.lock());
+            counts
+                .map(|deltas| deltas.map_or(0, |deltas| deltas.len()))
+                .sum()
+        });
+        out.gauge(
+            "chronolith_otlp_delta_series",
+            "Series of delta temporality that are added up.",
+            deltas as f64,
+        );
+        out.gauge(
+            "chronolith_query_samples",
+            "Samples that queries hold, lines counted as such.",
+            self.room.held() as f64,
+        );
+        self.bodies.write(&mut out);
+        self.meters.write(&mut out);
+        self.security.write(&mut out);
+        self.active.write(&mut out);
+        self.write_lanes(&mut out);
+        self.paces.write(&mut out, self.settings().multi_tenant);
+        if let Ok(engine) = self.engine() {
+            write_engine(&mut out, &engine.stats());
+            self.write_tenants(&mut out, &engine);
+        }
+        out.into_string()
+    }
+
+    /// What this process is, since when, and how it was started.
+    fn write_process(&self, out: &mut Text) {
         let version = env!("CARGO_PKG_VERSION");
         out.family("chronolith_build_info", "gauge", "Which version this is.");
         out.sample(
@@ -272,33 +304,6 @@ impl App {
             "When it was last read without a fault, since 1970.",
             success.map_or(0.0, |success| success.as_secs_f64()),
         );
-        let deltas = self.deltas.lock().map_or(0, |all| {
-            let counts = all.values().map(|deltas| deltas.lock());
-            counts
-                .map(|deltas| deltas.map_or(0, |deltas| deltas.len()))
-                .sum()
-        });
-        out.gauge(
-            "chronolith_otlp_delta_series",
-            "Series of delta temporality that are added up.",
-            deltas as f64,
-        );
-        self.bodies.write(&mut out);
-        self.meters.write(&mut out);
-        self.security.write(&mut out);
-        self.active.write(&mut out);
-        out.gauge(
-            "chronolith_query_samples",
-            "Samples that queries hold, lines counted as such.",
-            self.room.held() as f64,
-        );
-        self.write_lanes(&mut out);
-        self.paces.write(&mut out, self.settings().multi_tenant);
-        if let Ok(engine) = self.engine() {
-            write_engine(&mut out, &engine.stats());
-            self.write_tenants(&mut out, &engine);
-        }
-        out.into_string()
     }
 
     /// The lanes, by the names that labels have.

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Many threads take and give back memory of many sizes: `docs/decisions/dependencies.md` tells what
-/// this allocator saves.
+/// Many threads take and give back memory of many sizes: `docs/decisions/dependencies.md` tells
+/// what this allocator saves.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

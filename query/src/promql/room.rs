@@ -1,7 +1,8 @@
 //! [`Room`]: memory that all queries at hand share, counted in samples.
 //!
-//! One query is bounded by its limits; many at once are bounded by the room that they share. A query
-//! that finds no room left ends with an error that says to come again, and gives back what it had.
+//! One query is bounded by its limits; many at once are bounded by the room that they share. A
+//! query that finds no room left ends with an error that says to come again, and gives back what
+//! it had.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,8 +1,8 @@
 //! Threads for queries: where cores are scarce they get less of them than the threads that take
 //! pushes.
 //!
-//! A query that takes somewhat longer bothers its reader; a push that waits bothers its sender, whose
-//! queue grows meanwhile, and everybody who is to see what it brings.
+//! A query that takes somewhat longer bothers its reader; a push that waits bothers its sender,
+//! whose queue grows meanwhile, and everybody who is to see what it brings.
 
 use std::io;
 
@@ -30,7 +30,8 @@ fn step_back(nice: i32) {
 #[cfg(not(target_os = "linux"))]
 fn step_back(_: i32) {}
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -257,7 +257,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "query.all_samples_max",
         Start,
         query.all_samples_max,
-        "Samples that all queries together may hold at once; a line counts as one for each 16 bytes",
+        "Samples that all queries together may hold at once; 16 bytes of a line count as one",
         positive
     ),
     setting!(
@@ -277,7 +277,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "query.nice",
         Start,
         query.nice,
-        "How many steps queries stand back behind pushes where cores are scarce, up to 19; on Linux",
+        "How many steps queries stand back behind pushes where cores are scarce, up to 19",
         nice
     ),
     setting!(

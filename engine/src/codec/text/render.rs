@@ -38,7 +38,7 @@ fn all_digits(number: i64) -> [u8; 24] {
     digits
 }
 
-/// Whether all numbers have at most eight digits; none may have a sign or more digits than a text's.
+/// Whether all numbers have at most eight digits; none may have a sign, or more than a text's.
 pub(super) fn check(numbers: &[i64]) -> Result<bool> {
     if numbers
         .iter()

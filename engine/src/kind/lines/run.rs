@@ -43,8 +43,8 @@ impl Texts {
         self.ends.push(end);
     }
 
-    /// Appends a text of another column, or its length where it was left out; the caller keeps a run
-    /// below 4 GiB.
+    /// Appends a text of another column, or its length where it was left out; the caller keeps a
+    /// run below 4 GiB.
     fn push_from(&mut self, from: &Texts, index: usize) {
         self.bytes.extend_from_slice(from.at(index));
         let end = self.all_bytes() + from.length(index);
