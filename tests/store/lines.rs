@@ -319,7 +319,7 @@ fn lengths_and_metadata_are_those_of_whole_lines_at_every_stage_and_in_every_ran
         .collect();
     // In order; then in order but for some that are late; then with repetitions.
     let mut order: Vec<usize> = (0..2_000).map(|place| place * 2).collect();
-    order.extend((2_000..3_000).map(|place| place * 2 ^ (place % 50 / 49 * 16)));
+    order.extend((2_000..3_000).map(|place| (place * 2) ^ (place % 50 / 49 * 16)));
     order.extend((3_000..3_600).map(|place| place * 2 - place % 3));
     let lines = mixed_lines(&tags, &order, &texts);
     let lines: Vec<Line<'_>> = lines
