@@ -23,7 +23,8 @@ def free_port():
 
 
 def until(what, condition):
-    """Waits until the condition gives something, and returns that."""
+    """Waits until the condition gives something, and returns that. An error, such as the 503 of a
+    server that is not ready yet, is a reason to go on waiting."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     last = None
     while time.monotonic() < deadline:
@@ -31,7 +32,7 @@ def until(what, condition):
             found = condition()
             if found:
                 return found
-        except (OSError, urllib.error.URLError, ValueError) as error:
+        except (AssertionError, OSError, urllib.error.URLError, ValueError) as error:
             last = error
         time.sleep(0.2)
     raise AssertionError(f"not within {PATIENCE_SECONDS} s: {what} ({last})")

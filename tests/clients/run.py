@@ -5,6 +5,7 @@ Needs prometheus, promtool, prometheus-node-exporter and vmagent; one that is mi
 Ends with the line "N passed, N failed".
 """
 
+import os
 import shutil
 import sys
 
@@ -23,6 +24,8 @@ def main(program, interpreter):
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
+    # Some commands run in folders of their own. The path of an environment must not be resolved.
+    program, interpreter = os.path.abspath(program), os.path.abspath(interpreter)
     counts = {True: 0, False: 0}
 
     def note(what, is_right, found):
