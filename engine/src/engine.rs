@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -320,12 +321,17 @@ impl Engine {
     /// Plain figures about what all tenants share.
     pub fn stats(&self) -> EngineStats {
         let wal = self.shared.wal().ok();
+        let (work, wal_failures) = wal.as_deref().map(Wal::work).unwrap_or_default();
         let cache = self.shared.cache.counts();
         let stores = self.shared.stores();
         EngineStats {
             head_series: self.shared.budget.series(),
             head_bytes: self.shared.budget.bytes(),
             wal_bytes: wal.map_or(0, |wal| wal.size_bytes()),
+            wal_groups: work.groups,
+            wal_syncs: work.syncs,
+            wal_syncing: work.syncing,
+            wal_failures,
             block_bytes: stores.iter().map(|store| store.block_bytes()).sum(),
             cache_hits: cache.hits,
             cache_misses: cache.misses,
@@ -336,6 +342,12 @@ impl Engine {
     /// making room, then merging. They go on trying; what succeeds is gone from here.
     pub fn background_errors(&self) -> Vec<Error> {
         self.shared.background_errors()
+    }
+
+    /// Why the log takes no writes at the moment, if it has failed. It is revived as soon as the
+    /// disk lets it.
+    pub fn wal_error(&self) -> Option<Error> {
+        self.shared.wal().ok()?.health()
     }
 
     /// Makes everything acknowledged so far durable, whatever the
@@ -428,6 +440,14 @@ pub struct EngineStats {
     pub head_bytes: u64,
     /// Bytes of the log.
     pub wal_bytes: u64,
+    /// Groups of records that were written to the log together.
+    pub wal_groups: u64,
+    /// Syncs of the log that went well.
+    pub wal_syncs: u64,
+    /// The time that those syncs took.
+    pub wal_syncing: Duration,
+    /// How often the log failed and took no writes until it was revived.
+    pub wal_failures: u64,
     /// Bytes of the blocks of all stores: what `Options::retention_bytes_max` bounds.
     pub block_bytes: u64,
     /// Page reads that the cache answered.

@@ -25,6 +25,8 @@ use crate::settings::Settings;
 use crate::settings::shape::Shape;
 use crate::supervisor;
 
+mod trouble;
+
 /// How long to wait between two looks at whether the engine is let go of.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -129,7 +131,8 @@ impl Server {
             ))
         });
         let mut doors: Vec<_> = doors.collect();
-        doors.push(runtime.spawn(watch_files(Arc::clone(&app), stopped)));
+        doors.push(runtime.spawn(watch_files(Arc::clone(&app), stopped.clone())));
+        doors.push(runtime.spawn(trouble::watch(Arc::clone(&app), stopped)));
         let opened = Arc::clone(&app);
         let opening = runtime.spawn_blocking(move || open(&opened));
         Ok(Server {

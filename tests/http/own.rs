@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::bed::Bed;
+use super::settings::bed as bed_with;
 
 fn shipped(name: &str) -> String {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/grafana");
@@ -73,4 +74,79 @@ fn every_query_that_is_shipped_runs_over_the_metrics_that_there_are() {
         encoded("count({__name__=~\"chronolith_.+\"})")
     ));
     assert_ne!(all.data()["result"][0]["value"][1], "0");
+}
+
+/// A figure among the server's own metrics, with its labels.
+fn figure(metrics: &str, name: &str) -> f64 {
+    let begin = format!("{name} ");
+    let found = metrics.lines().find_map(|line| line.strip_prefix(&begin));
+    found.ok_or(name).unwrap().parse().unwrap()
+}
+
+#[test]
+fn settings_that_are_numbers_stand_beside_what_they_bound() {
+    let bed = bed_with(&[("store.wal_bytes_max", "1MiB"), ("retention", "2d")]);
+    let metrics = bed.get("/metrics").text();
+    let of = |path: &str| figure(&metrics, &format!("chronolith_setting{{name=\"{path}\"}}"));
+    assert_eq!(of("store.wal_bytes_max"), 1_048_576.0);
+    assert_eq!(of("retention"), 172_800.0);
+    assert_eq!(of("store.compaction_percent"), 50.0);
+    assert!(!metrics.contains("name=\"listen.prometheus\""), "no number");
+    assert!(!metrics.contains("name=\"retention_bytes_max\""), "none");
+}
+
+#[test]
+fn syncs_of_the_log_are_counted() {
+    let bed = Bed::new();
+    let before = bed.get("/metrics").text();
+    for at in 0..3 {
+        let pushed = bed.ask(
+            "POST",
+            "/api/v1/import/prometheus",
+            &[],
+            format!("up {at}\n").as_bytes(),
+        );
+        assert_eq!(pushed.code, 204);
+    }
+    let after = bed.get("/metrics").text();
+    let grown = |name| figure(&after, name) - figure(&before, name);
+    assert!(grown("chronolith_engine_wal_groups_total") >= 3.0);
+    assert!(grown("chronolith_engine_wal_syncs_total") >= 3.0);
+    assert!(grown("chronolith_engine_wal_sync_seconds_total") > 0.0);
+}
+
+#[test]
+fn background_work_that_fails_is_shown_until_it_goes_well() {
+    let bed = bed_with(&[("store.head_bytes_max", "256KiB")]);
+    let push = |from: usize| {
+        let text: String = (from..from + 1000).map(|at| format!("x{at} 1\n")).collect();
+        bed.ask("POST", "/api/v1/import/prometheus", &[], text.as_bytes())
+    };
+    assert_eq!(push(0).code, 204);
+    // A file stands where the folder of blocks was.
+    let blocks = bed.folder.0.join("tenants/default/metrics/blocks");
+    let aside = bed.folder.0.join("aside");
+    std::fs::rename(&blocks, &aside).unwrap();
+    std::fs::write(&blocks, "").unwrap();
+    let failing = || {
+        figure(
+            &bed.get("/metrics").text(),
+            "chronolith_engine_background_failing",
+        )
+    };
+    let mut next = 1000;
+    // Writers wait for room, and are told at last that there is none.
+    while failing() == 0.0 {
+        push(next);
+        next += 1000;
+    }
+    let stores = bed.get("/api/v1/status/stores").data();
+    let told = stores["engine"]["backgroundErrors"][0].as_str().unwrap();
+    assert!(told.contains("blocks"), "{told}");
+    std::fs::remove_file(&blocks).unwrap();
+    std::fs::rename(&aside, &blocks).unwrap();
+    while failing() != 0.0 {
+        push(next);
+        next += 1000;
+    }
 }

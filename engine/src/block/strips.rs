@@ -83,12 +83,11 @@ impl BlockReader {
         strip: usize,
         needles: &[Needle],
     ) -> Result<Option<Found>> {
-        let stored = self.stored_strip(chunk.page, strip)?;
-        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
-        // A page that several chunks share is decoded once for all of them.
-        let is_alone = place.offset == 0 && place.length == stored.raw;
         let key = self.page_key(chunk.page, strip);
-        if !is_alone || stored.stored == stored.raw || self.cache.find(&key).is_some() {
+        let Some(stored) = self.packed_alone(chunk, strip)? else {
+            return Ok(None);
+        };
+        if self.cache.find(&key).is_some() {
             return Ok(None);
         }
         let packed = self.read_strip(chunk.page, strip, stored)?;
@@ -129,19 +128,24 @@ impl BlockReader {
         strip: usize,
         tell: impl FnOnce(&[u8], usize) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        let stored = self.stored_strip(chunk.page, strip)?;
-        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
-        // A page that several chunks share is decoded once for all of them.
-        let is_alone = place.offset == 0 && place.length == stored.raw;
-        if !is_alone || stored.stored == stored.raw {
+        let Some(stored) = self.packed_alone(chunk, strip)? else {
             return Ok(None);
-        }
+        };
         let packed = self.read_strip(chunk.page, strip, stored)?;
         if packed.first() != Some(&text::TAG) {
             return Ok(None);
         }
         tell(&packed, stored.raw as usize)
             .map_err(|error| self.damaged(chunk.page, strip, stored, &format!("{error}")))
+    }
+
+    /// How a chunk's strip is stored, if that is packed and for this chunk alone: a page that
+    /// several chunks share is decoded once for all of them.
+    fn packed_alone(&self, chunk: &ChunkMeta, strip: usize) -> Result<Option<StoredStrip>> {
+        let stored = self.stored_strip(chunk.page, strip)?;
+        let place = chunk.strips[strip.min(STRIPS_MAX - 1)];
+        let is_alone = place.offset == 0 && place.length == stored.raw;
+        Ok((is_alone && stored.stored != stored.raw).then_some(stored))
     }
 
     /// A decoded strip of a page, from the cache or the disk.

@@ -14,7 +14,7 @@ use super::behind::Gap;
 use super::frame::{self, Record};
 use super::options::{BODY_BYTES_MAX, TENANT_BYTES_MAX, WalOptions};
 use super::segment::Segment;
-use super::write::{Goal, Writer};
+use super::write::{Goal, Work, Writer};
 use crate::config::Durability;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -54,6 +54,9 @@ pub(super) struct State {
     /// Ranges of LSNs that were refused, in rising order.
     pub(super) void: Vec<Range<u64>>,
     pub(super) failed: Option<Error>,
+    /// How often it failed.
+    pub(super) failures: u64,
+    pub(super) work: Work,
     pub(super) closed: bool,
 }
 
@@ -83,6 +86,8 @@ impl Shared {
                 writer: Some(writer),
                 void: Vec::new(),
                 failed: None,
+                failures: 0,
+                work: Work::default(),
                 closed: false,
             }),
         }
@@ -278,6 +283,7 @@ impl State {
     pub(super) fn take_back(&mut self, writer: Writer) {
         self.written = writer.written();
         self.durable = writer.durable();
+        self.work = writer.work();
         self.writer = Some(writer);
     }
 
@@ -311,6 +317,7 @@ impl State {
         };
         let text = format!("the log failed and takes no writes until it is revived: {cause}");
         self.failed = Some(Error::new(kind, text));
+        self.failures += 1;
         self.buffer.clear();
     }
 }

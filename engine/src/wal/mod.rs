@@ -36,6 +36,7 @@ pub(crate) use image::WalImage;
 pub(crate) use options::{TENANT_BYTES_MAX, WalOptions};
 pub(crate) use replay::Floors;
 use segment::Segment;
+use write::Work;
 
 /// A record's place in the log. They rise by one, across reopening too, except where some were
 /// refused or torn. The first is 1; 0 stands for "none".
@@ -154,6 +155,12 @@ impl Wal {
     /// The failure that stops all writes until [`Wal::revive`], if there is one.
     pub(crate) fn health(&self) -> Option<Error> {
         self.shared.state.lock().failed.clone()
+    }
+
+    /// What was written and synced since the log was opened, and how often it failed.
+    pub(crate) fn work(&self) -> (Work, u64) {
+        let state = self.shared.state.lock();
+        (state.work, state.failures)
     }
 
     /// What all segments take on disk.

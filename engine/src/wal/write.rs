@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -25,6 +26,17 @@ pub(super) enum Goal {
     Durable,
 }
 
+/// What a writer has done since the log was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Groups of records that were written together.
+    pub(crate) groups: u64,
+    /// Syncs that went well, of a segment with frames.
+    pub(crate) syncs: u64,
+    /// The time that those syncs took.
+    pub(crate) syncing: Duration,
+}
+
 pub(super) struct Writer {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
@@ -40,6 +52,7 @@ pub(super) struct Writer {
     durable: u64,
     /// The highest LSN that a header or frame in the log calls durable.
     claimed: u64,
+    work: Work,
 }
 
 struct OpenSegment {
@@ -72,6 +85,7 @@ impl Writer {
             written: replayed,
             durable,
             claimed: durable,
+            work: Work::default(),
         }
     }
 
@@ -85,6 +99,11 @@ impl Writer {
         self.durable
     }
 
+    /// What has been done so far.
+    pub(super) fn work(&self) -> Work {
+        self.work
+    }
+
     fn oldest(&self) -> Option<u64> {
         self.segments.lock().first().map(|oldest| oldest.first)
     }
@@ -92,6 +111,7 @@ impl Writer {
     /// Writes a group of encoded frames and, if that is the goal, syncs. No frame calls anything
     /// above `claim_max` durable.
     pub(super) fn commit(&mut self, group: &mut [u8], goal: Goal, claim_max: u64) -> Result<()> {
+        self.work.groups += u64::from(!group.is_empty());
         let outcome = self
             .write_group(group, claim_max)
             .and_then(|()| match goal {
@@ -185,10 +205,13 @@ impl Writer {
                 .map_err(|error| failed(error, &self.dir))?;
         }
         if let Some(mut open) = self.open.take() {
+            let begun = Instant::now();
             if let Err(error) = open.file.sync() {
                 self.behind.leave_spoiled();
                 return Err(failed(error, &open.path));
             }
+            self.work.syncs += 1;
+            self.work.syncing += begun.elapsed();
             self.open = Some(open);
         }
         self.durable = self.written;

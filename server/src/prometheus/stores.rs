@@ -38,6 +38,8 @@ pub(super) async fn stores(app: Scope) -> Result<Response, Problem> {
 /// Figures about the engine.
 pub(super) fn engine_figures(engine: &Engine) -> Value {
     let stats = engine.stats();
+    let failing = engine.background_errors();
+    let failing: Vec<String> = failing.iter().map(ToString::to_string).collect();
     json!({
         "headSeries": stats.head_series,
         "headBytes": stats.head_bytes,
@@ -45,6 +47,12 @@ pub(super) fn engine_figures(engine: &Engine) -> Value {
         "blockBytes": stats.block_bytes,
         "cacheHits": stats.cache_hits,
         "cacheMisses": stats.cache_misses,
+        "walGroups": stats.wal_groups,
+        "walSyncs": stats.wal_syncs,
+        "walSyncSeconds": stats.wal_syncing.as_secs_f64(),
+        "walFailures": stats.wal_failures,
+        "walError": engine.wal_error().map(|error| error.to_string()),
+        "backgroundErrors": failing,
         "damaged": engine.damage().len(),
     })
 }

@@ -4,6 +4,7 @@
 use super::Settings;
 pub(crate) use super::rows::SETTINGS;
 use super::shape::Shape;
+use crate::duration;
 
 /// One setting.
 pub(crate) struct Setting {
@@ -45,6 +46,16 @@ impl Setting {
     pub(crate) fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
         (self.read)(settings, text)
             .map_err(|right| format!("{text:?} is no {}: {right}", self.noun()))
+    }
+
+    /// Its value, if that is a number; a duration in seconds.
+    pub(crate) fn number(&self, settings: &Settings) -> Option<f64> {
+        let text = (self.show)(settings);
+        match self.value {
+            "BYTES" | "COUNT" | "PERCENT" => u64::read(&text).ok().map(|number| number as f64),
+            "DURATION" => duration::parse(&text).map(|duration| duration.as_secs_f64()),
+            _ => None,
+        }
     }
 
     /// What its value is called in a sentence.

@@ -101,3 +101,39 @@ fn as_much_is_set_aside_for_a_full_disk_as_is_wanted() {
         reserve.is_ok_and(|reserve| reserve.len() == 64 << 10)
     });
 }
+
+/// How many syncs of the log pushes bring that were answered one after the other.
+fn syncs(durability: &str) -> u64 {
+    let bed = bed(&[("durability", durability)]);
+    let count = || figure(&bed, "chronolith_engine_wal_syncs_total");
+    let before = count();
+    for at in 0..8 {
+        assert_eq!(import(&bed, &format!("up {at} {}\n", NOON + at)).code, 204);
+    }
+    count() - before
+}
+
+#[test]
+fn a_write_is_done_when_it_is_as_durable_as_is_wanted() {
+    assert!(syncs("always") >= 8);
+    assert_eq!(syncs("never"), 0);
+    // The log is synced as it passes by, not for each of them.
+    assert!(syncs("1h") < 8);
+}
+
+#[test]
+fn merges_wait_to_be_asked_where_they_may_take_nothing_of_a_core() {
+    let filled = |percent: &str| {
+        let bed = bed(&[("store.compaction_percent", percent)]);
+        for _ in 0..12 {
+            fill_days(&bed, 1);
+        }
+        bed
+    };
+    let merges = |bed: &Bed| figure(bed, "chronolith_metrics_merges_total");
+    let (resting, at_work) = (filled("0"), filled("100"));
+    until("merges begin by themselves", || merges(&at_work) > 0);
+    assert_eq!(merges(&resting), 0);
+    assert_eq!(resting.post("/api/v1/admin/tsdb/compact", "").code, 204);
+    assert_ne!(merges(&resting), 0);
+}

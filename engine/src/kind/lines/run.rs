@@ -75,7 +75,7 @@ impl Texts {
         let bytes = self.bytes.get(from as usize..to as usize);
         Texts {
             bytes: bytes.unwrap_or_default().to_vec(),
-            ends: self.ends[start..end].iter().map(|end| end - from).collect(),
+            ..self.ends_of(start, end)
         }
     }
 

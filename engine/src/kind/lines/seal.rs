@@ -1,9 +1,10 @@
 //! Lines as sealed chunks of four strips: times, metadata, lengths, text. A count needs the first
 //! only.
 //!
-//! What is written has the encoding [`LISTS`]: metadata and text are lists of texts
-//! (`codec::text`), which a page packs as a frame after a freeze, and as shapes and columns after a
-//! compaction. Chunks of the encoding [`PLAIN`] are read.
+//! Metadata and text are lists of texts (`codec::text`). After a compaction a page packs them as
+//! shapes and columns, which tell lengths: [`LISTS`]. After a freeze it packs them as frames, which
+//! tell nothing, so lengths stand in a column as well: [`MEASURED`]. Chunks of the encoding
+//! [`PLAIN`] are read.
 
 use std::ops::{Deref, Range};
 
@@ -21,6 +22,8 @@ use crate::time::{TickRange, Ticks};
 const PLAIN: u8 = 0;
 /// Metadata and text as lists; no column of lengths.
 const LISTS: u8 = 1;
+/// The same, and a column of lengths beside them.
+const MEASURED: u8 = 2;
 
 const TIMES: usize = 0;
 const METADATA: usize = 1;
@@ -54,7 +57,15 @@ pub(crate) fn seal(
         let end = chunk_end(run, start, bytes_max);
         scratch.strips.iter_mut().for_each(Vec::clear);
         times::encode(&run.times[start..end], &mut scratch.strips[TIMES]);
+        let encoding = match effort {
+            Effort::Quick => MEASURED,
+            Effort::Best => LISTS,
+        };
         fill(run, start..end, scratch);
+        if encoding == MEASURED {
+            let lengths = (start..end).map(|index| run.line(index).len() as i64);
+            ints::encode(&lengths.collect::<Vec<_>>(), &mut scratch.strips[LENGTHS]);
+        }
         let [times, metadata, lengths, text] = &scratch.strips;
         sink(SealedChunk {
             range: TickRange {
@@ -62,7 +73,7 @@ pub(crate) fn seal(
                 end: Ticks(run.times[end - 1]),
             },
             count: (end - start) as u32,
-            encoding: LISTS,
+            encoding,
             strips: &[times, metadata, lengths, text],
             tokens: &[],
             summary: &[],
@@ -120,7 +131,7 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
     wanted: Wanted,
     strip: &StripSource<'_, B>,
 ) -> Result<LineRun> {
-    if encoding != PLAIN && encoding != LISTS {
+    if !matches!(encoding, PLAIN | LISTS | MEASURED) {
         return Err(Error::corrupt(format!(
             "chunk encoding {encoding} is unknown"
         )));
@@ -149,10 +160,11 @@ pub(crate) fn open_chunk<B: Deref<Target = [u8]>>(
     }
     if wanted.has_text() || wanted.is_of_lengths() {
         run.texts = match encoding {
-            PLAIN => {
-                let lengths = decode_numbers(&strip(LENGTHS)?, count, ints::decode)?;
-                decode_texts(lengths, &strip(TEXT)?)?
-            }
+            PLAIN => decode_texts(decode_ends(&strip(LENGTHS)?, count)?, &strip(TEXT)?)?,
+            MEASURED if !wanted.has_text() => Texts {
+                bytes: Vec::new(),
+                ends: decode_ends(&strip(LENGTHS)?, count)?,
+            },
             _ => decode_list(&strip(TEXT)?, count, wanted)?,
         };
     }
@@ -167,7 +179,10 @@ pub(crate) fn search_chunk<B: Deref<Target = [u8]>>(
     strip: &StripSource<'_, B>,
     search: &SearchSource<'_>,
 ) -> Result<Option<LineRun>> {
-    if encoding != LISTS {
+    if encoding == MEASURED && wanted.is_of_lengths() {
+        return open_chunk(encoding, count, wanted, strip).map(Some);
+    }
+    if encoding == PLAIN {
         return Ok(None);
     }
     let Some(found) = search(TEXT)? else {
@@ -235,26 +250,31 @@ fn decode_metadata_list(bytes: &[u8], count: usize) -> Result<Option<Repeats>> {
     Ok(Some(Repeats::read(list, check)?))
 }
 
-fn decode_texts(lengths: Vec<i64>, text: &[u8]) -> Result<Texts> {
-    let mut ends = Vec::with_capacity(lengths.len());
-    let mut end = 0usize;
+/// Where lines end, from a column of their lengths.
+fn decode_ends(column: &[u8], count: usize) -> Result<Vec<u32>> {
+    let lengths = decode_numbers(column, count, ints::decode)?;
+    let (mut ends, mut end) = (Vec::with_capacity(count), 0u32);
     for length in lengths {
-        let length = usize::try_from(length)
+        end = u32::try_from(length)
             .ok()
-            .filter(|length| *length <= text.len() - end);
-        let Some(length) = length else {
-            return Err(Error::corrupt("a line's length goes beyond its chunk"));
-        };
-        end += length;
-        ends.push(u32::try_from(end).map_err(|_| Error::corrupt("chunk beyond 4 GiB"))?);
+            .and_then(|length| end.checked_add(length))
+            .ok_or_else(|| Error::corrupt("lengths of lines are negative, or beyond 4 GiB"))?;
+        ends.push(end);
     }
-    if end != text.len() {
-        return Err(Error::corrupt("text behind the last line of a chunk"));
+    Ok(ends)
+}
+
+/// Texts behind each other that end at these places.
+fn decode_texts(ends: Vec<u32>, text: &[u8]) -> Result<Texts> {
+    match ends.last().map_or(0, |end| *end as usize) == text.len() {
+        true => Ok(Texts {
+            bytes: text.to_vec(),
+            ends,
+        }),
+        false => Err(Error::corrupt(
+            "lines of a chunk are not as long as its text",
+        )),
     }
-    Ok(Texts {
-        bytes: text.to_vec(),
-        ends,
-    })
 }
 
 fn decode_numbers(

@@ -53,16 +53,37 @@ fn example_run() -> LineRun {
 
 #[test]
 fn the_example_of_the_format_page_is_what_is_written() {
-    let shown = example("### A chunk as it is written").concat();
-    for effort in [Effort::Quick, Effort::Best] {
+    for (effort, encoding) in [(Effort::Quick, MEASURED), (Effort::Best, LISTS)] {
+        let shown = example(&format!("### A chunk of encoding {encoding}")).concat();
         let chunks = sealed(&example_run(), effort);
-        let [(LISTS, 2, strips)] = &chunks[..] else {
+        let [(written_as, 2, strips)] = &chunks[..] else {
             panic!("one chunk of two lines");
         };
         let written = strips.concat();
         assert_eq!(shown, written, "the page shows other bytes: {written:02x?}");
-        assert!(strips[METADATA].is_empty() && strips[LENGTHS].is_empty());
+        assert_eq!(*written_as, encoding);
+        assert!(strips[METADATA].is_empty());
+        assert_eq!(strips[LENGTHS].is_empty(), encoding == LISTS);
     }
+}
+
+#[test]
+fn lengths_of_what_a_freeze_writes_are_told_without_text_or_search() {
+    let (encoding, count, strips) = sealed(&example_run(), Effort::Quick).swap_remove(0);
+    let told = search_chunk(
+        encoding,
+        count,
+        Wanted::Lengths,
+        &|strip: usize| {
+            assert!(matches!(strip, TIMES | LENGTHS), "strip {strip}");
+            Ok(strips[strip].as_slice())
+        },
+        &|_| unreachable!("nothing is searched"),
+    );
+    let told = told.unwrap().unwrap();
+    assert_eq!(told.times(), example_run().times());
+    assert_eq!((told.line_bytes(0), told.line_bytes(1)), (2, 6));
+    assert!(told.text().is_empty());
 }
 
 #[test]
@@ -176,26 +197,38 @@ fn a_chunk_cut_at_any_byte_is_an_error_and_no_flipped_bit_panics() {
         }
         run.push(&line);
     }
-    let (encoding, count, strips) = sealed(&run, Effort::Best).swap_remove(0);
-    assert_eq!(opened(encoding, count, &strips).unwrap(), run);
-    for strip in [TIMES, METADATA, TEXT] {
+    for effort in [Effort::Quick, Effort::Best] {
+        let (encoding, count, strips) = sealed(&run, effort).swap_remove(0);
+        assert_eq!(opened(encoding, count, &strips).unwrap(), run);
+        cut_and_flip(encoding, count, &strips);
+    }
+}
+
+fn cut_and_flip(encoding: u8, count: u32, strips: &[Vec<u8>]) {
+    let open = |strips: &[Vec<u8>]| {
+        let lengths = open_chunk(encoding, count, Wanted::Lengths, &|strip| {
+            Ok(strips[strip].as_slice())
+        });
+        opened(encoding, count, strips).and_then(|run| lengths.map(|_| run))
+    };
+    for strip in [TIMES, METADATA, LENGTHS, TEXT] {
         for end in 0..strips[strip].len() {
-            let mut cut = strips.clone();
+            let mut cut = strips.to_vec();
             cut[strip].truncate(end);
             // Without a byte of metadata no line has any.
             let is_fine = strip == METADATA && end == 0;
-            let outcome = opened(encoding, count, &cut);
+            let outcome = open(&cut);
             assert_eq!(outcome.is_ok(), is_fine, "strip {strip} cut at {end}");
         }
         for place in 0..8 * strips[strip].len() {
-            let mut flipped = strips.clone();
+            let mut flipped = strips.to_vec();
             flipped[strip][place / 8] ^= 1 << (place % 8);
-            let _ = opened(encoding, count, &flipped);
+            let _ = open(&flipped);
         }
     }
-    assert!(opened(encoding, count + 1, &strips).is_err());
-    assert!(opened(LISTS + 1, count, &strips).is_err());
-    assert!(opened(LISTS, u32::MAX, &strips).is_err());
+    assert!(opened(encoding, count + 1, strips).is_err());
+    assert!(opened(MEASURED + 1, count, strips).is_err());
+    assert!(opened(encoding, u32::MAX, strips).is_err());
 }
 
 proptest! {
