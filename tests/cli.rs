@@ -2,6 +2,7 @@
 //! directory, with what it prints and what it ends with.
 
 mod bed;
+mod directories;
 mod exits;
 mod logs;
 mod push;

@@ -155,6 +155,11 @@ impl Server {
         self.prometheus_address
     }
 
+    /// Whether the doors speak TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.app.security.policy().tls.is_some()
+    }
+
     /// Where the Loki API listens.
     pub fn loki_address(&self) -> SocketAddr {
         self.loki_address

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, value_parser};
 
-use crate::reach::{Access, Address, Credentials, Door, Failure, Reach};
+use crate::reach::{Access, Address, Credentials, Door, Failure, Identity, Reach};
 
 /// Where the servers of the two APIs are if nobody says so.
 const DEFAULT_URL: &str = "http://127.0.0.1:9090";
@@ -55,6 +55,16 @@ pub(super) fn arguments() -> Vec<Arg> {
         .value_parser(value_parser!(PathBuf))
         .conflicts_with("user"),
         flag(
+            "cert-file",
+            "FILE",
+            "A certificate that says who asks, where the server wants to see one".to_owned(),
+        )
+        .value_parser(value_parser!(PathBuf))
+        .requires("key-file"),
+        flag("key-file", "FILE", "The key of --cert-file".to_owned())
+            .value_parser(value_parser!(PathBuf))
+            .requires("cert-file"),
+        flag(
             "tenant",
             "NAME",
             "Whose data is meant (X-Scope-OrgID)".to_owned(),
@@ -67,7 +77,10 @@ pub(super) fn open(flags: &ArgMatches, door: Door, access: Access) -> Result<Rea
     let credentials = credentials(flags)?;
     match directory(flags) {
         Some(path) => Reach::directory(path, access, credentials),
-        None => Reach::server(address(flags, door)?, credentials),
+        None => {
+            let address = address(flags, door)?.showing(identity(flags));
+            Reach::server(address, credentials)
+        }
     }
 }
 
@@ -89,6 +102,14 @@ fn address(flags: &ArgMatches, door: Door) -> Result<Address, Failure> {
             .map_err(|failure| Failure::misused(format!("{variable}: {failure}"))),
         _ => Address::parse(default),
     }
+}
+
+/// The certificate that a server may want to see.
+fn identity(flags: &ArgMatches) -> Option<Identity> {
+    Some(Identity {
+        certificate: flags.get_one::<PathBuf>("cert-file")?.clone(),
+        key: flags.get_one::<PathBuf>("key-file")?.clone(),
+    })
 }
 
 fn credentials(flags: &ArgMatches) -> Result<Credentials, Failure> {

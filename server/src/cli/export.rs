@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chronolith_engine::{Engine, Options};
+use chronolith_engine::DEFAULT_TENANT;
 use chronolith_query::promql::syntax::parse_selector;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::cli::{FAILED, fail, say};
-use crate::http::times;
+use crate::cli::FAILED;
+use crate::cli::output::{self, Found, Out, Stop};
+use crate::cli::period::time_argument;
+use crate::reach::{Access, Failure, has_tenant, open_engine};
 use crate::transfer::export::{Range, Written};
-use crate::transfer::fault::{Fault, Result};
 use crate::transfer::progress::Progress;
 use crate::transfer::{export_blocks, export_lines, export_parquet};
 
@@ -63,12 +64,8 @@ fn kind(name: &'static str, about: &'static str, out: &'static str) -> Command {
             "SELECTOR",
             "Which series, such as '{job=\"node\"}' [default: all]",
         ),
-        flag(
-            "start",
-            "TIME",
-            "From when on: RFC 3339 or seconds since 1970 [default: the first]",
-        ),
-        flag("end", "TIME", "Until when, included [default: the last]"),
+        time_argument("start", "From when on [default: the first]"),
+        time_argument("end", "Until when, included [default: the last]"),
     ])
 }
 
@@ -76,67 +73,70 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
     let Some((name, flags)) = flags.subcommand() else {
         return ExitCode::from(FAILED);
     };
-    match export(name, flags) {
-        Ok(written) => {
-            let mut text = format!("{} entries in {} files\n", written.entries, written.files);
-            if written.left_out > 0 {
-                let left = written.left_out;
-                text += &format!("note: {left} native histograms have no place in the format\n");
-            }
-            if written.starts_lost > 0 {
-                let lost = written.starts_lost;
-                text += &format!("note: {lost} start timestamps have no place in the format\n");
-            }
-            say(&text);
-            ExitCode::SUCCESS
-        }
-        Err(fault) => fail(&fault.to_string()),
-    }
+    output::exit(flags, exported(name, flags))
 }
 
-fn range(flags: &ArgMatches) -> Result<Range> {
-    let time = |name: &str| match flags.get_one::<String>(name) {
-        None => Ok(None),
-        Some(text) => times::time(text).map(Some).ok_or_else(|| {
-            Fault::new(format!(
-                "--{name} {text:?} is no time: write RFC 3339, or seconds since 1970"
-            ))
-        }),
+fn exported(name: &str, flags: &ArgMatches) -> Result<Found, Stop> {
+    let written = export(name, flags)?;
+    let mut text = format!("{} entries in {} files\n", written.entries, written.files);
+    if written.left_out > 0 {
+        let left = written.left_out;
+        text += &format!("note: {left} native histograms have no place in the format\n");
+    }
+    if written.starts_lost > 0 {
+        let lost = written.starts_lost;
+        text += &format!("note: {lost} start timestamps have no place in the format\n");
+    }
+    let mut out = Out::open();
+    out.text(&text)?;
+    out.flush()?;
+    Ok(Found::from_count(written.entries))
+}
+
+fn range(flags: &ArgMatches) -> Result<Range, Failure> {
+    // The flags have nanoseconds.
+    let time = |name: &str| {
+        flags
+            .get_one::<i64>(name)
+            .map(|nanos| nanos.div_euclid(1_000_000))
     };
     let matchers = match flags.get_one::<String>("match") {
         None => Vec::new(),
         Some(text) => parse_selector(text)
-            .map_err(|error| Fault::new(format!("--match {}", error.describe(text))))?,
+            .map_err(|error| Failure::misused(format!("--match {}", error.describe(text))))?,
     };
     Ok(Range {
         matchers,
-        start: time("start")?,
-        end: time("end")?,
+        start: time("start"),
+        end: time("end"),
     })
 }
 
-fn export(name: &str, flags: &ArgMatches) -> Result<Written> {
+fn export(name: &str, flags: &ArgMatches) -> Result<Written, Failure> {
     let data: PathBuf = flags
         .get_one("data")
         .cloned()
         .unwrap_or_else(|| "data".into());
     let out: PathBuf = flags.get_one("OUT").cloned().unwrap_or_default();
     let range = range(flags)?;
-    let engine = Engine::open_read_only(&data, Options::default())?;
+    let engine = open_engine(&data, Access::Read)?;
     let tenant = flags.get_one::<String>("tenant").map(String::as_str);
-    let tenant = engine.tenant(tenant.unwrap_or(chronolith_engine::DEFAULT_TENANT))?;
+    let tenant = tenant.unwrap_or(DEFAULT_TENANT);
+    has_tenant(&engine, &data, tenant)?;
+    let tenant = engine.tenant(tenant).map_err(Failure::broken)?;
+    let metrics = || Ok::<_, Failure>(tenant.metrics().map_err(Failure::broken)?.snapshot());
+    let logs = || Ok::<_, Failure>(tenant.logs().map_err(Failure::broken)?.snapshot());
     let mut progress = Progress::new();
     let seen = &mut progress;
     let written = match name {
-        "log-lines" => export_lines::logs(&tenant.logs()?.snapshot(), &range, &out, seen),
-        "log-parquet" => export_parquet::logs(&tenant.logs()?.snapshot(), &range, &out, seen),
-        "parquet" => export_parquet::metrics(&tenant.metrics()?.snapshot(), &range, &out, seen),
-        "victoriametrics" => {
-            export_lines::metrics(&tenant.metrics()?.snapshot(), &range, &out, seen)
-        }
-        _ => export_blocks::export(&tenant.metrics()?.snapshot(), &range, &out, seen),
-    }?;
+        "log-lines" => export_lines::logs(&logs()?, &range, &out, seen),
+        "log-parquet" => export_parquet::logs(&logs()?, &range, &out, seen),
+        "parquet" => export_parquet::metrics(&metrics()?, &range, &out, seen),
+        "victoriametrics" => export_lines::metrics(&metrics()?, &range, &out, seen),
+        _ => export_blocks::export(&metrics()?, &range, &out, seen),
+    };
+    let written = written.map_err(Failure::broken)?;
     progress.end();
-    engine.close()?;
+    engine.close().map_err(Failure::broken)?;
     Ok(written)
 }

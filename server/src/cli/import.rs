@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
 use chronolith_query::logql::syntax::ast::Stage;
 use chronolith_query::promql::syntax::parse_selector;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::cli::{FAILED, fail, say};
+use crate::cli::period::{self, time_argument};
+use crate::cli::{FAILED, MISUSED, fail, say};
 use crate::duration;
-use crate::http::times;
 use crate::transfer::fault::{Fault, Result};
 use crate::transfer::layouts::Layout;
 use crate::transfer::loki::{self, LogWish};
@@ -20,6 +19,9 @@ use crate::transfer::remote::Remote;
 use crate::transfer::remote_read::{self, Wish};
 use crate::transfer::{Into, Job, Outcome, Pairs, Target, json_logs, metric_files, prometheus};
 use crate::wire::text::Dialect;
+
+/// Flags tell nanoseconds, what is imported here has milliseconds.
+const NANOS_A_MS: i64 = 1_000_000;
 
 pub(super) fn command() -> Command {
     Command::new("import")
@@ -141,13 +143,8 @@ fn labels() -> [Arg; 2] {
 
 fn server(window: &'static str, selector: &'static str) -> [Arg; 5] {
     [
-        flag(
-            "start",
-            "TIME",
-            "From when on: RFC 3339 or seconds since 1970",
-        )
-        .required(true),
-        flag("end", "TIME", "Until when [default: now]"),
+        time_argument("start", "From when on").required(true),
+        time_argument("end", "Until when [default: now]"),
         flag("match", "SELECTOR", "What is wanted").default_value(selector),
         flag("window", "DURATION", "The time asked for at once").default_value(window),
         flag(
@@ -163,6 +160,12 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
     let Some((name, flags)) = flags.subcommand() else {
         return ExitCode::from(FAILED);
     };
+    if let Some(missing) = missing(name, flags) {
+        say(&format!(
+            "chronolith: there is no {missing}: nothing was imported\n"
+        ));
+        return ExitCode::from(MISUSED);
+    }
     match import(name, flags) {
         Ok(outcome) => {
             let text = outcome.tally.text();
@@ -173,6 +176,17 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
             }
         }
         Err(fault) => fail(&fault.to_string()),
+    }
+}
+
+/// A source that is not there. It is looked for before anything is made where data would go.
+fn missing<'a>(name: &str, flags: &'a ArgMatches) -> Option<&'a str> {
+    let sources = flags.get_many::<String>("SOURCE").into_iter().flatten();
+    match name {
+        "remote-read" | "loki" => None,
+        _ => sources
+            .map(String::as_str)
+            .find(|source| !Path::new(source).exists()),
     }
 }
 
@@ -234,21 +248,21 @@ fn from_server(name: &str, flags: &ArgMatches, url: &str) -> Result<Outcome> {
         split.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
     });
     let remote = Remote::new(url, headers.collect::<Result<_>>()?)?;
-    let start = time(text("start"))?;
-    let end = match text("end") {
-        "" => now_ms(),
-        given => time(given)?,
-    };
+    let moment = |name: &str| flags.get_one::<i64>(name).copied();
+    let start = moment("start").unwrap_or(0).div_euclid(NANOS_A_MS);
+    let end = moment("end")
+        .unwrap_or_else(period::now)
+        .div_euclid(NANOS_A_MS);
     let window = duration::parse(text("window"))
         .filter(|window| !window.is_zero())
         .ok_or_else(|| Fault::new(format!("--window {:?} is no duration", text("window"))))?;
     let source = [
         PathBuf::from(url),
         text("match").into(),
-        text("start").into(),
+        start.to_string().into(),
     ];
     if name == "loki" {
-        let nanos = |ms: i64| ms.saturating_mul(1_000_000);
+        let nanos = |ms: i64| ms.saturating_mul(NANOS_A_MS);
         let wish = LogWish {
             query: text("match").to_owned(),
             start: nanos(start),
@@ -275,19 +289,6 @@ fn from_server(name: &str, flags: &ArgMatches, url: &str) -> Result<Outcome> {
 
 fn length(ticks: u128) -> i64 {
     i64::try_from(ticks).unwrap_or(i64::MAX)
-}
-
-fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    length(now.unwrap_or(Duration::ZERO).as_millis())
-}
-
-fn time(text: &str) -> Result<i64> {
-    times::time(text).ok_or_else(|| {
-        Fault::new(format!(
-            "{text:?} is no time: write RFC 3339, or seconds since 1970"
-        ))
-    })
 }
 
 fn open(flags: &ArgMatches, name: &str, sources: &[PathBuf], into: Into) -> Result<Job> {

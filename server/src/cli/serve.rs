@@ -96,9 +96,13 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error.to_string()),
     };
+    let scheme = match server.is_encrypted() {
+        true => "https",
+        false => "http",
+    };
     let listening = format!(
-        "Prometheus API on http://{}, Loki API on http://{}, OTLP on http://{}, OTLP over gRPC on \
-         http://{}",
+        "Prometheus API on {scheme}://{}, Loki API on {scheme}://{}, OTLP on {scheme}://{}, OTLP \
+         over gRPC on {scheme}://{}",
         server.prometheus_address(),
         server.loki_address(),
         server.otlp_http_address(),

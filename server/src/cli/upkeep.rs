@@ -120,18 +120,8 @@ fn snapshot(reach: &Reach) -> Result<String, Failure> {
     let door = Door::Prometheus;
     let answer = reach.post(door, "/api/v1/admin/tsdb/snapshot", &[], Bytes::new())?;
     let made = read_whole(answer)?;
-    let name = made["name"].as_str().unwrap_or_default();
-    // Not every server tells where its data is.
-    let flags = reach
-        .ask(door, "/api/v1/status/flags", &[])
-        .and_then(read_whole);
-    let data = flags
-        .ok()
-        .and_then(|flags| Some(flags["data"].as_str()?.to_owned()));
-    Ok(match data {
-        Some(data) => format!("{data}-snapshots/{name}\n"),
-        None => format!("{name}\n"),
-    })
+    let place = made["path"].as_str().or(made["name"].as_str());
+    Ok(format!("{}\n", place.unwrap_or_default()))
 }
 
 /// The data directory that the flags name.

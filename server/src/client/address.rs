@@ -1,6 +1,7 @@
 //! Where a server is: a URL taken apart.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use hyper::Uri;
 
@@ -24,6 +25,15 @@ pub(crate) struct Address {
     pub(crate) authority: String,
     /// Empty, or a path without a slash at its end.
     prefix: String,
+    /// What is shown to a server that wants to see who asks.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// The files of a certificate and of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Address {
@@ -60,7 +70,13 @@ impl Address {
             port: authority.port_u16().unwrap_or(default),
             authority: authority.as_str().to_owned(),
             prefix: uri.path().trim_end_matches('/').to_owned(),
+            identity: None,
         })
+    }
+
+    /// The same, with a certificate to show.
+    pub(crate) fn showing(self, identity: Option<Identity>) -> Address {
+        Address { identity, ..self }
     }
 
     /// A path of the API at this server.

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::address::{Address, Scheme};
+use super::address::{Address, Identity, Scheme};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,12 +58,37 @@ async fn encrypted(address: &Address, stream: TcpStream) -> io::Result<Box<dyn W
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
-        .with_root_certificates(authorities()?)
-        .with_no_client_auth();
+        .with_root_certificates(authorities()?);
+    let config = match &address.identity {
+        None => config.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = identity.read()?;
+            let config = config.with_client_auth_cert(chain, key);
+            config.map_err(|error| identity.wrong(&error))?
+        }
+    };
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await?;
     Ok(Box::new(stream))
+}
+
+impl Identity {
+    fn read(&self) -> io::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        let certificates = CertificateDer::pem_file_iter(&self.certificate)
+            .and_then(Iterator::collect)
+            .map_err(|error| self.wrong(&error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| self.wrong(&error))?;
+        Ok((certificates, key))
+    }
+
+    fn wrong(&self, why: &dyn std::fmt::Display) -> io::Error {
+        io::Error::other(format!(
+            "cannot show the certificate {} with the key {}: {why}",
+            self.certificate.display(),
+            self.key.display()
+        ))
+    }
 }
 
 /// Whom the machine trusts to say who a server is.

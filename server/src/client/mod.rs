@@ -19,7 +19,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, Identity};
 pub(crate) use connect::{Wire, connect};
 pub(crate) use failure::{Cause, Failure};
 

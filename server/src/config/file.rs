@@ -64,7 +64,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Fault> {
     let root: Option<Spanned<Node>> =
         serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault {
             line: error.location().map_or(1, |location| location.line()),
-            why: error.to_string(),
+            why: in_our_words(&error.to_string()),
         })?;
     let mut found = Vec::new();
     match root {
@@ -72,6 +72,19 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, Fault> {
         Some(root) => root.value.flatten(&Place::default(), &mut found)?,
     }
     Ok(found)
+}
+
+/// What is wrong with a text that is no YAML, without what the parser says to programmers.
+fn in_our_words(why: &str) -> String {
+    let said = why.split(" at line ").next().unwrap_or(why);
+    let duplicate = said.strip_prefix("duplicate mapping key: ");
+    if let Some(key) = duplicate.and_then(|rest| rest.split(", set ").next()) {
+        return format!("the key {key} is there already: write it once");
+    }
+    match said.contains("multiple YAML documents") {
+        true => "a second document begins here: a configuration is one".to_owned(),
+        false => said.to_owned(),
+    }
 }
 
 /// A value of the file.
@@ -101,6 +114,12 @@ impl Node {
                 });
             }
             Node::Scalar(text) => into.push(entry(vec![text])),
+            Node::List(_) if path.is_empty() && place.tenant.is_none() => {
+                return Err(Fault {
+                    line: line.max(1),
+                    why: "a list is no configuration: write keys, colons and values".to_owned(),
+                });
+            }
             Node::List(elements) => {
                 let mut values = Vec::new();
                 for element in elements {

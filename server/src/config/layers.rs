@@ -71,36 +71,72 @@ fn load_over(mut settings: Settings, given: &Given) -> Result<Settings, Complain
             complaints.0.push(format!("--{}: {why}", setting.flag()));
         }
     }
+    complaints.0.extend(misspelt(&given.environment));
+    complaints.0.extend(conflicts(&settings));
     match complaints.0.is_empty() {
         true => Ok(settings),
         false => Err(complaints),
     }
 }
 
-/// Looks at a file alone. How many settings it has.
+/// Variables that are nearly those of a setting. Others may be of anybody.
+fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String> {
+    let ours = environment
+        .iter()
+        .filter(|(name, _)| name.starts_with("CHRONOLITH_"));
+    ours.filter_map(|(name, _)| {
+        let known = SETTINGS.iter().map(Setting::variable);
+        let (steps, near) = known.map(|known| (distance(name, &known), known)).min()?;
+        let why = format!("environment variable {name} is no setting: did you mean {near}?");
+        (1..=2).contains(&steps).then_some(why)
+    })
+}
+
+/// What settings that are right by themselves cannot say together.
+fn conflicts(settings: &Settings) -> Vec<String> {
+    let mut found = Vec::new();
+    let doors = [
+        ("listen.prometheus", Some(settings.listen_prometheus)),
+        ("listen.loki", Some(settings.listen_loki)),
+        ("listen.otlp_grpc", Some(settings.listen_otlp_grpc)),
+        ("listen.otlp_http", Some(settings.listen_otlp_http)),
+        ("listen.admin", settings.listen_admin),
+    ];
+    for (at, (name, address)) in doors.iter().enumerate() {
+        let same = |(_, other): &&(_, _)| other == address && address.is_some();
+        let other = doors[..at].iter().find(same);
+        if let (Some((other, _)), Some(address)) = (other, address)
+            && address.port() != 0
+        {
+            found.push(format!(
+                "{other} and {name} are both {address}: give each its own"
+            ));
+        }
+    }
+    if settings.own.each().next().is_some() && !settings.multi_tenant {
+        found.push(format!(
+            "{TENANTS}: nobody has these settings while multi_tenant is off: set it to true"
+        ));
+    }
+    found
+}
+
+/// Looks at a file and at what the environment adds to it. The settings that result, and how many
+/// the file has.
 pub(crate) fn check_file(
     path: &Path,
     environment: Vec<(String, String)>,
-) -> Result<usize, Complaints> {
+) -> Result<(Settings, usize), Complaints> {
     let given = Given {
         file: Some(path.to_owned()),
         environment,
         ..Given::default()
     };
-    let mut complaints = Complaints::default();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Complaints(vec![format!("cannot read {}: {error}", path.display())]))?;
-    apply_file(
-        &text,
-        path,
-        &given,
-        &mut Settings::default(),
-        &mut complaints,
-    );
-    match complaints.0.is_empty() {
-        true => Ok(file::entries(&text).map_or(0, |entries| entries.len())),
-        false => Err(complaints),
-    }
+    let settings = load_over(Settings::default(), &given)?;
+    let count = file::entries(&text).map_or(0, |entries| entries.len());
+    Ok((settings, count))
 }
 
 fn apply_file(

@@ -147,6 +147,7 @@ fn a_file_that_is_not_there_is_named() {
 fn settings_that_are_written_out_are_read_back() {
     let mut settings = Settings {
         retention: Some(Duration::from_secs(90 * 60)),
+        multi_tenant: true,
         ..Settings::default()
     };
     for (path, text) in [
@@ -162,7 +163,10 @@ fn settings_that_are_written_out_are_read_back() {
     let whole = yaml(&settings);
     let file = Scratch::new("every", &whole);
     assert_eq!(load(&given(&file)).unwrap(), settings, "{whole}");
-    assert_eq!(check_file(&file.0, Vec::new()).unwrap(), SETTINGS.len() + 6);
+    assert_eq!(
+        check_file(&file.0, Vec::new()).unwrap().1,
+        SETTINGS.len() + 6
+    );
 }
 
 #[test]
@@ -193,4 +197,29 @@ fn the_page_of_the_documentation_is_what_the_table_says() {
 fn the_file_that_is_packaged_is_right() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/chronolith.yml");
     check_file(&path, Vec::new()).unwrap();
+}
+
+#[test]
+fn a_variable_that_is_nearly_a_settings_is_told_and_others_are_left_alone() {
+    let with = |name: &str| Given {
+        environment: vec![(name.to_owned(), "5d".to_owned())],
+        ..Given::default()
+    };
+    let said = load(&with("CHRONOLITH_RETENTON")).unwrap_err().to_string();
+    assert!(
+        said.contains("did you mean CHRONOLITH_RETENTION?"),
+        "{said}"
+    );
+    // What a cluster puts into the environment of whatever has this name.
+    for name in [
+        "CHRONOLITH_PORT",
+        "CHRONOLITH_SERVICE_HOST",
+        "CHRONOLITH_PORT_9090_TCP_ADDR",
+        "CHRONOLITH_URL",
+        "CHRONOLITH_CONFIG",
+        "CHRONOLITH_SHARED",
+        "RETENTON",
+    ] {
+        assert_eq!(load(&with(name)).unwrap(), Settings::default(), "{name}");
+    }
 }

@@ -113,9 +113,11 @@ pub(crate) async fn snapshot(app: Scope) -> Result<Response, Problem> {
     let engine = app.engine()?;
     let name = snapshot_name();
     let target = snapshots(&app.settings().data)?.join(&name);
+    let path = target.display().to_string();
     let chore = app.chores.run(move || Ok(engine.backup(target).map(drop)?));
     chore.await?;
-    Ok(success(&json!({ "name": name })))
+    // Prometheus tells the name alone.
+    Ok(success(&json!({ "name": name, "path": path })))
 }
 
 /// The folder for snapshots of a data directory.

@@ -42,6 +42,11 @@ impl Credentials {
         Ok(self)
     }
 
+    /// Whose data is meant, if that was said.
+    pub(super) fn tenant_name(&self) -> Option<&str> {
+        self.tenant.as_ref()?.to_str().ok()
+    }
+
     /// Puts them into a request.
     pub(super) fn sign(&self, mut request: Builder) -> Builder {
         if let Some(value) = &self.authorization {

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use chronolith_engine::{Engine, Error, ErrorKind, Options};
+use chronolith_engine::{DEFAULT_TENANT, Engine, Error, ErrorKind, Options};
 use http_body_util::Full;
 use hyper::service::Service;
 use hyper::{Request, Response};
@@ -45,13 +46,25 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn open(path: &Path, access: Access) -> Result<Directory, Failure> {
+    /// Opens a directory for this tenant, or for the one whose name nobody has to say.
+    pub(super) fn open(
+        path: &Path,
+        access: Access,
+        tenant: Option<&str>,
+    ) -> Result<Directory, Failure> {
         let engine = open_engine(path, access)?;
+        if let (Access::Read, Some(tenant)) = (access, tenant) {
+            has_tenant(&engine, path, tenant)?;
+        }
         let settings = Settings {
             data: path.to_path_buf(),
+            // Only where it is on does a request say whose data is meant.
+            multi_tenant: tenant.is_some(),
+            tenants_max: usize::MAX,
             logs: LogLimits {
                 entries_max: ENTRIES_MAX,
                 series_max: LOG_SERIES_MAX,
+                range_max: Duration::ZERO,
                 ..LogLimits::default()
             },
             ..Settings::default()
@@ -105,15 +118,36 @@ pub(crate) fn open_engine(path: &Path, access: Access) -> Result<Engine, Failure
     opened.map_err(|error| explained(path, &error))
 }
 
+/// What a data directory has from its first moment on.
+const MARKS: [&str; 3] = ["LOCK", "tenants", "wal"];
+
 /// Fails where there is no data directory.
 pub(crate) fn exists(path: &Path) -> Result<(), Failure> {
-    match path.is_dir() {
-        true => Ok(()),
-        false => Err(Failure::misused(format!(
-            "there is no data directory {}: name the one that `chronolith serve --data` has",
-            path.display()
-        ))),
+    let shown = path.display();
+    let what = match path.is_dir() {
+        true if MARKS.iter().any(|mark| path.join(mark).exists()) => return Ok(()),
+        true => format!("{shown} is no data directory"),
+        false => format!("there is no data directory {shown}"),
+    };
+    Err(Failure::misused(format!(
+        "{what}: name the one that `chronolith serve --data` has, or a backup of it"
+    )))
+}
+
+/// Fails where a directory has nothing of a tenant.
+pub(crate) fn has_tenant(engine: &Engine, path: &Path, tenant: &str) -> Result<(), Failure> {
+    if tenant == DEFAULT_TENANT || engine.has_tenant(tenant) {
+        return Ok(());
     }
+    let known = engine.tenants();
+    let known = match known.is_empty() {
+        true => DEFAULT_TENANT.to_owned(),
+        false => known.join(", "),
+    };
+    Err(Failure::misused(format!(
+        "{} has nothing of a tenant {tenant:?}: it has {known}",
+        path.display()
+    )))
 }
 
 /// Why a directory cannot be used, with what would help.
@@ -122,7 +156,9 @@ pub(crate) fn explained(path: &Path, error: &Error) -> Failure {
         ErrorKind::Locked => {
             "; a server or another command has it open: ask the server with --url, or stop it first"
         }
-        ErrorKind::Corrupt => "; see what is wrong with `chronolith verify`",
+        ErrorKind::Corrupt => {
+            "; restore a backup, or take out what is damaged with `chronolith repair`"
+        }
         _ => "",
     };
     Failure::broken(format!(

@@ -24,10 +24,10 @@ use tokio::runtime::Runtime;
 use crate::client::{self, Client};
 use directory::Directory;
 
-pub(crate) use crate::client::{Address, Cause, Failure};
+pub(crate) use crate::client::{Address, Cause, Failure, Identity};
 pub(crate) use answer::Answer;
 pub(crate) use credentials::Credentials;
-pub(crate) use directory::{Access, exists, explained, open_engine};
+pub(crate) use directory::{Access, exists, explained, has_tenant, open_engine};
 pub(crate) use results::{Element, Item, Notes, read_items, read_whole};
 pub(crate) use tail::Tail;
 
@@ -77,7 +77,7 @@ impl Reach {
     ) -> Result<Reach, Failure> {
         Ok(Reach {
             runtime: runtime()?,
-            place: Place::Directory(Directory::open(path, access)?),
+            place: Place::Directory(Directory::open(path, access, credentials.tenant_name())?),
             credentials,
         })
     }

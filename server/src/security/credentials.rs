@@ -134,6 +134,16 @@ impl Credentials {
                 )
             })?;
             let access = access(name)?;
+            if credentials
+                .tokens
+                .iter()
+                .any(|known| known.digest == digest)
+            {
+                return Err(format!(
+                    "bearer_tokens: {name:?} has the token of another name: nobody could tell \
+                     whose request it is"
+                ));
+            }
             credentials.tokens.push(Token { digest, access });
         }
         Ok(credentials)

@@ -149,6 +149,13 @@ fn describe(error: &serde_saphyr::Error) -> String {
 
 impl WebConfig {
     fn check(&self) -> Result<(), String> {
+        if let Some(tls) = &self.tls_server_config {
+            for (key, path) in [("cert_file", &tls.cert_file), ("key_file", &tls.key_file)] {
+                if path.as_os_str().is_empty() {
+                    return Err(format!("tls_server_config: {key} is missing"));
+                }
+            }
+        }
         let count = self.basic_auth_users.len() + self.bearer_tokens.len();
         if count > NAMES_MAX {
             return Err(format!("{count} users and tokens, at most {NAMES_MAX}"));

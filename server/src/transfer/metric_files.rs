@@ -25,26 +25,47 @@ pub(crate) fn text(job: &mut Job, path: &Path, dialect: Dialect) -> Result<()> {
     };
     let now = written_ms(path)?;
     let mut file = LineFile::open(path, position)?;
-    let (mut part, mut is_ended) = (String::new(), false);
-    while !is_ended {
+    let (mut part, mut ends_with_comment) = (String::new(), false);
+    loop {
+        let before = file.position();
         let line = file.next()?.map(String::from_utf8_lossy);
-        let is_comment = line.as_ref().is_some_and(|line| line.starts_with('#'));
-        match &line {
-            Some(line) => {
-                part.push_str(line);
-                part.push('\n');
+        let line = line.map(std::borrow::Cow::into_owned);
+        let is_eof = |line: &String| dialect == Dialect::OpenMetrics && text::is_eof(line);
+        let Some(line) = line.filter(|line| !is_eof(line)) else {
+            if dialect == Dialect::OpenMetrics && file.position() == before {
+                leave_out_last(job, &mut part);
             }
-            None => is_ended = true,
-        }
-        // What is told of a family stays together.
-        if is_ended || (part.len() > PART_BYTES && !is_comment) {
+            store_text(job, &part, dialect, now)?;
+            job.reach(file.position(), Json::Null)?;
+            return job.end(None);
+        };
+        // The last line stays at hand until it is known that others follow, and what is told of a
+        // family stays together.
+        if part.len() > PART_BYTES && !ends_with_comment {
             store_text(job, &part, dialect, now)?;
             part.clear();
-            job.reach(file.position(), Json::Null)?;
-            job.show(|| format!("{unit}: {} bytes", file.position()));
+            job.reach(before, Json::Null)?;
+            job.show(|| format!("{unit}: {before} bytes"));
         }
+        ends_with_comment = line.starts_with('#');
+        part.push_str(&line);
+        part.push('\n');
     }
-    job.end(None)
+}
+
+/// A file without its last line, which may be the beginning of what is missing: a number that was
+/// cut is a number.
+fn leave_out_last(job: &mut Job, part: &mut String) {
+    let lines = part.trim_end_matches('\n');
+    let last = lines.rfind('\n').map_or(0, |end| end + 1);
+    let is_sample = !lines[last..].is_empty() && !lines[last..].starts_with('#');
+    part.truncate(last);
+    let tally = job.tally();
+    if is_sample {
+        tally.read += 1;
+        tally.refuse("the last line of a file without # EOF may be cut", 1);
+    }
+    tally.doubt("a file does not end with # EOF: some of it is missing");
 }
 
 fn store_text(job: &mut Job, part: &str, dialect: Dialect, now: i64) -> Result<()> {

@@ -28,7 +28,7 @@ pub(crate) fn decode(text: &str, dialect: Dialect, now: i64) -> Result<Columns<'
     for (place, line) in text.lines().enumerate() {
         let line = line.trim_matches([' ', '\t', '\r']);
         let read = match line.strip_prefix('#') {
-            Some(comment) if comment.trim() == "EOF" && dialect == Dialect::OpenMetrics => break,
+            Some(_) if dialect == Dialect::OpenMetrics && is_eof(line) => break,
             Some(comment) => reader.comment(comment),
             None if line.is_empty() => Ok(()),
             None => reader.sample(line),
@@ -37,6 +37,12 @@ pub(crate) fn decode(text: &str, dialect: Dialect, now: i64) -> Result<Columns<'
     }
     reader.end_family().map_err(Malformed::new)?;
     Ok(reader.columns)
+}
+
+/// Whether a line says that the text ends with it.
+pub(crate) fn is_eof(line: &str) -> bool {
+    let comment = line.trim().strip_prefix('#');
+    comment.is_some_and(|comment| comment.trim() == "EOF")
 }
 
 struct Reader<'a> {

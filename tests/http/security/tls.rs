@@ -254,6 +254,37 @@ fn the_command_line_speaks_to_whom_it_is_told_to_trust() {
 }
 
 #[test]
+fn the_command_line_shows_a_certificate_where_the_server_wants_one() {
+    let authority = Authority::new();
+    let more = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n";
+    let (folder, bed) = bed(&authority, more);
+    let client = authority.sign("operator");
+    let (certificate, key) = (folder.0.join("me.crt"), folder.0.join("me.key"));
+    std::fs::write(&certificate, client.certificate.pem()).unwrap();
+    std::fs::write(&key, client.key.serialize_pem()).unwrap();
+    let url = format!("https://localhost:{}", bed.address().port());
+    let run = |key: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chronolith-tested"));
+        command
+            .args(["query", "--url", &url, "vector(7)"])
+            .env("SSL_CERT_FILE", folder.0.join("ca.crt"));
+        if let Some(key) = key {
+            command.arg("--cert-file").arg(&certificate);
+            command.arg("--key-file").arg(key);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = run(Some(&key));
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(run(None).0, Some(1));
+    let (code, said) = run(Some(&folder.0.join("no.key")));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("no.key"), "{said}");
+}
+
+#[test]
 fn an_import_reads_from_a_server_inside_of_tls_that_it_is_told_to_trust() {
     let authority = Authority::new();
     let (folder, bed) = bed(&authority, "");

@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use crate::cli::{FAILED, MISUSED, say};
 use crate::config;
+use crate::security::Security;
 
 /// Its flags.
 pub(super) fn command() -> Command {
@@ -25,7 +26,14 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
     let Some(path) = flags.get_one::<PathBuf>("file") else {
         return ExitCode::from(MISUSED);
     };
-    match config::check_file(path, crate::cli::serve::environment()) {
+    let looked = config::check_file(path, crate::cli::serve::environment());
+    // The file that says who may ask is part of it, with the certificates that it names.
+    let checked = looked.map_err(|complaints| complaints.to_string());
+    let checked = checked.and_then(|(settings, count)| {
+        Security::open(&settings).map_err(|why| format!("web_config_file: {why}"))?;
+        Ok(count)
+    });
+    match checked {
         Ok(count) => {
             say(&format!(
                 "{}: {count} settings, all right\n",
@@ -33,8 +41,8 @@ pub(super) fn run(flags: &ArgMatches) -> ExitCode {
             ));
             ExitCode::SUCCESS
         }
-        Err(complaints) => {
-            say(&format!("{complaints}\n"));
+        Err(why) => {
+            say(&format!("{why}\n"));
             ExitCode::from(FAILED)
         }
     }
