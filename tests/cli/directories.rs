@@ -90,7 +90,7 @@ fn of_a_dump_that_was_cut_nothing_is_made_up() {
             "query-range",
             "a_total",
             "--from",
-            "1699999000",
+            "1700000000",
             "--to",
             "1700000015",
         ];
