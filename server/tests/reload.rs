@@ -317,3 +317,31 @@ fn a_slow_query_is_told_with_whose_it_was_and_what_it_read() {
         assert!(line.contains(part), "{part} is not in {line}");
     }
 }
+
+#[test]
+fn where_somebody_is_asked_for_a_token_a_slow_query_is_told_with_the_name_of_its_holder() {
+    // The SHA-256 of "test".
+    let web = "bearer_tokens:\n  dashboards: {sha256: \
+               9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}\n";
+    let file = std::env::temp_dir().join(format!("chronolith-slow-web-{}", std::process::id()));
+    std::fs::write(&file, web).unwrap();
+    let more = format!(
+        "journal: {{slow_query: 1ms}}\nweb_config_file: {}\n",
+        file.display()
+    );
+    let mut bed = Bed::new("slow-web", &more, None);
+    std::fs::remove_file(&file).unwrap();
+    let query = "quantile_over_time(0.5,vector(time())%5B1h%3A1s%5D)";
+    let answer = bed.say(&format!(
+        "GET /api/v1/query_range?query={query}&start=0&end=10000&step=1 HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer test\r\nConnection: close\r\n\r\n"
+    ));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let line = loop {
+        let line = bed.next_line();
+        if line.contains("slow query") {
+            break line;
+        }
+    };
+    assert!(line.contains("user=\"dashboards\""), "{line}");
+}

@@ -31,7 +31,6 @@ use writer::{Newest, Written};
 /// the time.
 const HEAD_BYTES: u64 = 64 << 20;
 const LOG_BYTES: u64 = 64 << 20;
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// Series that a server with low limits takes, as a part of those that are sent to it.
 const LOW_LIMIT_PARTS: usize = 2;
@@ -72,7 +71,7 @@ pub struct Traffic {
     pub limits: Limits,
     /// Moments of kills follow from it.
     pub seed: u64,
-    /// Memory that the server may take, whatever for.
+    /// Memory that the server is told that it may take, and must do with.
     pub memory_bytes_max: u64,
     /// Further flags of the server.
     pub flags: Vec<String>,
@@ -94,7 +93,7 @@ impl Traffic {
             reader_pause: Duration::ZERO,
             limits: Limits::Wide,
             seed: 1,
-            memory_bytes_max: 1 << 30,
+            memory_bytes_max: 512 << 20,
             flags: Vec::new(),
         }
     }
@@ -103,7 +102,8 @@ impl Traffic {
         let mut flags = vec![
             format!("--store-head-bytes-max={HEAD_BYTES}"),
             format!("--store-wal-bytes-max={LOG_BYTES}"),
-            format!("--store-cache-bytes-max={CACHE_BYTES}"),
+            // Whatever else takes memory follows from this.
+            format!("--memory-max={}", self.memory_bytes_max),
         ];
         if self.limits == Limits::Low {
             let series = self.writers * self.series / LOW_LIMIT_PARTS;

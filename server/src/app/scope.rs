@@ -21,6 +21,7 @@ use crate::http::problem::{Cause, Problem};
 use crate::ingest::Intake;
 use crate::journal::Level;
 use crate::meters::{Limit, add};
+use crate::security::Access;
 use crate::settings::Settings;
 use crate::wire::otlp::deltas::Deltas;
 
@@ -36,6 +37,8 @@ pub(crate) struct Scope {
     settings: Arc<Settings>,
     /// What the client calls itself.
     client: Option<HeaderValue>,
+    /// Whose password or token it has, where somebody is asked for one.
+    access: Option<Arc<Access>>,
 }
 
 impl Deref for Scope {
@@ -56,6 +59,7 @@ impl FromRequestParts<Arc<App>> for Scope {
         };
         Ok(Scope {
             client: parts.headers.get(header::USER_AGENT).cloned(),
+            access: parts.extensions.get::<Arc<Access>>().cloned(),
             ..Scope::new(Arc::clone(app), tenant)
         })
     }
@@ -69,6 +73,7 @@ impl Scope {
             tenant,
             settings,
             client: None,
+            access: None,
         }
     }
 
@@ -166,6 +171,9 @@ impl Scope {
             ("language", language.into()),
             ("seconds", took.as_secs_f64().into()),
         ];
+        if let Some(access) = &self.access {
+            pairs.push(("user", (*access.name).into()));
+        }
         pairs.extend(read.iter().map(|(unit, count)| (*unit, (*count).into())));
         pairs.push(("query", text.into()));
         self.journal.say(Level::Warning, "slow query", &pairs);

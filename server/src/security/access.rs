@@ -10,22 +10,29 @@ use super::file::{AccessConfig, Right};
 /// What one user or the holder of one token may do.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
+    /// What the file calls them.
+    pub(crate) name: Arc<str>,
     rights: Option<BTreeSet<Right>>,
     tenants: Option<BTreeSet<Arc<str>>>,
 }
 
 impl Access {
     /// Everything, where the file says nothing, as in Prometheus.
-    pub(super) fn read(config: Option<&AccessConfig>) -> Result<Access, String> {
+    pub(super) fn read(name: &str, config: Option<&AccessConfig>) -> Result<Access, String> {
+        let name = Arc::from(name);
         let Some(config) = config else {
-            return Ok(Access::default());
+            return Ok(Access {
+                name,
+                ..Access::default()
+            });
         };
         let named = config.tenants.iter().flatten();
-        if let Some(wrong) = named.clone().find(|name| !is_tenant_name(name)) {
+        if let Some(wrong) = named.clone().find(|tenant| !is_tenant_name(tenant)) {
             return Err(format!("{wrong:?} is no name of a tenant"));
         }
-        let of_config = |_| named.map(|name| Arc::from(&**name)).collect();
+        let of_config = |_| named.map(|tenant| Arc::from(&**tenant)).collect();
         Ok(Access {
+            name,
             rights: config.rights.clone(),
             tenants: config.tenants.as_ref().map(of_config),
         })
@@ -66,7 +73,7 @@ mod tests {
             rights: Some([Right::Read].into()),
             tenants: Some(names.collect()),
         };
-        Access::read(Some(&config)).unwrap()
+        Access::read("reader", Some(&config)).unwrap()
     }
 
     #[test]

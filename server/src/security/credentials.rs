@@ -92,7 +92,7 @@ impl Credentials {
     pub(super) fn read(config: &WebConfig) -> Result<Credentials, String> {
         let mut credentials = Credentials::default();
         let access = |name: &str| {
-            let read = Access::read(config.access.get(name));
+            let read = Access::read(name, config.access.get(name));
             let named = read.map_err(|why| format!("access: {name:?}: {why}"));
             named.map(Arc::new)
         };
