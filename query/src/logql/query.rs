@@ -59,7 +59,7 @@ pub struct LinesRequest {
     pub limit: usize,
     /// Which come first.
     pub direction: Direction,
-    /// How far lines of the answer must be apart, in nanoseconds; 0 for all.
+    /// How far lines of the answer must be apart within a full hour, in nanoseconds; 0 for all.
     pub interval: i64,
 }
 

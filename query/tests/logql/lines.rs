@@ -108,6 +108,27 @@ fn an_interval_keeps_lines_apart_whatever_their_stream() {
 }
 
 #[test]
+fn an_interval_begins_anew_at_each_full_hour() {
+    let seconds = [0, 3_590, 3_595, 3_600, 3_610, 3_630, 7_199, 7_200];
+    let lines = seconds.map(|second| line(EAST, second, "x"));
+    let source = memory(&lines);
+    let apart = |limit, direction| LinesRequest {
+        end: OPENS + 3 * 3_600 * SECOND,
+        interval: 30 * SECOND,
+        ..hour(limit, direction)
+    };
+    let all = r#"{shop="east"}"#;
+    let forward = ask(all, &source, &apart(10, Direction::Forward));
+    let times = "east: 0 x, 3590 x, 3600 x, 3630 x, 7199 x, 7200 x";
+    assert_eq!(shown(&forward), [times]);
+    let backward = ask(all, &source, &apart(10, Direction::Backward));
+    let times = "east: 7200 x, 7199 x, 3630 x, 3600 x, 3595 x, 0 x";
+    assert_eq!(shown(&backward), [times]);
+    let few = ask(all, &source, &apart(2, Direction::Backward));
+    assert_eq!(shown(&few), ["east: 7200 x, 7199 x"]);
+}
+
+#[test]
 fn labels_are_told_apart_and_together() {
     let mut sale = line(EAST, 1, "price=3 empty= clerk=ann");
     sale.metadata = set(&[("clerk", "bob")]);

@@ -105,6 +105,19 @@ fn conversions_make_seconds_and_bytes() {
 fn what_is_absent_has_the_labels_that_were_asked_for() {
     let text = r#"absent_over_time({shop="north", till=~".+", floor="1"}[5m])"#;
     assert_eq!(at(text, 10), [r#"{floor="1", shop="north"} 1"#]);
+    for (selector, labels) in [
+        (r#"{shop="north", shop=~"n.*"}"#, "{}"),
+        (r#"{shop="north", shop!="east"}"#, "{}"),
+        (r#"{shop=~"n.*", shop="north"}"#, r#"{shop="north"}"#),
+        (r#"{shop="north", till="1", till="2"}"#, r#"{shop="north"}"#),
+        (
+            r#"{shop="north", till="1", till="2", till="3"}"#,
+            r#"{shop="north"}"#,
+        ),
+    ] {
+        let text = format!("absent_over_time({selector}[5m])");
+        assert_eq!(at(&text, 10), [format!("{labels} 1")], "{text}");
+    }
     assert!(at(r#"absent_over_time({shop="east"}[5m])"#, 10).is_empty());
     let text = r#"absent_over_time({shop="east"} | logfmt | unwrap nosuch [5m])"#;
     assert_eq!(at(text, 10), [r#"{shop="east"} 1"#]);
@@ -163,6 +176,46 @@ fn series_come_in_label_order_unless_they_are_sorted() {
     assert_eq!(at(&format!("approx_topk(1, {count})"), 10), [east]);
     let renamed = format!(r#"label_replace({count}, "shop", "$1!", "shop", "(e.*)")"#);
     assert_eq!(at(&renamed, 10), [r#"{shop="east!"} 4"#, west]);
+}
+
+#[test]
+fn series_that_label_replace_makes_the_same_stay_apart() {
+    let count = r#"sum by (shop) (count_over_time({till="1"}[4m]))"#;
+    let same = format!(r#"label_replace({count}, "shop", "any", "shop", ".*")"#);
+    let (four, two) = (r#"{shop="any"} 4"#, r#"{shop="any"} 2"#);
+    assert_eq!(at(&same, 10), [four, two]);
+    assert_eq!(at(&format!("sort({same})"), 10), [two, four]);
+    assert_eq!(at(&format!("{same} > 2"), 10), [four]);
+    assert_eq!(at(&format!("{same} * 1"), 10), [four, two]);
+    assert_eq!(at(&format!("topk(1, {same})"), 10), [four]);
+    assert_eq!(
+        at(&format!("sum by (shop) ({same})"), 10),
+        [r#"{shop="any"} 6"#]
+    );
+    assert_eq!(at(&format!("count({same})"), 10), ["{} 2"]);
+    // One that stands for many must be one.
+    let error = try_at(&format!("{same} + {same}"), 10, &shop()).unwrap_err();
+    assert!(error.to_string().starts_with("found duplicate series"));
+
+    let query = LogQuery::parse(&same).unwrap();
+    let minute = 60 * SECOND;
+    let range = (OPENS + 10 * minute, OPENS + 20 * minute, 10 * minute);
+    let mut options = Options::default();
+    // They count as one.
+    options.limits.series_max = 1;
+    let answer = query.range(&shop(), range, &options).unwrap();
+    let Value::Matrix(series) = answer.value else {
+        panic!("a range query gives a matrix");
+    };
+    let [any] = &series[..] else {
+        panic!("{series:?} is not one series");
+    };
+    let points = any.points.iter().map(|point| {
+        let minute = (point.time * 1_000_000 - OPENS) / minute;
+        (minute, point.sample.as_float().unwrap())
+    });
+    let points: Vec<(i64, f64)> = points.collect();
+    assert_eq!(points, [(10, 4.0), (10, 2.0), (20, 4.0), (20, 2.0)]);
 }
 
 #[test]

@@ -58,7 +58,10 @@ pub fn lines(query: &LogQuery, lines: &[Line], request: &LinesRequest) -> Vec<Fo
     let mut kept: Vec<Found> = Vec::new();
     for entry in found {
         let last = kept.last();
-        let is_far = |last: &Found| (entry.0 - last.0).abs() >= request.interval;
+        let hour = |time: i64| time.div_euclid(3_600_000_000_000);
+        let is_far = |last: &Found| {
+            (entry.0 - last.0).abs() >= request.interval || hour(entry.0) != hour(last.0)
+        };
         if kept.len() < request.limit && last.is_none_or(is_far) {
             kept.push(entry);
         }

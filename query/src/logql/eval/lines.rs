@@ -31,6 +31,9 @@ const SLICE_GROWTH: i64 = 16;
 /// How many lines of a slice are held where only some of them are kept.
 const SPACED_LINES_MAX: usize = 1 << 16;
 
+/// Loki reads a range in parts that end at full hours, and each begins to space its lines anew.
+const PART_NS: i64 = 3_600_000_000_000;
+
 /// Lines between two looks at the clock.
 const LINES_PER_CHECK: usize = 4096;
 
@@ -256,8 +259,11 @@ impl Answer {
             if self.found.len() >= self.limit {
                 break;
             }
-            let is_far =
-                |last: &Found| found.time.abs_diff(last.time) >= self.interval.unsigned_abs();
+            let part = |time: i64| time.div_euclid(PART_NS);
+            let is_far = |last: &Found| {
+                found.time.abs_diff(last.time) >= self.interval.unsigned_abs()
+                    || part(found.time) != part(last.time)
+            };
             if self.interval <= 0 || self.found.last().is_none_or(is_far) {
                 self.found.push(found);
             }

@@ -42,11 +42,15 @@ pub(crate) fn instant(
         Value::Vector(series) => series,
         Value::Text(_) => Vec::new(),
     };
-    let (mut series, warnings) = finish(series, grid, guard)?;
+    let mut series = present(series);
+    let warnings = count_series(series.len(), guard)?;
+    series.truncate(guard.limits().series_max);
     if !sorts(expr) {
         series.sort_by(|one, two| one.labels.cmp(&two.labels));
     }
-    Ok((prometheus::Value::Vector(series), warnings))
+    // Two that have become the same are two elements of the vector.
+    let found = series.chunks(1).map(|one| joined(one, grid)).collect();
+    Ok((prometheus::Value::Vector(found), warnings))
 }
 
 /// Evaluates at all times of a grid; the series come in label order.
@@ -62,9 +66,13 @@ pub(crate) fn range(
         Value::Vector(series) => series,
         Value::Text(_) => Vec::new(),
     };
-    let (mut series, warnings) = finish(series, grid, guard)?;
+    let mut series = present(series);
     series.sort_by(|one, two| one.labels.cmp(&two.labels));
-    Ok((prometheus::Value::Matrix(series), warnings))
+    let same = || series.chunk_by(|one, two| one.labels == two.labels);
+    let warnings = count_series(same().count(), guard)?;
+    let found = same().take(guard.limits().series_max);
+    let found = found.map(|same| joined(same, grid)).collect();
+    Ok((prometheus::Value::Matrix(found), warnings))
 }
 
 /// A series without labels.
@@ -89,49 +97,52 @@ fn sorts(expr: &MetricExpr) -> bool {
     }
 }
 
-/// The series of an answer, within the limit, with their times.
-fn finish(
-    mut series: Vec<Series>,
-    grid: TimeGrid,
-    guard: &Guard,
-) -> Result<(Vec<ResultSeries>, Vec<String>)> {
+/// The series that have a sample.
+fn present(mut series: Vec<Series>) -> Vec<Series> {
     series.retain(|series| !series.column.is_absent());
-    let mut warnings = Vec::new();
+    series
+}
+
+/// Refuses an answer of so many series, or warns that some of them are left out.
+fn count_series(count: usize, guard: &Guard) -> Result<Vec<String>> {
     let Limits {
         series_max,
         series_beyond,
         ..
     } = *guard.limits();
-    if series.len() > series_max {
-        let message = format!(
-            "maximum number of series ({series_max}) reached for a single query; consider \
-             reducing query cardinality by adding more specific stream selectors, reducing the \
-             time range, or aggregating results with functions like sum(), count() or topk()"
-        );
-        if series_beyond == SeriesBeyond::Refused {
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        series.truncate(series_max);
-        warnings.push(format!(
-            "maximum number of series ({series_max}) reached for a single query; returning \
-             partial results"
-        ));
+    if count <= series_max {
+        return Ok(Vec::new());
     }
-    let series = series.into_iter().map(|series| {
-        let steps = 0..grid.count;
-        let points = steps.filter_map(|step| {
-            let value = series.column.float(step)?;
-            Some(Point {
-                time: grid.time(step).div_euclid(1_000_000),
-                sample: Sample::Float(value),
-            })
-        });
-        ResultSeries {
-            points: points.collect(),
-            labels: series.labels.clone(),
-        }
-    });
-    Ok((series.collect(), warnings))
+    let reached = format!("maximum number of series ({series_max}) reached for a single query");
+    match series_beyond {
+        SeriesBeyond::Refused => Err(Error::new(
+            ErrorKind::Limit,
+            format!(
+                "{reached}; consider reducing query cardinality by adding more specific stream \
+                 selectors, reducing the time range, or aggregating results with functions like \
+                 sum(), count() or topk()"
+            ),
+        )),
+        SeriesBeyond::LeftOut => Ok(vec![format!("{reached}; returning partial results")]),
+    }
+}
+
+/// Series with the same labels as one, their points in the order of time.
+fn joined(same: &[Series], grid: TimeGrid) -> ResultSeries {
+    let at = |step: usize| {
+        let values = same.iter().filter_map(move |one| one.column.float(step));
+        values.map(move |value| Point {
+            time: grid.time(step).div_euclid(1_000_000),
+            sample: Sample::Float(value),
+        })
+    };
+    ResultSeries {
+        labels: same
+            .first()
+            .map(|one| one.labels.clone())
+            .unwrap_or_default(),
+        points: (0..grid.count).flat_map(at).collect(),
+    }
 }
 
 /// Reads lines for every aggregation over windows, and lets PromQL's operators do the rest.

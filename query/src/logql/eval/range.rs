@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chronolith_engine::Wanted;
-use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
+use chronolith_engine::labels::{LabelSet, Labels, MatchOp, Matcher};
 use chronolith_engine::logs::{Abridge, LineRun};
 use foldhash::fast::RandomState;
 
@@ -465,20 +465,23 @@ fn absent_series(range: &RangeAggregate, tables: Tables, windows: &Windows) -> V
             fill(&there);
         }
     }
-    let equal = range
-        .lines
-        .matchers
-        .iter()
-        .filter(|matcher| matcher.op() == MatchOp::Equal);
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for matcher in equal {
-        if !pairs.iter().any(|(name, _)| *name == matcher.name()) {
-            pairs.push((matcher.name(), matcher.value()));
-        }
-    }
-    let labels = LabelSet::from_pairs(pairs).unwrap_or_default();
     match column.is_absent() {
         true => Vec::new(),
-        false => vec![series(labels, column)],
+        false => vec![series(asked_labels(&range.lines.matchers), column)],
     }
+}
+
+/// The labels that a selector says with `=`, unless it says more about the same label after that.
+fn asked_labels(matchers: &[Matcher]) -> LabelSet {
+    let (mut pairs, mut told): (Vec<(&str, &str)>, Vec<&str>) = (Vec::new(), Vec::new());
+    for matcher in matchers {
+        let name = matcher.name();
+        if matcher.op() == MatchOp::Equal && !told.contains(&name) {
+            pairs.push((name, matcher.value()));
+            told.push(name);
+        } else {
+            pairs.retain(|(other, _)| *other != name);
+        }
+    }
+    LabelSet::from_pairs(pairs).unwrap_or_default()
 }

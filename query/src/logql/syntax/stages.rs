@@ -8,6 +8,7 @@ use crate::logql::syntax::ast::{
 };
 use crate::logql::syntax::cursor::Parser;
 use crate::logql::syntax::error::{Result, SyntaxError};
+use crate::logql::syntax::printer::print_stage;
 use crate::logql::syntax::selector::matcher;
 use crate::logql::syntax::token::Kind;
 use crate::logql::syntax::units;
@@ -82,13 +83,14 @@ impl Parser<'_> {
         while self.take("or") {
             texts.push(self.line_text()?);
         }
+        let filter = LineFilter { op, texts };
         let is_ip = |text: &LineText| matches!(text, LineText::Ip(_));
-        if !matches!(op, LineOp::Contains | LineOp::NotContains) && texts.iter().any(is_ip) {
-            return Err(SyntaxError::new(
-                "ip() is only supported by the line filters |= and !=",
-            ));
+        if !matches!(op, LineOp::Contains | LineOp::NotContains) && filter.texts.iter().any(is_ip) {
+            let stage = print_stage(&Stage::Line(filter));
+            let message = format!("stage '{stage}' : ip: invalid operation");
+            return Err(SyntaxError::new(message));
         }
-        Ok(LineFilter { op, texts })
+        Ok(filter)
     }
 
     fn line_text(&mut self) -> Result<LineText> {

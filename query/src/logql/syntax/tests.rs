@@ -215,6 +215,14 @@ fn what_no_grammar_tells_is_refused_too() {
             "invalid aggregation bytes_rate with unwrap",
         ),
         (
+            "{a=\"b\"} |~ ip(\"1.2.3.4\")",
+            "stage '|~ ip(\"1.2.3.4\")' : ip: invalid operation",
+        ),
+        (
+            "{a=\"b\"} !> \"<_>x\" or ip(\"::1\")",
+            "stage '!> \"<_>x\" or ip(\"::1\")' : ip: invalid operation",
+        ),
+        (
             "rate({a=\"b\"}[1m]) by (c)",
             "grouping not allowed for rate aggregation",
         ),

@@ -3,8 +3,8 @@
 use chronolith_engine::labels::{LabelSet, Labels};
 
 use crate::promql::error::{Error, Result};
-use crate::promql::eval::Evaluator;
 use crate::promql::eval::column::{Series, settle};
+use crate::promql::eval::{Dialect, Evaluator};
 use crate::promql::options::NameRemoval;
 use crate::promql::syntax::{Grouping, NAME, Text};
 
@@ -87,8 +87,13 @@ impl Evaluator<'_> {
     }
 
     /// Joins series that have become the same. Where names go at the end, that is looked at then.
-    pub(super) fn settle(&self, series: Vec<Series>) -> Result<Vec<Series>> {
-        settle(series)
+    /// Loki's operators do not ask whether series are the same: they stay apart.
+    pub(super) fn settle(&self, mut series: Vec<Series>) -> Result<Vec<Series>> {
+        if self.dialect == Dialect::Prometheus {
+            return settle(series);
+        }
+        series.retain(|series| !series.column.is_absent());
+        Ok(series)
     }
 
     /// Takes off the names that were to go at the end.

@@ -91,7 +91,8 @@ impl Value {
 pub(crate) enum Dialect {
     /// PromQL.
     Prometheus,
-    /// LogQL: what is divided by zero is no number, and errors are worded otherwise.
+    /// LogQL: what is divided by zero is no number, series that have become the same stay apart,
+    /// and errors are worded otherwise.
     Loki,
 }
 
