@@ -219,6 +219,50 @@ fn series_that_label_replace_makes_the_same_stay_apart() {
 }
 
 #[test]
+fn a_line_is_read_no_further_than_to_the_last_label_that_is_wanted() {
+    let cut = |text: &str| memory(&[line(EAST, 60, text)]);
+    let (json, logfmt) = (r#"{"id":7,"kind":"cut off"#, r#"id=7 kind="cut off"#);
+    let fails = |query: &str, text: &str| {
+        let outcome = try_at(query, 2, &cut(text));
+        let error = outcome.map_err(|error| error.to_string()).unwrap_err();
+        assert!(error.starts_with("pipeline error: "), "{query}: {error}");
+    };
+    for (text, stage) in [(json, "json"), (logfmt, "logfmt --strict")] {
+        let of_stage = |query: &str| query.replace("STAGE", stage);
+        let enough = [
+            (
+                r#"sum by (id) (count_over_time({shop="east"} | STAGE [5m]))"#,
+                r#"{id="7"} 1"#,
+            ),
+            (
+                r#"sum(count_over_time({shop="east"} | STAGE | id > 5 [5m]))"#,
+                "{} 1",
+            ),
+            (
+                r#"max_over_time({shop="east"} | STAGE | unwrap id [5m]) by (id)"#,
+                r#"{id="7"} 7"#,
+            ),
+        ];
+        for (query, answer) in enough {
+            let found = try_at(&of_stage(query), 2, &cut(text));
+            assert_eq!(found.unwrap(), [answer], "{query}");
+        }
+        for wants_more in [
+            "sum by (id, kind) (count_over_time({shop=\"east\"} | STAGE [5m]))",
+            "sum by (id, shop) (count_over_time({shop=\"east\"} | STAGE [5m]))",
+            "sum by (id) (count_over_time({shop=\"east\"} | STAGE | kind!=\"x\" [5m]))",
+            "sum without (id) (count_over_time({shop=\"east\"} | STAGE [5m]))",
+            "count_over_time({shop=\"east\"} | STAGE | keep id [5m])",
+        ] {
+            fails(&of_stage(wants_more), text);
+        }
+        let asks = r#"sum by (__error__) (count_over_time({shop="east"} | STAGE | id="7" [5m]))"#;
+        let counted = try_at(&of_stage(asks), 2, &cut(text)).unwrap();
+        assert!(counted[0].contains("ParserErr"), "{counted:?}");
+    }
+}
+
+#[test]
 fn errors_of_lines_fail_numbers_that_look_at_them() {
     let fails = |text: &str| try_at(text, 10, &shop()).map_err(|error| error.to_string());
     let unwrapped = r#"{shop="east"} | logfmt | unwrap n"#;

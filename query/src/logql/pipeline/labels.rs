@@ -291,7 +291,7 @@ impl<'a> LineLabels<'a> {
     }
 
     /// Whether a stage before has made this label.
-    fn is_parsed(&self, name: &str) -> bool {
+    pub(super) fn is_parsed(&self, name: &str) -> bool {
         let slot = self.slot(name).map(|at| &self.buffer.slots[at]);
         slot.is_some_and(|slot| slot.is_live && slot.category == Category::Parsed)
     }

@@ -230,6 +230,9 @@ impl Logfmt {
             if !self.is_listed {
                 if (self.keeps_empty || !pair.value.is_empty()) && needs.wants(name) {
                     labels.extract(name_text(name), &pair.text(), Repeated::FirstWins);
+                    if needs.are_met_by(labels) {
+                        break;
+                    }
                 }
                 continue;
             }

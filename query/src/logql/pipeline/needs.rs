@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::LabelsWanted;
 use super::filter::LabelTest;
-use super::labels::{ERROR_DETAILS_LABEL, ERROR_LABEL, EXTRACTED};
+use super::labels::{ERROR_DETAILS_LABEL, ERROR_LABEL, EXTRACTED, LineLabels};
 use crate::logql::syntax::ast::Named;
 
 /// The labels that are looked at behind a stage.
@@ -94,6 +94,14 @@ impl Needs {
                 && wanted.starts_with(name)
                 && (rest == 0 || wanted.ends_with(EXTRACTED.as_bytes()))
         })
+    }
+
+    /// Whether a line that has these labels needs no further parsing: a parser has set all that is
+    /// looked at, and nobody asks what is wrong with the rest. A label of the stream is none that a
+    /// parser finds, so where one is looked at lines are read to their end, as Loki does it.
+    pub(super) fn are_met_by(&self, labels: &LineLabels<'_>) -> bool {
+        let names = self.names.as_ref().filter(|_| !self.errors);
+        names.is_some_and(|names| names.iter().all(|name| labels.is_parsed(name)))
     }
 
     /// Whether every label is looked at.

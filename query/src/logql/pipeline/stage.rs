@@ -1,5 +1,7 @@
 //! [`Step`]: one stage, compiled, and what it does to a line.
 
+use std::ops::ControlFlow;
+
 use chronolith_engine::labels::Captures;
 
 use super::color::decolorize;
@@ -299,8 +301,12 @@ impl Sink for Labelled<'_, '_> {
         self.needs.may_begin(byte)
     }
 
-    fn value(&mut self, name: &str, value: &str) {
+    fn value(&mut self, name: &str, value: &str) -> ControlFlow<()> {
         self.labels.extract(name, value, Repeated::FirstWins);
+        match self.needs.are_met_by(self.labels) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Keys are joined with `_`; arrays and nulls are left out.
 
+use std::ops::ControlFlow;
+
 use super::scan::{Fault, Quoted, Scanner, Value};
 use crate::logql::pipeline::name::{name_text, push_name, value_text};
 
@@ -26,11 +28,11 @@ pub(in crate::logql) trait Sink {
     fn wants(&self, name: &[u8]) -> bool;
     /// Whether a name that begins with this byte may be wanted.
     fn may_begin(&self, byte: u8) -> bool;
-    /// A value.
-    fn value(&mut self, name: &str, value: &str);
+    /// A value. Whether it was the last one that is looked at.
+    fn value(&mut self, name: &str, value: &str) -> ControlFlow<()>;
 }
 
-/// Sends every value of a line into `sink`, as far as the line is sound.
+/// Sends every value of a line into `sink`, as far as the line is sound and `sink` wants more.
 pub(in crate::logql) fn flatten(
     line: &[u8],
     state: &mut Flattened,
@@ -57,7 +59,8 @@ pub(in crate::logql) fn flatten(
                     continue;
                 }
                 match is_wanted(&state.name, sink) {
-                    true => emit(state, scanner.value()?, sink),
+                    true if emit(state, scanner.value()?, sink).is_break() => return Ok(()),
+                    true => {}
                     false => scanner.skip()?,
                 }
                 state.name.truncate(length);
@@ -108,7 +111,7 @@ fn push_key(state: &mut Flattened, key: Quoted<'_>, sink: &impl Sink) -> Result<
     Ok(())
 }
 
-fn emit(state: &mut Flattened, value: Value<'_>, sink: &mut impl Sink) {
+fn emit(state: &mut Flattened, value: Value<'_>, sink: &mut impl Sink) -> ControlFlow<()> {
     let raw = match value {
         Value::String(quoted) if quoted.has_escapes => {
             state.unescaped.clear();
@@ -118,9 +121,9 @@ fn emit(state: &mut Flattened, value: Value<'_>, sink: &mut impl Sink) {
         }
         Value::String(quoted) => quoted.raw,
         Value::Number(raw) | Value::Bool(raw) => raw,
-        Value::Null | Value::Array(_) | Value::Object(_) => return,
+        Value::Null | Value::Array(_) | Value::Object(_) => return ControlFlow::Continue(()),
     };
-    sink.value(name_text(&state.name), &value_text(raw));
+    sink.value(name_text(&state.name), &value_text(raw))
 }
 
 #[cfg(test)]
@@ -139,8 +142,12 @@ mod tests {
             true
         }
 
-        fn value(&mut self, name: &str, value: &str) {
+        fn value(&mut self, name: &str, value: &str) -> ControlFlow<()> {
             self.0.push(format!("{name}={value}"));
+            match name {
+                "last" => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
         }
     }
 
@@ -167,6 +174,7 @@ mod tests {
             (r#"{"a":"bad \x","unwanted":1,"b":"\u00e9"}"#, "a= b=é"),
             (r#"{"":1,"a":{"":2}} garbage"#, "a_=2"),
             (r#"{"a":1,}"#, "a=1"),
+            (r#"{"a":{"b":1},"last":"x" cut off"#, "a_b=1 last=x"),
             ("{}", ""),
         ];
         for (line, values) in cases {

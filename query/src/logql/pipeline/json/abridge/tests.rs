@@ -1,6 +1,8 @@
 //! Lines with holes anywhere, and anything in the holes: what is wanted of the abridged line is
 //! what is wanted of the whole one.
 
+use std::ops::ControlFlow;
+
 use super::super::flatten::{Flattened, Sink, flatten};
 use super::super::scan::Fault;
 use super::*;
@@ -25,8 +27,9 @@ impl Sink for Found<'_> {
         self.needs.may_begin(byte)
     }
 
-    fn value(&mut self, name: &str, value: &str) {
+    fn value(&mut self, name: &str, value: &str) -> ControlFlow<()> {
         self.values.push((name.to_owned(), value.to_owned()));
+        ControlFlow::Continue(())
     }
 }
 
