@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::logql::answer::Stats;
-use crate::logql::{CancelFlag, Error, ErrorKind, Result, Room};
+use crate::logql::{CancelFlag, Error, ErrorKind, Result, Room, syntax};
 use crate::promql::room::Share;
 
 /// How queries are evaluated.
@@ -95,6 +95,28 @@ impl Default for Limits {
             room: None,
         }
     }
+}
+
+impl Limits {
+    /// Refuses a range of time from `start` to `end`, in nanoseconds, that is longer than a query
+    /// may look at. For those who answer other questions about lines than queries are.
+    pub fn check_length(&self, start: i64, end: i64) -> Result<()> {
+        let length = Duration::from_nanos(end.saturating_sub(start).max(0).unsigned_abs());
+        if length <= self.length_max || self.length_max.is_zero() {
+            return Ok(());
+        }
+        let message = format!(
+            "the query time range exceeds the limit (query length: {}, limit: {})",
+            syntax::show_go_duration(as_ns(length)),
+            syntax::show_duration(as_ns(self.length_max))
+        );
+        Err(Error::new(ErrorKind::Limit, message))
+    }
+}
+
+/// A length of time in nanoseconds.
+pub(super) fn as_ns(length: Duration) -> i64 {
+    i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// What a held line takes besides its text.

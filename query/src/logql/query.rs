@@ -1,11 +1,9 @@
 //! [`LogQuery`]: the door of LogQL. Parse once; ask for lines, for numbers at a time, or over a
 //! range, of any source.
 
-use std::time::Duration;
-
 use crate::logql::answer::{LinesAnswer, MetricAnswer};
 use crate::logql::eval::{self, TimeGrid};
-use crate::logql::limits::{Guard, Options, Steps};
+use crate::logql::limits::{Guard, Options, Steps, as_ns};
 use crate::logql::pipeline::{LabelsWanted, Pipeline, Unwrapper};
 use crate::logql::source::{Direction, LineSource};
 use crate::logql::syntax::ast::MetricExpr;
@@ -221,16 +219,7 @@ fn check_length(start: i64, end: i64, options: &Options) -> Result<()> {
     if end < start {
         return bad("end timestamp must not be before or equal to start time");
     }
-    let length_max = options.limits.length_max;
-    let length = Duration::from_nanos(end.abs_diff(start));
-    if length > length_max && !length_max.is_zero() {
-        return bad(format!(
-            "the query time range exceeds the limit (query length: {}, limit: {})",
-            syntax::show_go_duration(as_ns(length)),
-            syntax::show_duration(as_ns(length_max))
-        ));
-    }
-    Ok(())
+    options.limits.check_length(start, end)
 }
 
 /// Refuses windows that are too long.
@@ -246,8 +235,4 @@ fn check_ranges(expr: &MetricExpr, options: &Options) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-fn as_ns(length: Duration) -> i64 {
-    i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
 }

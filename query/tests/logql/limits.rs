@@ -108,7 +108,7 @@ fn a_range_may_not_be_too_long_nor_have_too_many_steps() {
         ..Limits::default()
     };
     assert!(lines(length_max(3_600), 1).is_ok());
-    let error = told(lines(length_max(3_599), 1), ErrorKind::BadData);
+    let error = told(lines(length_max(3_599), 1), ErrorKind::Limit);
     assert_eq!(
         error,
         "the query time range exceeds the limit (query length: 1h0m0s, limit: 59m59s)"

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::http::stream;
 
 use super::answer::Answer;
-use super::{names, params};
+use super::{names, params, query};
 
 /// Labels that are told even if their values look like ids.
 const ALWAYS_TOLD: [&str; 4] = ["cluster", "namespace", "instance", "pod"];
@@ -22,7 +22,8 @@ const VALUES_LOOKED_AT: usize = 100;
 /// The labels of streams with the number of their values.
 pub(super) async fn labels(app: Scope, asked: Params) -> Answer {
     let matchers = params::matchers_if_given(asked.value("query"))?;
-    let selector = names::select(matchers, params::range(&asked)?);
+    let range = query::length_within(&app, params::range(&asked)?)?;
+    let selector = names::select(matchers, range);
     let store = app.logs()?;
     let place = app.list(Sort::LABELS, asked.value("query"));
     let watch = place.watch.clone();
@@ -67,12 +68,24 @@ fn is_id(value: &str) -> bool {
     value.parse::<f64>().is_ok() || is_uuid(value)
 }
 
+/// Whether Go's parser takes it as a UUID: plain, as digits alone, behind `urn:uuid:`, or with a
+/// byte around each end, whatever it is, where braces are meant.
 fn is_uuid(value: &str) -> bool {
-    let lengths = value.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12])
-        && value
-            .bytes()
-            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    let bytes = value.as_bytes();
+    match bytes.len() {
+        32 => bytes.iter().all(u8::is_ascii_hexdigit),
+        38 => is_plain_uuid(&bytes[1..37]),
+        45 => bytes[..9].eq_ignore_ascii_case(b"urn:uuid:") && is_plain_uuid(&bytes[9..]),
+        _ => is_plain_uuid(bytes),
+    }
+}
+
+fn is_plain_uuid(bytes: &[u8]) -> bool {
+    let is_right = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    bytes.len() == 36 && bytes.iter().enumerate().all(is_right)
 }
 
 #[cfg(test)]
@@ -81,10 +94,27 @@ mod tests {
 
     #[test]
     fn numbers_and_uuids_are_ids() {
-        for id in ["7", "-1.5", "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5a"] {
+        for id in [
+            "7",
+            "-1.5",
+            "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5a",
+            "0b1e7c2a9d1f4c3b8a760f1e2d3c4b5a",
+            "URN:uuid:0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5a",
+            "{0B1E7C2A-9D1F-4C3B-8A76-0F1E2D3C4B5A}",
+        ] {
             assert!(is_id(id), "{id}");
         }
-        for name in ["prod", "7a", "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5", ""] {
+        for name in [
+            "prod",
+            "7a",
+            "0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5",
+            "0b1e7c2a-9d1f-4c3b-8a760-f1e2d3c4b5a",
+            "0b1e7c2a9d1f4c3b8a760f1e2d3c4b5x",
+            "urn:uuid:0b1e7c2a9d1f4c3b8a760f1e2d3c4b5a",
+            "uri:uuid:0b1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5a",
+            "éb1e7c2a-9d1f-4c3b-8a76-0f1e2d3c4b5aé",
+            "",
+        ] {
             assert!(!is_id(name), "{name}");
         }
     }

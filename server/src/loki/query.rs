@@ -132,6 +132,18 @@ pub(super) fn entries_within(app: &Scope, limit: usize) -> Result<usize, Fault> 
     }
 }
 
+/// A range of time, unless it is longer than a query may look at: so long are lists and statistics
+/// bound to be too.
+pub(super) fn length_within(app: &Scope, (start, end): (i64, i64)) -> Result<(i64, i64), Fault> {
+    let limits = Limits {
+        length_max: app.settings().logs.range_max,
+        ..Limits::default()
+    };
+    let checked = limits.check_length(start, end);
+    checked.map_err(|error| Fault(problem(error)))?;
+    Ok((start, end))
+}
+
 /// When a query begins that was asked for at this moment, unless that was too long ago.
 fn begun(asked: Instant, timeout: Duration) -> Result<Instant, Problem> {
     let began = Instant::now();

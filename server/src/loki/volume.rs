@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chronolith_engine::labels::{Labels, Matcher};
+use chronolith_engine::labels::{Labels, MatchOp, Matcher};
 use chronolith_engine::logs::{LineRun, Lines};
 use chronolith_engine::time::Nanos;
 use chronolith_engine::{Selector, Series, Snapshot, Wanted};
@@ -20,6 +20,7 @@ use crate::http::stream;
 
 use super::answer::{Answer, Fault, bad};
 use super::params::{self, MS};
+use super::query;
 
 /// Lines of one stream that are looked at to reckon the bytes of all.
 const LINES_LOOKED_AT: usize = 10_000;
@@ -66,7 +67,7 @@ pub(super) async fn shards(app: Scope, asked: Params) -> Answer {
 }
 
 async fn measured(app: Scope, asked: &Params) -> Result<String, Fault> {
-    let selector = selector(asked)?;
+    let selector = selector(&app, asked)?;
     let store = app.logs()?;
     let place = app.list(Sort::STATS, asked.value("query"));
     let watch = place.watch.clone();
@@ -91,9 +92,9 @@ async fn measured(app: Scope, asked: &Params) -> Result<String, Fault> {
     Ok(work.await?)
 }
 
-fn selector(asked: &Params) -> Result<Selector, Fault> {
+fn selector(app: &Scope, asked: &Params) -> Result<Selector, Fault> {
     let matchers = params::required_matchers(asked.value("query"))?;
-    let (start, end) = params::range(asked)?;
+    let (start, end) = query::length_within(app, params::range(asked)?)?;
     Ok(Selector::new(matchers).between(Nanos(start), Nanos(end)))
 }
 
@@ -170,6 +171,18 @@ impl By {
         }
     }
 
+    /// Matchers that select streams with all labels that were named: one that lacks any of them
+    /// adds to no volume. About which a matcher of the query decides, it does by itself.
+    fn narrowed(&self, mut matchers: Vec<Matcher>) -> Result<Vec<Matcher>, Fault> {
+        let (By::Labels(targets) | By::Names(targets)) = self;
+        for target in targets {
+            if !matchers.iter().any(|matcher| matcher.name() == target) {
+                matchers.push(Matcher::new(MatchOp::NotEqual, target, "")?);
+            }
+        }
+        Ok(matchers)
+    }
+
     /// The volumes that a stream adds to.
     fn keys(&self, labels: Labels<'_>) -> Vec<Key> {
         match self {
@@ -221,12 +234,13 @@ async fn answered(app: Scope, asked: &Params, step: Option<i64>) -> Answer {
         "{}" => Vec::new(),
         text => params::required_matchers(text)?,
     };
-    let (start, end) = params::range(asked)?;
+    let (start, end) = query::length_within(&app, params::range(asked)?)?;
     let limit = match asked.value("limit") {
         "0" => LIMIT,
         _ => params::limit(asked, LIMIT)?,
     };
     let by = By::read(asked, &matchers)?;
+    let matchers = by.narrowed(matchers)?;
     let buckets = Buckets {
         start,
         end,

@@ -85,6 +85,41 @@ fn volumes_are_told_by_label_and_over_time() {
 }
 
 #[test]
+fn a_stream_without_one_of_the_labels_that_are_named_has_no_volume() {
+    let bed = filled();
+    push_line(&bed, "{app=\"stall\"}", NOON, "x");
+    let metrics = |query: &str, targets: &str, by: &str| {
+        let params = [
+            ("query", query),
+            ("targetLabels", targets),
+            ("aggregateBy", by),
+        ];
+        let answer = ask(&bed, "index/volume", &params);
+        let volumes = answer["data"]["result"].as_array().unwrap().iter();
+        volumes
+            .map(|one| one["metric"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let all = "{service_name=~\".+\"}";
+    let (dev, prod) = (
+        r#"{"app":"shop","env":"dev"}"#,
+        r#"{"app":"shop","env":"prod"}"#,
+    );
+    assert_eq!(metrics(all, "app,env", "series"), [dev, prod]);
+    assert_eq!(metrics("{}", "app,env", ""), [dev, prod]);
+    let apps = [r#"{"app":"shop"}"#, r#"{"app":"stall"}"#];
+    assert_eq!(metrics(all, "app", "series"), apps);
+    assert!(metrics("{job=\"cron\"}", "app,job", "series").is_empty());
+    // What a matcher of the query says about a label holds.
+    let without = metrics("{service_name=~\".+\", env=\"\"}", "env,job", "series");
+    assert_eq!(without, [r#"{"job":"cron"}"#]);
+    let mut names = metrics(all, "app,env", "labels");
+    names.sort();
+    assert_eq!(names, [r#"{"app":""}"#, r#"{"env":""}"#]);
+    assert!(metrics("{app=\"stall\"}", "app,env", "labels").is_empty());
+}
+
+#[test]
 fn labels_are_found_also_without_a_query() {
     let bed = filled();
     let found = ask(&bed, "detected_labels", &[("query", "")]);

@@ -366,3 +366,70 @@ fn the_old_query_answers_streams_with_labels_as_text() {
         400
     );
 }
+
+#[test]
+fn a_stream_is_listed_where_a_chunk_of_it_lies_around_the_range() {
+    let bed = Bed::new();
+    for (labels, seconds) in [
+        ("{a=\"around\"}", &[-600, 600][..]),
+        ("{a=\"before\"}", &[-600, -500]),
+        ("{a=\"behind\"}", &[600]),
+        ("{a=\"inside\"}", &[10]),
+        ("{a=\"far\"}", &[-3 * 3600, 3 * 3600]),
+    ] {
+        for second in seconds {
+            push_line(&bed, labels, NOON + second * SECOND, "x");
+        }
+    }
+    let listed = |start: i64, end: i64| {
+        let (start, end) = (at(start), at(end));
+        let params = [("match[]", "{a=~\".+\"}"), ("start", &start), ("end", &end)];
+        let data = get(&bed, "series", &params).data();
+        let streams = data.as_array().unwrap().iter();
+        let streams = streams.map(|stream| stream["a"].as_str().unwrap().to_owned());
+        streams.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(0, 60), ["around", "inside"]);
+    assert_eq!(listed(100, 200), ["around"]);
+    // Chunks are of two hours, which end at noon of the clock, half an hour later.
+    assert_eq!(listed(100, 1800), ["around", "behind"]);
+    assert_eq!(listed(700, 1900), Vec::<String>::new());
+    for state in ["/flush", "/compact"] {
+        assert_eq!(bed.ask_loki("POST", state, &[], b"").code, 204);
+        assert_eq!(listed(0, 60), ["around", "inside"], "{state}");
+    }
+}
+
+#[test]
+fn no_list_is_of_a_longer_time_than_a_query() {
+    let bed = filled();
+    let selector = ("query", "{app=\"shop\"}");
+    let (start, end) = ("1768471200", "1772000000");
+    for path in [
+        "query_range",
+        "labels",
+        "label",
+        "label/env/values",
+        "series",
+        "index/stats",
+        "index/shards",
+        "index/volume",
+        "index/volume_range",
+        "detected_labels",
+        "detected_fields",
+    ] {
+        let matches = ("match[]", selector.1);
+        let short = [selector, matches, ("start", start), ("end", "1771066800")];
+        let mut params = short.to_vec();
+        // The limit itself is allowed.
+        assert_eq!(get(&bed, path, &params).code, 200, "{path}");
+        params[3] = ("end", end);
+        let reply = get(&bed, path, &params);
+        let text = "the query time range exceeds the limit (query length: 980h13m20s, limit: \
+                    30d1h)";
+        assert_eq!((reply.code, reply.text().trim_end()), (400, text), "{path}");
+    }
+    let metrics = bed.ask_loki("GET", "/metrics", &[], b"").text();
+    let counted = "chronolith_limited_total{limit=\"log_query\"} 11";
+    assert!(metrics.contains(counted), "{metrics}");
+}
