@@ -44,7 +44,7 @@ impl LineBatch {
             self.bytes += name.len() + value.len();
             self.columns.metadata(name.into(), value.into())?;
         }
-        Ok(self.columns.entry(time, Cow::Owned(line), 0)?)
+        Ok(self.columns.entry(time, Cow::Owned(line))?)
     }
 
     fn end_stream(&mut self) -> Result<()> {

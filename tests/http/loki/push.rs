@@ -97,6 +97,18 @@ fn the_form_and_the_path_of_old_are_taken() {
 }
 
 #[test]
+fn what_stands_behind_the_json_of_a_push_is_not_looked_at() {
+    let bed = Bed::new();
+    let values = json!([[NOON.to_string(), "x"]]);
+    let body = json!({ "streams": [{ "stream": { "a": "b" }, "values": values }] });
+    let headers = [("Content-Type", "application/json")];
+    let body = format!("{body}\n{{\"streams\": nothing");
+    let reply = bed.ask_loki("POST", "/loki/api/v1/push", &headers, body.as_bytes());
+    assert_eq!(reply.code, 204, "{}", reply.text());
+    assert_eq!(lines(&query_range(&bed, "{a=\"b\"}", &[])), ["x"]);
+}
+
+#[test]
 fn a_request_that_cannot_be_read_stores_nothing_and_is_not_sent_again() {
     let bed = Bed::new();
     let json = [("Content-Type", "application/json")];
@@ -285,14 +297,21 @@ fn every_line_gets_a_level() {
             [at(3), "nothing"],
             [at(4), "level=warn x", { "lvl": "dbg" }],
             [at(5), "level=warn x", { "detected_level": "Information" }],
+            [at(6), "level=warn x", { "severity_number": "17" }],
+            [at(7), "level=warn x", { "severity_number": "3", "severity_text": "debug" }],
+            [at(8), "level=warn x", { "severity_number": "25" }],
+            [at(9), "x", { "severity_number": "none" }],
         ]},
-        { "stream": { "a": "y", "level": "critical" }, "values": [[at(6), "level=info"]] },
+        { "stream": { "a": "y", "level": "critical" }, "values": [
+            [at(10), "level=info", { "severity_number": "1" }],
+        ]},
     ]});
     assert_eq!(push_json(&bed, &body).code, 204);
     let found = levels(&bed, "{a=~\".+\"}");
     let found: Vec<&str> = found.iter().map(|(_, level)| level.as_str()).collect();
     let expected = [
-        "warn", "error", "fatal", "unknown", "debug", "info", "critical",
+        "warn", "error", "fatal", "unknown", "debug", "info", "error", "debug", "warn", "unknown",
+        "critical",
     ];
     assert_eq!(found, expected);
 }

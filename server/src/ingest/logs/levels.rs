@@ -10,6 +10,9 @@ use memchr::{memchr, memchr2};
 /// The name under which the level stands in a line's structured metadata.
 pub(crate) const DETECTED_LEVEL: &str = "detected_level";
 
+/// The name of OpenTelemetry's number of the severity in structured metadata.
+pub(crate) const SEVERITY_NUMBER: &str = "severity_number";
+
 /// How severe a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {

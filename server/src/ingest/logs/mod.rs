@@ -24,7 +24,7 @@ use crate::settings::{IngestLimits, LogLimits};
 use crate::wire::logs::{LogColumns, Pair};
 use crate::wire::otlp::names;
 
-use levels::{DETECTED_LEVEL, LEVEL_FIELDS, Level};
+use levels::{DETECTED_LEVEL, LEVEL_FIELDS, Level, SEVERITY_NUMBER};
 use streams::{Stream, text_of};
 use tails::{Queue, Tails};
 
@@ -288,7 +288,7 @@ impl Prepared {
             return Err(Unfit::LineTooLong { bytes, max });
         }
         let given = columns.metadata_of(place);
-        let of_severity = || Level::of_severity(entry.severity);
+        let of_severity = || of_severity(given);
         let of_line = || Level::of_line(&entry.line);
         let level = stream
             .level
@@ -401,6 +401,12 @@ fn of_metadata(given: &[Pair<'_>]) -> Option<Level> {
         let found = given.iter().find(|(name, _)| name == field)?;
         Level::of_value(&found.1)
     })
+}
+
+/// The level that OpenTelemetry's number in structured metadata means, whoever sent it.
+fn of_severity(given: &[Pair<'_>]) -> Option<Level> {
+    let mut numbers = given.iter().filter(|(name, _)| name == SEVERITY_NUMBER);
+    numbers.find_map(|(_, value)| Level::of_severity(value.parse().ok()?))
 }
 
 /// A name as a label may be called.

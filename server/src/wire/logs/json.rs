@@ -26,7 +26,7 @@ pub(crate) fn decode<'a>(
             _ => scan.skip(),
         })?,
     }
-    scan.end()?;
+    // What stands behind the value is not looked at, as Loki does it.
     Ok(columns)
 }
 
@@ -85,7 +85,7 @@ fn value<'a>(columns: &mut LogColumns<'a>, scan: &mut Scan<'a>) -> Result<(), Ma
     if place < 2 {
         return Err(scan.fault("a value without a time or a line"));
     }
-    columns.entry(time, line, 0)
+    columns.entry(time, line)
 }
 
 fn nanos(scan: &mut Scan<'_>) -> Result<i64, Malformed> {
@@ -117,5 +117,5 @@ fn entry<'a>(
         Ok(())
     })?;
     let time = time.ok_or_else(|| scan.fault("an entry without a time"))?;
-    columns.entry(time, line, 0)
+    columns.entry(time, line)
 }

@@ -54,8 +54,6 @@ pub(crate) struct LogEntry<'a> {
     pub(crate) time: i64,
     pub(crate) line: Cow<'a, str>,
     metadata_end: usize,
-    /// OpenTelemetry's number of the severity; 0 for none.
-    pub(crate) severity: u8,
 }
 
 impl<'a> LogColumns<'a> {
@@ -73,12 +71,7 @@ impl<'a> LogColumns<'a> {
     }
 
     /// Adds a line to the stream at hand.
-    pub(crate) fn entry(
-        &mut self,
-        time: i64,
-        line: Cow<'a, str>,
-        severity: u8,
-    ) -> Result<(), Malformed> {
+    pub(crate) fn entry(&mut self, time: i64, line: Cow<'a, str>) -> Result<(), Malformed> {
         if self.entries.len() >= ENTRIES_MAX {
             return Err(too_many("lines", ENTRIES_MAX));
         }
@@ -86,7 +79,6 @@ impl<'a> LogColumns<'a> {
             time,
             line,
             metadata_end: self.metadata.len(),
-            severity,
         });
         Ok(())
     }

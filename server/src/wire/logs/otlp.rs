@@ -140,7 +140,7 @@ fn record<'a>(
         columns.metadata(name, value)?;
     }
     let time = [time, observed].into_iter().find(|time| *time != 0);
-    columns.entry(time.unwrap_or(now), line, severity)
+    columns.entry(time.unwrap_or(now), line)
 }
 
 fn fixed(value: Value<'_>) -> Result<i64, Malformed> {

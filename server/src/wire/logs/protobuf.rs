@@ -42,7 +42,7 @@ fn entry<'a>(columns: &mut LogColumns<'a>, message: &'a [u8]) -> Result<(), Malf
             _ => {}
         }
     }
-    columns.entry(time, text(line), 0)
+    columns.entry(time, text(line))
 }
 
 /// Seconds and nanoseconds since 1970.
