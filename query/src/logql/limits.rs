@@ -99,7 +99,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Refuses a range of time from `start` to `end`, in nanoseconds, that is longer than a query
-    /// may look at. For those who answer other questions about lines than queries are.
+    /// may look at. Whoever lists streams or measures them asks it, since no query does that.
     pub fn check_length(&self, start: i64, end: i64) -> Result<()> {
         let length = Duration::from_nanos(end.saturating_sub(start).max(0).unsigned_abs());
         if length <= self.length_max || self.length_max.is_zero() {

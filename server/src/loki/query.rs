@@ -132,8 +132,8 @@ pub(super) fn entries_within(app: &Scope, limit: usize) -> Result<usize, Fault> 
     }
 }
 
-/// A range of time, unless it is longer than a query may look at: so long are lists and statistics
-/// bound to be too.
+/// A range of time, unless it is longer than a query may look at. Lists and statistics are bound by
+/// that too.
 pub(super) fn length_within(app: &Scope, (start, end): (i64, i64)) -> Result<(i64, i64), Fault> {
     let limits = Limits {
         length_max: app.settings().logs.range_max,
