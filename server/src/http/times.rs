@@ -7,18 +7,35 @@ use crate::duration;
 /// Days from the civil calendar's epoch in year 0 to 1970.
 const DAYS_TO_1970: i64 = 719_468;
 
+/// The first and the last time, as Prometheus writes them: clients send them for a range without
+/// a start or an end. No other year may have more than four digits.
+const ENDS_OF_TIME: [(&str, i64); 2] = [
+    ("-292273086-05-16T16:47:06Z", -9_223_309_901_257_974_000),
+    (
+        "292277025-08-18T07:12:54.999999999Z",
+        9_223_309_901_257_974_999,
+    ),
+];
+
 /// Reads seconds since 1970, or RFC 3339, as milliseconds.
 pub(crate) fn time(text: &str) -> Option<i64> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => {
-            // Rounded to milliseconds. The cast saturates: an absurd time is the end of time.
-            Some((seconds * 1000.0).round() as i64)
+            // As Prometheus does it: of the fraction alone what is nearest in milliseconds, and
+            // then down to what has begun. The casts saturate: an absurd time is the end of time.
+            let thousandths = (seconds.fract() * 1000.0).round() / 1000.0;
+            let nanos = (thousandths * SECOND as f64) as i64;
+            let whole = (seconds.trunc() as i64).saturating_mul(1000);
+            Some(whole.saturating_add(nanos.div_euclid(MILLI)))
         }
         Ok(_) => None,
-        Err(_) => {
-            let (seconds, nanos) = rfc3339(text)?;
-            Some(seconds * 1000 + nanos / 1_000_000)
-        }
+        Err(_) => match rfc3339(text) {
+            Some((seconds, nanos)) => Some(seconds * 1000 + nanos / MILLI),
+            None => {
+                let mut ends = ENDS_OF_TIME.iter();
+                ends.find(|(end, _)| *end == text).map(|(_, ms)| *ms)
+            }
+        },
     }
 }
 
@@ -31,16 +48,21 @@ pub(crate) fn rfc3339_nanos(text: &str) -> Option<i64> {
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
+/// Nanoseconds of a millisecond.
+const MILLI: i64 = 1_000_000;
+
 /// A length of time in milliseconds, or why it is none.
 pub(crate) fn length_ms(text: &str) -> Result<i64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_nan() => {}
-        Ok(seconds) if seconds.abs() > i64::MAX as f64 / 1e9 => {
+        Ok(seconds) if (seconds * SECOND as f64).abs() > i64::MAX as f64 => {
             return Err(format!(
                 "cannot parse {text:?} to a valid duration. It overflows int64"
             ));
         }
-        Ok(seconds) => return Ok((seconds * 1000.0) as i64),
+        // Cut to nanoseconds first, as Prometheus does it: 8.2 seconds are a nanosecond less than
+        // that, and so 8,199 milliseconds.
+        Ok(seconds) => return Ok((seconds * SECOND as f64) as i64 / MILLI),
         Err(_) => {
             if let Some(duration) = duration::parse(text) {
                 return Ok(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
@@ -50,8 +72,8 @@ pub(crate) fn length_ms(text: &str) -> Result<i64, String> {
     Err(format!("cannot parse {text:?} to a valid duration"))
 }
 
-/// Reads RFC 3339 with any number of decimals, as seconds since 1970 and the nanoseconds behind
-/// them.
+/// Reads RFC 3339 with any number of decimals behind a point or a comma, as seconds since 1970 and
+/// the nanoseconds behind them. The letters are capitals, as Go wants them.
 fn rfc3339(text: &str) -> Option<(i64, i64)> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| {
@@ -63,7 +85,7 @@ fn rfc3339(text: &str) -> Option<(i64, i64)> {
     if bytes.len() < 20 || marks.iter().any(|(at, mark)| bytes[*at] != *mark) {
         return None;
     }
-    if !matches!(bytes[10], b'T' | b't') {
+    if bytes[10] != b'T' {
         return None;
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -80,7 +102,7 @@ fn rfc3339(text: &str) -> Option<(i64, i64)> {
 
 /// The nanoseconds in front of the zone, and the zone.
 fn fraction(rest: &str) -> Option<(i64, &str)> {
-    let Some(decimals) = rest.strip_prefix('.') else {
+    let Some(decimals) = rest.strip_prefix(['.', ',']) else {
         return Some((0, rest));
     };
     let digits = decimals.bytes().take_while(u8::is_ascii_digit).count();
@@ -96,7 +118,7 @@ fn fraction(rest: &str) -> Option<(i64, &str)> {
 }
 
 fn zone_seconds(zone: &str) -> Option<i64> {
-    if matches!(zone, "Z" | "z") {
+    if zone == "Z" {
         return Some(0);
     }
     let sign = match zone.as_bytes().first()? {
@@ -179,9 +201,31 @@ mod tests {
         // Milliseconds where seconds belong, as Grafana's probe sends them.
         assert_eq!(time("1795209387000"), Some(1_795_209_387_000_000));
         assert_eq!(time("1e300"), Some(i64::MAX));
+        assert_eq!(time("-1e300"), Some(i64::MIN));
         for wrong in ["", "abc", "NaN", "Inf", "12:00"] {
             assert_eq!(time(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn only_the_fraction_of_a_time_is_rounded_and_lengths_are_cut() {
+        // As Prometheus 2.42 and 3.14 have it.
+        assert_eq!(time("1768476600.0005"), Some(1_768_476_600_000));
+        assert_eq!(time("1768476606.2645"), Some(1_768_476_606_264));
+        assert_eq!(time("1768476600.9999"), Some(1_768_476_601_000));
+        assert_eq!(time("-0.25"), Some(-250));
+        assert_eq!(length_ms("8.2"), Ok(8_199));
+        assert_eq!(length_ms("0.25"), Ok(250));
+        assert_eq!(length_ms("-8.2"), Ok(-8_199));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_times() {
+        let first = "-292273086-05-16T16:47:06Z";
+        let last = "292277025-08-18T07:12:54.999999999Z";
+        assert_eq!(time(first), Some(-9_223_309_901_257_974_000));
+        assert_eq!(time(last), Some(9_223_309_901_257_974_999));
+        assert_eq!(time("292277025-08-18T07:12:54Z"), None);
     }
 
     #[test]
@@ -192,6 +236,7 @@ mod tests {
             time("2026-01-15T06:30:00.123456789-05:00"),
             Some(1_768_476_600_123)
         );
+        assert_eq!(time("2026-01-15T11:30:00,25Z"), Some(1_768_476_600_250));
         assert_eq!(time("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(time("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
         for wrong in [
@@ -201,6 +246,8 @@ mod tests {
             "2026-02-29T00:00:00Z",
             "2026-01-15T24:30:00Z",
             "2026-01-15T11:30:00.Z",
+            "2026-01-15t11:30:00Z",
+            "2026-01-15T11:30:00z",
             "2026-01-15T11:30:00+1:00",
             "2026-01-15 11:30:00Z",
             "+026-01-15T11:30:00Z",

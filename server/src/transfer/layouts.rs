@@ -79,9 +79,9 @@ fn rfc3339(text: &str) -> Option<i64> {
     if let Some(nanos) = times::rfc3339_nanos(text) {
         return Some(nanos);
     }
-    // With a space, a comma before decimals, or no zone, as programs like to write it.
-    let mut mended = text.trim().replacen(' ', "T", 1).replace(',', ".");
-    let has_zone = mended.ends_with(['Z', 'z']) || mended.get(19..)?.contains(['+', '-']);
+    // With a space, small letters, or no zone, as programs like to write it.
+    let mut mended = text.trim().replacen(' ', "T", 1).to_ascii_uppercase();
+    let has_zone = mended.ends_with('Z') || mended.get(19..)?.contains(['+', '-']);
     if !has_zone {
         mended.push('Z');
     }
