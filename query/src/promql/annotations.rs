@@ -8,7 +8,8 @@ use crate::promql::dates;
 use crate::promql::histogram::Combined;
 use crate::text::{Span, number, quote};
 
-/// Warnings and infos of one query, each once, in the order in which they came up.
+/// Warnings and infos of one query, in the order in which they came up. One that comes up at
+/// several places is told once, with the last of them, as Prometheus does it.
 #[derive(Clone, Debug, Default)]
 pub struct Annotations {
     notes: Vec<Note>,
@@ -59,12 +60,12 @@ impl Annotations {
 
     fn add(&mut self, note: Note) {
         self.times += 1;
-        let same =
-            |known: &&mut Note| known.text == note.text && known.span.start == note.span.start;
+        let same = |known: &&mut Note| known.level == note.level && known.text == note.text;
         let Some(known) = self.notes.iter_mut().find(same) else {
             self.notes.push(note);
             return;
         };
+        known.span = note.span;
         if let (Some(all), Some(more)) = (&mut known.repairs, note.repairs) {
             all.lowest = all.lowest.min(more.lowest);
             all.highest = all.highest.max(more.highest);

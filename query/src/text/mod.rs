@@ -5,7 +5,7 @@
 
 pub(crate) mod amounts;
 pub mod duration;
-pub(crate) mod number;
+pub mod number;
 pub(crate) mod quote;
 mod span;
 

@@ -48,7 +48,7 @@ fn integer(lower: &str) -> Option<f64> {
 }
 
 /// A float as Go's `%g` writes it: shortest, with an exponent below 1e-4 and from 1e6 on.
-pub(crate) fn general(value: f64) -> String {
+pub fn general(value: f64) -> String {
     match special(value) {
         Some(text) => text.to_owned(),
         None => with_exponent(&format!("{value:e}"), 6),

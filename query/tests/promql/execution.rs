@@ -10,8 +10,8 @@ use chronolith_query::promql::histogram::Histogram;
 use chronolith_query::promql::script::{Loaded, Shelf};
 use chronolith_query::promql::source::{Request, Source, SourceSeries, Unread};
 use chronolith_query::promql::{
-    Answer, CancelFlag, ErrorKind, Explanation, Limits, MemorySource, Options, Query, Result,
-    Sample, Value, Workers,
+    Answer, CancelFlag, ErrorKind, Explanation, Limits, MemorySource, NameRemoval, Options, Query,
+    Result, Sample, Value, Workers,
 };
 
 use crate::shelf::{EngineShelf, Stage};
@@ -221,12 +221,35 @@ fn equal_parts_that_do_not_fit_are_read_again_and_not_refused() {
 }
 
 #[test]
-fn what_equal_parts_note_is_noted_for_each_place() {
-    let text = "rate(gauge[5m]) + rate(gauge[5m])";
-    let answer = run(text, &source(), &Options::default()).unwrap();
-    let infos = answer.annotations.infos(text);
-    let places = ["(1:6)", "(1:24)"].map(|place| infos.iter().any(|info| info.ends_with(place)));
-    assert_eq!(places, [true, true], "{infos:?}");
+fn what_is_noted_at_several_places_is_told_once_with_the_last() {
+    let whole = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket";
+    for (text, place) in [
+        ("rate(gauge[5m]) + rate(gauge[5m])", "1:24"),
+        ("sum(rate(gauge[5m])) / sum(rate(gauge[9m]))", "1:33"),
+        // The samples of a subquery have no place.
+        ("increase(gauge[5m:])", "1:1"),
+        ("rate(gauge[5m]) + rate(gauge[5m:])", "1:1"),
+    ] {
+        let answer = run(text, &source(), &Options::default()).unwrap();
+        let expected = format!("PromQL info: {whole}: \"gauge\" ({place})");
+        assert_eq!(answer.annotations.infos(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn a_bucket_without_a_bound_is_told_by_name_only_where_names_are_dropped_late() {
+    let text = "histogram_quantile(0.9, gauge)";
+    let told = "PromQL warning: bucket label \"le\" is missing or has a malformed value of \"\"";
+    let named = " for metric name \"gauge\"";
+    for (names, name) in [(NameRemoval::AtOnce, ""), (NameRemoval::Delayed, named)] {
+        let options = Options {
+            names,
+            ..Options::default()
+        };
+        let answer = run(text, &source(), &options).unwrap();
+        let expected = format!("{told}{name} (1:25)");
+        assert_eq!(answer.annotations.warnings(text), [expected]);
+    }
 }
 
 fn part<'e>(explanation: &'e Explanation, text: &str) -> &'e Explanation {

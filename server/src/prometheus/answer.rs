@@ -37,8 +37,8 @@ pub(crate) fn write(
     json.raw("{\"status\":\"success\",\"data\":");
     let notes = data(json)?;
     for (key, texts, more) in [
-        (",\"warnings\":", notes.warnings, "warnings"),
-        (",\"infos\":", notes.infos, "infos"),
+        (",\"warnings\":", notes.warnings, "warning"),
+        (",\"infos\":", notes.infos, "info"),
     ] {
         if texts.is_empty() {
             continue;
@@ -46,7 +46,7 @@ pub(crate) fn write(
         json.raw(key);
         let left_out = texts.len().saturating_sub(TOLD_MAX);
         let told = texts.into_iter().take(TOLD_MAX);
-        let rest = (left_out > 0).then(|| format!("{left_out} more {more} omitted"));
+        let rest = (left_out > 0).then(|| format!("{left_out} more {more} annotations omitted"));
         json.texts(told.chain(rest));
     }
     json.raw("}");
@@ -88,7 +88,7 @@ mod tests {
         .unwrap();
         let read: Value = serde_json::from_slice(&json.into_bytes()).unwrap();
         assert_eq!(read["warnings"].as_array().unwrap().len(), 11);
-        assert_eq!(read["warnings"][10], "3 more warnings omitted");
+        assert_eq!(read["warnings"][10], "3 more warning annotations omitted");
         assert_eq!(read["infos"], serde_json::json!(["i"]));
     }
 }

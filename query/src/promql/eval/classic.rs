@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use chronolith_engine::labels::LabelSet;
+use chronolith_engine::labels::{LabelSet, Labels};
 
 use crate::promql::error::Result;
 use crate::promql::eval::Evaluator;
@@ -142,6 +142,15 @@ impl Evaluator<'_> {
         Ok(())
     }
 
+    /// The name of a classic histogram in what is noted of it. As in Prometheus there is none where
+    /// names are dropped at once.
+    fn told_name<'l>(&self, labels: Labels<'l>) -> &'l str {
+        match self.delays_names() {
+            true => metric_name(labels),
+            false => "",
+        }
+    }
+
     /// The classic histograms among the series.
     fn classics(&self, series: &[Series], span: Span) -> Vec<Classic> {
         let mut places: HashMap<LabelSet, usize> = HashMap::new();
@@ -153,7 +162,8 @@ impl Evaluator<'_> {
             let labels = series.labels.as_labels();
             let le = labels.value("le").unwrap_or("");
             let Some(bound) = bound(le) else {
-                self.notes.bad_bucket_label(span, metric_name(labels), le);
+                self.notes
+                    .bad_bucket_label(span, self.told_name(labels), le);
                 continue;
             };
             let labels = filtered(labels, |name| name != b"le");
@@ -193,8 +203,8 @@ impl Evaluator<'_> {
                     matches!(series[native].column.cell(step), Some(Cell::Histogram(_)));
                 let mut buckets = classic.buckets.iter().map(|(_, index)| *index);
                 if is_native && buckets.any(|index| series[index].column.float(step).is_some()) {
-                    let name = metric_name(classic.labels.as_labels()).to_owned();
-                    self.notes.mixed_classic_native(span, &name);
+                    let name = self.told_name(classic.labels.as_labels());
+                    self.notes.mixed_classic_native(span, name);
                     series[native].column.clear(step);
                     for (_, index) in &classic.buckets {
                         series[*index].column.clear(step);
@@ -267,10 +277,7 @@ impl Evaluator<'_> {
                 Question::Quantile(q) | Question::Labelled(_, q) => {
                     let quantile = classic::quantile(q[step], &mut buckets, time);
                     if let Some(repairs) = quantile.repairs {
-                        let metric = match self.delays_names() {
-                            true => metric_name(classic.labels.as_labels()),
-                            false => "",
-                        };
+                        let metric = self.told_name(classic.labels.as_labels());
                         self.notes.forced_monotonicity(span, metric, repairs);
                     }
                     quantile.value

@@ -67,10 +67,15 @@ impl Evaluator<'_> {
             }
         }
         let arg = &call.args[index];
+        let span_of_range = match arg.kind {
+            // Prometheus has put the samples of a subquery in its place, and those have none.
+            NodeKind::Subquery(_) => Span::default(),
+            _ => arg.span,
+        };
         let span = match name {
             // Prometheus points at the first argument, which is not the range here.
             "quantile_over_time" => call.args[0].span,
-            _ => arg.span,
+            _ => span_of_range,
         };
         let called = Called {
             function,
@@ -85,7 +90,7 @@ impl Evaluator<'_> {
             let metric = metric_name(labels.as_labels());
             let column = self.slide(ranged, series, metric, &called, grid, notes)?;
             if !column.is_absent() {
-                self.note_counter(name, labels.as_labels(), &column, arg.span, notes);
+                self.note_counter(name, labels.as_labels(), &column, span_of_range, notes);
             }
             self.present(labels, column)
         };

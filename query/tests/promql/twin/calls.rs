@@ -278,8 +278,10 @@ impl Twin<'_> {
             let le = labels.remove("le").unwrap_or_default();
             let Ok(bound) = le.parse::<f64>() else {
                 let name = match metric(&element.labels) {
-                    "" => String::new(),
-                    name => format!(" for metric name {name:?}"),
+                    name if self.delays_names && !name.is_empty() => {
+                        format!(" for metric name {name:?}")
+                    }
+                    _ => String::new(),
                 };
                 self.note(format!(
                     "PromQL warning: bucket label \"le\" is missing or has a malformed value of \
