@@ -44,6 +44,39 @@ fn a_sample_again_is_fine_and_another_value_is_not() {
 }
 
 #[test]
+fn a_refused_sample_is_told_in_the_words_that_senders_look_for() {
+    let hour = 3_600_000;
+    let bounded = |window: Duration| {
+        Bed::with(|settings| {
+            settings.out_of_order_window = Some(window);
+            // Nothing of the test's is too old for the clock.
+            settings.retention = None;
+        })
+    };
+    let (strict, window) = (bounded(Duration::ZERO), bounded(Duration::from_secs(60)));
+    for bed in [&strict, &window] {
+        assert_eq!(bed.write(one(up(NOON, 1.0))).code, 204);
+    }
+    let other = |time| v1::series(&[("__name__", "new")]).message(2, v1::sample(time, 1.0));
+    for (bed, series, words) in [
+        (&strict, up(NOON, 2.0), "duplicate sample for timestamp"),
+        (&strict, up(NOON - 1, 1.0), "out of order sample"),
+        (&strict, up(NOON - hour - 1, 1.0), "out of bounds"),
+        (&strict, other(NOON - hour - 1), "out of bounds"),
+        (&strict, up(i64::MAX, 1.0), "out of bounds"),
+        (&window, up(NOON - 60_001, 1.0), "too old sample"),
+    ] {
+        let reply = bed.write(one(series));
+        let text = reply.text();
+        assert_eq!(reply.code, 400, "{words}: {text}");
+        assert!(text.contains(words), "{words}: {text}");
+        assert!(text.contains("series {__name__="), "{text}");
+    }
+    assert_eq!(strict.write(one(other(NOON - hour))).code, 204);
+    assert_eq!(window.write(one(other(NOON - 9 * hour))).code, 204);
+}
+
+#[test]
 fn without_a_window_a_late_sample_is_refused_and_with_one_it_is_taken() {
     let late = [up(NOON, 1.0), up(NOON - 60_000, 2.0)];
     for (bed, code) in [(strict(), 400), (Bed::new(), 204)] {

@@ -66,6 +66,56 @@ fn a_window_of_zero_refuses_what_is_behind_the_newest_of_its_series() {
 }
 
 #[test]
+fn with_a_window_of_zero_no_series_may_be_an_hour_behind_the_store() {
+    let folder = Folder::new();
+    let strict = || with_limits(|limits| limits.late_max = Some(Duration::ZERO));
+    let mut engine = folder.open_with(strict());
+    put(&engine.metrics().unwrap(), &numbered(1), 0, 1.0);
+    put(&engine.metrics().unwrap(), &numbered(2), 3 * HOUR_MS, 1.0);
+    for round in 0..3 {
+        let metrics = engine.metrics().unwrap();
+        let new = numbered(100 + round);
+        // Of a new series, of one that is far behind, and behind what that has.
+        for (series, time) in [
+            (&new, 2 * HOUR_MS - 1),
+            (&numbered(1), HOUR_MS),
+            (&numbered(1), -1),
+        ] {
+            let refused = offer(&metrics, series, time, 2.0);
+            assert_eq!(refused, Err(Refusal::OutOfBounds), "round {round}, {time}");
+        }
+        assert_eq!(offer(&metrics, &new, 2 * HOUR_MS, 2.0), Ok(()));
+        let late = offer(&metrics, &new, 2 * HOUR_MS - 1, 2.0);
+        assert_eq!(late, Err(Refusal::OutOfBounds));
+        // Also when the newest sample is in a block, and when the log told of it.
+        match round {
+            0 => metrics.freeze().unwrap(),
+            _ => {
+                drop(metrics);
+                drop(engine);
+                engine = folder.open_with(strict());
+            }
+        }
+    }
+    // What is there already may be sent again.
+    assert_eq!(
+        offer(&engine.metrics().unwrap(), &numbered(2), 3 * HOUR_MS, 1.0),
+        Ok(())
+    );
+}
+
+#[test]
+fn with_a_window_or_none_a_new_series_may_begin_at_any_time() {
+    for window in [None, Some(Duration::from_secs(1))] {
+        let folder = Folder::new();
+        let engine = folder.open_with(with_limits(|limits| limits.late_max = window));
+        let metrics = engine.metrics().unwrap();
+        put(&metrics, &numbered(1), 3 * HOUR_MS, 1.0);
+        put(&metrics, &numbered(2), 0, 1.0);
+    }
+}
+
+#[test]
 fn a_late_sample_may_be_as_far_behind_its_series_as_the_window_says() {
     let folder = Folder::new();
     let hour = Duration::from_secs(3600);

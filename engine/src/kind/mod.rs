@@ -38,6 +38,9 @@ pub enum Refusal {
     Conflict,
     /// Older than the newest sample of its series, and late entries are not taken.
     OutOfOrder,
+    /// Late samples are not taken, and this one is more than an hour older than the newest sample
+    /// of the store, whichever series that is of.
+    OutOfBounds,
     /// Older than the late window or the retention allows.
     TooOld,
     /// Further ahead of the clock than allowed.
@@ -52,6 +55,10 @@ impl std::fmt::Display for Refusal {
             Refusal::Labels(text) | Refusal::Entry(text) => text,
             Refusal::Conflict => "another value is already stored at this timestamp",
             Refusal::OutOfOrder => "older than the newest sample of its series",
+            Refusal::OutOfBounds => {
+                "more than an hour older than the newest sample of the store, and late ones are \
+                 not taken"
+            }
             Refusal::TooOld => "older than the late window or the retention allows",
             Refusal::TooFarAhead => "further in the future than limits.future_max allows",
             Refusal::SeriesLimit => "the limit of active series is reached",

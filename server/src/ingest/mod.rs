@@ -214,10 +214,18 @@ fn of_series(problem: Problem) -> Problem {
     }
 }
 
+/// What is wrong with an entry, with the words of Prometheus in it: senders look for those.
 fn entry_text(columns: &Columns<'_>, series: usize, why: &Refusal) -> String {
+    let known = match why {
+        Refusal::Conflict => "duplicate sample for timestamp: ",
+        Refusal::OutOfOrder => "out of order sample: ",
+        Refusal::OutOfBounds | Refusal::TooFarAhead => "out of bounds: ",
+        Refusal::TooOld => "too old sample: ",
+        _ => "",
+    };
     match Labels::from_bytes(columns.labels(series)) {
-        Ok(labels) => format!("series {labels}: {why}"),
-        Err(_) => format!("series {series} of the request: {why}"),
+        Ok(labels) => format!("series {labels}: {known}{why}"),
+        Err(_) => format!("series {series} of the request: {known}{why}"),
     }
 }
 

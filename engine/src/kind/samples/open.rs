@@ -56,6 +56,17 @@ pub struct SampleView {
     late: Vec<(i64, Box<[u8]>)>,
 }
 
+/// How far behind the newest sample of the store one may be where late samples are not taken, in
+/// milliseconds: half of what a block of Prometheus holds at first.
+const BEHIND_STORE_MAX: i64 = 60 * 60 * 1000;
+
+/// Whether late samples are not taken and this time is too far behind what the store had before.
+#[inline]
+fn is_out_of_bounds(time: i64, arrival: &Arrival) -> bool {
+    arrival.late == Late::Refused
+        && time < arrival.newest_of_store.0.saturating_sub(BEHIND_STORE_MAX)
+}
+
 impl OpenSamples {
     #[inline]
     pub(crate) fn offer(&mut self, sample: &Sample<'_>, arrival: &Arrival) -> Verdict {
@@ -67,6 +78,7 @@ impl OpenSamples {
         match newest {
             Some(newest) if time <= newest.time.0 => self.offer_behind(sample, newest, arrival),
             _ if time < arrival.oldest.0 => Verdict::Refused(Refusal::TooOld),
+            _ if is_out_of_bounds(time, arrival) => Verdict::Refused(Refusal::OutOfBounds),
             _ => self.append(sample, arrival),
         }
     }
@@ -100,6 +112,9 @@ impl OpenSamples {
                 true => Verdict::Duplicate,
                 false => Verdict::Refused(Refusal::Conflict),
             };
+        }
+        if is_out_of_bounds(sample.time.0, arrival) {
+            return Verdict::Refused(Refusal::OutOfBounds);
         }
         if arrival.late == Late::Refused {
             return Verdict::Refused(Refusal::OutOfOrder);
