@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::http2::{self, Counted, Patience, Traffic};
+use super::lenient::Lenient;
 use super::patient::Patient;
 use super::secured::secure;
 use crate::app::App;
@@ -144,8 +145,8 @@ async fn converse(
                 .header_read_timeout(manner.http.head_timeout)
                 .max_headers(manner.http.headers_max)
                 .max_buf_size(manner.http.head_bytes_max);
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            let connection = connection.with_upgrades();
+            let stream = TokioIo::new(Lenient::new(stream));
+            let connection = http.serve_connection(stream, service).with_upgrades();
             carry(connection, |it| it.graceful_shutdown(), stopped, drain).await
         }
         Speech::Http2 => {

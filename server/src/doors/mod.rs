@@ -8,6 +8,7 @@ pub(crate) mod grpc;
 pub(crate) mod guard;
 mod http2;
 pub(crate) mod layers;
+mod lenient;
 mod patient;
 mod rights;
 mod secured;
