@@ -1,8 +1,9 @@
 //! Series, label names and label values, as pickers and explorers ask for them.
 
+use chronolith_server::testing::{Message, v1};
 use serde_json::{Value, json};
 
-use super::bed::Bed;
+use super::bed::{Bed, NOON, raw};
 
 fn bed() -> Bed {
     let bed = Bed::new();
@@ -119,6 +120,95 @@ fn a_range_shows_what_has_samples_in_it() {
         bed.get(&format!("/api/v1/labels?{without}")).data(),
         json!([])
     );
+}
+
+#[test]
+fn a_series_with_samples_around_a_range_within_one_block_is_listed() {
+    let bed = Bed::new();
+    // A block begins at 10:00 and ends at 12:00, on which the other series stand on either side.
+    let (noon, minute) = (NOON + 30 * 60_000, 60_000);
+    let series = |name, times: [i64; 2]| {
+        let series = v1::series(&[("__name__", "a"), ("b", name)]);
+        let add = |series: Message, time| series.message(2, v1::sample(time, 1.0));
+        times.into_iter().fold(series, add)
+    };
+    let written = v1::request([
+        series("around", [noon - 40 * minute, noon - 10 * minute]),
+        series("across", [noon - 40 * minute, noon + 10 * minute]),
+        series("before", [noon - 41 * minute, noon - 40 * minute]),
+        series("inside", [noon - 40 * minute, noon - 25 * minute]),
+    ]);
+    assert_eq!(bed.write(written).code, 204);
+    let listed = |from: i64, to: i64, more: &str| {
+        let (from, to) = ((noon + from * minute) / 1000, (noon + to * minute) / 1000);
+        let path = format!("/api/v1/series?match[]=a&start={from}&end={to}{more}");
+        let data = bed.get(&path).data();
+        let names = data.as_array().unwrap().iter();
+        let names: Vec<_> = names
+            .map(|set| set["b"].as_str().unwrap().to_owned())
+            .collect();
+        names.join(" ")
+    };
+    assert_eq!(listed(-30, -20, ""), "around inside");
+    assert_eq!(listed(-30, -30, ""), "around inside");
+    assert_eq!(listed(-30, -20, "&limit=1"), "around");
+    assert_eq!(listed(-20, -15, ""), "around");
+    // Across the border of blocks only samples count, and so where there is no other bound.
+    assert_eq!(listed(-20, 5, ""), "around");
+    assert_eq!(listed(-9, 5, ""), "");
+    assert_eq!(listed(1, 5, ""), "");
+    assert_eq!(bed.get("/api/v1/labels?start=1&end=2").data(), json!([]));
+}
+
+#[test]
+fn wrong_selectors_are_told_as_prometheus_tells_them() {
+    let bed = bed();
+    let (call, all) = ("sum(up)", "%7B%7D");
+    let unexpected = "1:4: parse error: unexpected \"(\"";
+    let empty = "match[] must contain at least one non-empty matcher";
+    for path in ["labels", "label/job/values", "series"] {
+        for (selector, why) in [(call, unexpected), (all, empty)] {
+            let (_, error) = bed
+                .get(&format!("/api/v1/{path}?match[]={selector}"))
+                .error();
+            let expected = match path {
+                "series" => format!("invalid parameter \"match[]\": {why}"),
+                _ => why.to_owned(),
+            };
+            assert_eq!(error, expected, "{path}");
+        }
+    }
+    for other in ["start=x", "limit=x"] {
+        let (_, error) = bed.get(&format!("/api/v1/series?{other}")).error();
+        assert_eq!(error, "no match[] parameter provided");
+    }
+}
+
+#[test]
+fn a_query_may_have_in_its_url_what_go_takes() {
+    let bed = bed();
+    let heads = |end: &str| {
+        let head = "GET /api/v1/series?match[]=up{job=\"web\"}#é HTTP/1.1\r\nHost: a\r\n";
+        head.replace("#é", end)
+    };
+    // Two on one connection: the first says nothing of its end.
+    let both = heads("") + "\r\n" + &heads("") + "Connection: close\r\n\r\n";
+    let answer = raw(bed.address(), both.as_bytes());
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
+    assert_eq!(
+        answer.matches("\"instance\":\"c:1\"").count(),
+        2,
+        "{answer}"
+    );
+    let wrong = heads("#é") + "Connection: close\r\n\r\n";
+    let answer = raw(bed.address(), wrong.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    // What Go refuses is refused.
+    for wrong in ["\u{7f}", "\u{1}"] {
+        let text = heads(wrong) + "\r\n";
+        let answer = raw(bed.address(), text.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
 }
 
 #[test]

@@ -165,6 +165,11 @@ fn parameters_that_are_no_numbers_are_refused_in_the_words_of_prometheus() {
             "metadata?limit_per_metric=x",
             "limit_per_metric must be a number",
         ),
+        ("targets/metadata?limit=x", "limit must be a number"),
+        (
+            "targets/metadata?match_target=sum(up)",
+            "invalid parameter \"match_target\": 1:4: parse error: unexpected \"(\"",
+        ),
         ("status/tsdb?limit=0", "limit must be a positive number"),
         (
             "rules?type=both",

@@ -4,7 +4,8 @@ use axum::response::Response;
 use chronolith_engine::Selector;
 use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::Exemplar;
-use chronolith_query::promql::syntax::{Expr, ExprKind, parse};
+use chronolith_query::promql::syntax::{Expr, ExprKind, parse, parse_selector};
+use serde_json::json;
 
 use crate::app::Scope;
 use crate::http::json::Json;
@@ -46,6 +47,17 @@ pub(crate) async fn metadata(app: Scope, params: Params) -> Result<Response, Pro
         })
     })
     .await
+}
+
+/// Nothing is scraped, so no target tells what its metrics mean. What is asked is checked.
+pub(crate) async fn of_targets(params: Params) -> Result<Response, Problem> {
+    most(&params, "limit")?;
+    let text = params.value("match_target");
+    if !text.is_empty() {
+        parse_selector(text)
+            .map_err(|error| Problem::parameter("match_target", error.describe(text)))?;
+    }
+    Ok(answer::success(&json!([])))
 }
 
 /// How many are wanted; below 0 all, and of 0 none, unlike elsewhere.

@@ -122,7 +122,7 @@ fn states() -> Router<Arc<App>> {
         .route("/api/v1/status/stores", get(stores::stores))
         .route("/api/v1/status/cardinality", get(stores::cardinality))
         .route("/api/v1/targets", get(status::targets))
-        .route("/api/v1/targets/metadata", get(status::target_metadata))
+        .route("/api/v1/targets/metadata", get(metadata::of_targets))
         .route("/api/v1/scrape_pools", get(status::scrape_pools))
         .route("/api/v1/rules", get(status::rules))
         .route("/api/v1/alerts", get(status::alerts))

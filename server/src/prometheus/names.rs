@@ -7,7 +7,7 @@ use axum::response::Response;
 use chronolith_engine::labels::{LabelSet, Matcher};
 use chronolith_engine::metrics::Samples;
 use chronolith_engine::time::Millis;
-use chronolith_engine::{Selector, Snapshot, Wanted};
+use chronolith_engine::{Selector, Series, Snapshot, Wanted};
 use chronolith_query::promql::syntax::parse_selector;
 
 use crate::app::Scope;
@@ -17,30 +17,41 @@ use crate::http::stream;
 
 use super::answer::{self, Notes};
 
+/// The parameter that selects series.
+const MATCH: &str = "match[]";
+
 /// What the parameters `match[]`, `start`, `end` and `limit` select.
 pub(crate) struct Chosen {
     selectors: Vec<Selector>,
     limit: Option<usize>,
-    /// Whether the range has a start or an end.
-    is_bounded: bool,
+    range: Range,
 }
 
+/// The first and the last moment of a range.
+type Range = (Millis, Millis);
+
+/// The range that has no bounds.
+const UNBOUNDED: Range = (Millis(i64::MIN), Millis(i64::MAX));
+
+/// How long a block of Prometheus is, and no chunk is longer, in milliseconds.
+const BLOCK_MS: i64 = 2 * 60 * 60 * 1000;
+
 impl Chosen {
-    /// Reads the parameters; without `match[]` every series is meant.
-    fn read(params: &Params) -> Result<Chosen, Problem> {
+    /// Reads the parameters; without `match[]` every series is meant. `wrong` makes a problem of
+    /// what is wrong with those.
+    fn read(params: &Params, wrong: fn(String) -> Problem) -> Result<Chosen, Problem> {
         let limit = params.limit()?;
         let range = range(params)?;
-        let mut selectors = Vec::new();
-        for matchers in matcher_sets(params)? {
-            selectors.push(select(matchers, range));
-        }
+        let sets = matcher_sets(params).map_err(wrong)?;
+        let select_set = |matchers| select(matchers, range);
+        let mut selectors: Vec<Selector> = sets.into_iter().map(select_set).collect();
         if selectors.is_empty() {
             selectors.push(select(Vec::new(), range));
         }
         Ok(Chosen {
             selectors,
             limit,
-            is_bounded: range != (Millis(i64::MIN), Millis(i64::MAX)),
+            range,
         })
     }
 
@@ -60,48 +71,65 @@ impl Chosen {
 }
 
 /// Selects times alone: nobody here looks at values.
-fn select(matchers: Vec<Matcher>, range: (Millis, Millis)) -> Selector {
+fn select(matchers: Vec<Matcher>, range: Range) -> Selector {
     Selector::new(matchers)
         .between(range.0, range.1)
         .wanting(Wanted::Times)
 }
 
 /// The range of `start` and `end`, each without bound where it is not given.
-pub(crate) fn range(params: &Params) -> Result<(Millis, Millis), Problem> {
-    let start = params.time_if_given("start")?.unwrap_or(i64::MIN);
-    let end = params.time_if_given("end")?.unwrap_or(i64::MAX);
-    Ok((Millis(start), Millis(end)))
+pub(crate) fn range(params: &Params) -> Result<Range, Problem> {
+    let start = params.time_if_given("start")?.map_or(UNBOUNDED.0, Millis);
+    let end = params.time_if_given("end")?.map_or(UNBOUNDED.1, Millis);
+    Ok((start, end))
 }
 
-/// The selectors of all `match[]` parameters.
-pub(crate) fn matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>, Problem> {
-    let mut sets = Vec::new();
-    for text in params.values("match[]") {
-        let set = parse_selector(text)
-            .map_err(|error| Problem::parameter("match[]", error.describe(text)))?;
-        if set.iter().all(Matcher::matches_empty) {
-            return Err(Problem::bad_data(
-                "match[] must contain at least one non-empty matcher",
-            ));
-        }
-        sets.push(set);
+/// The selectors of all `match[]` parameters, or what is wrong with them.
+fn matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>, String> {
+    let sets: Result<Vec<_>, String> = params
+        .values(MATCH)
+        .into_iter()
+        .map(|text| parse_selector(text).map_err(|error| error.describe(text)))
+        .collect();
+    let sets = sets?;
+    if sets
+        .iter()
+        .any(|set| set.iter().all(Matcher::matches_empty))
+    {
+        return Err("match[] must contain at least one non-empty matcher".to_owned());
     }
     Ok(sets)
 }
 
-/// As [`matcher_sets`], but at least one has to be there.
+/// The selectors of all `match[]` parameters where at least one has to be there.
 pub(crate) fn required_matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>, Problem> {
-    let sets = matcher_sets(params)?;
-    match sets.is_empty() {
+    require_matcher_sets(params)?;
+    matcher_sets(params).map_err(named)
+}
+
+/// Fails where there is no `match[]`, whatever else may be wrong.
+fn require_matcher_sets(params: &Params) -> Result<(), Problem> {
+    match params.values(MATCH).is_empty() {
         true => Err(Problem::bad_data("no match[] parameter provided")),
-        false => Ok(sets),
+        false => Ok(()),
     }
+}
+
+/// What is wrong with `match[]`, with its name in front: so where it is required.
+fn named(why: String) -> Problem {
+    Problem::parameter(MATCH, why)
+}
+
+/// What is wrong with `match[]`, as it is: so where it is not required. Prometheus differs in this,
+/// and clients compare.
+fn plain(why: String) -> Problem {
+    Problem::bad_data(why)
 }
 
 /// Series by `match[]`.
 pub(crate) async fn series(app: Scope, params: Params) -> Result<Response, Problem> {
-    let chosen = Chosen::read(&params)?;
-    required_matcher_sets(&params)?;
+    require_matcher_sets(&params)?;
+    let chosen = Chosen::read(&params, named)?;
     let store = app.metrics()?;
     stream::answer(&app.queries, move |json| {
         let (sets, was_cut) = label_sets(&store.snapshot(), &chosen)?;
@@ -128,17 +156,20 @@ fn label_sets(
 ) -> Result<(Vec<LabelSet>, bool), Problem> {
     let mut sets = Vec::new();
     for selector in &chosen.selectors {
-        let mut found = 0;
+        let mut found = Vec::new();
         for series in snapshot.select(selector)? {
-            if found >= chosen.wanted() {
+            if found.len() >= chosen.wanted() {
                 break;
             }
             // Selecting looks at blocks and windows, not at samples: a series may have none here.
-            if !chosen.is_bounded || series.count()? > 0 {
-                sets.push(series.labels().to_set());
-                found += 1;
+            if chosen.range == UNBOUNDED || series.count()? > 0 {
+                found.push(series.labels().to_set());
             }
         }
+        if found.len() < chosen.wanted() {
+            add_around(snapshot, selector, chosen.range, &mut found)?;
+        }
+        sets.append(&mut found);
     }
     if chosen.selectors.len() > 1 {
         sets.sort_unstable();
@@ -148,9 +179,54 @@ fn label_sets(
     Ok((sets, was_cut))
 }
 
+/// Adds the series that have no sample in the range but some on either side of it, in order.
+///
+/// Prometheus lists those too that have a chunk over the range, and a chunk ends with its block at
+/// the latest. So a series counts if its samples lie around the range within one block.
+fn add_around(
+    snapshot: &Snapshot<Samples>,
+    selector: &Selector,
+    range: Range,
+    found: &mut Vec<LabelSet>,
+) -> Result<(), Problem> {
+    let Some(block) = block_around(range) else {
+        return Ok(());
+    };
+    let before = found.len();
+    for series in snapshot.select(&selector.clone().between(block.0, block.1))? {
+        let known = &found[..before];
+        let is_known = known.binary_search_by(|set| set.as_labels().cmp(&series.labels()));
+        if is_known.is_err() && is_around(&series, range)? {
+            found.push(series.labels().to_set());
+        }
+    }
+    found.sort_unstable();
+    Ok(())
+}
+
+/// The block in which a whole range lies, if it does and there is room on either side.
+fn block_around((start, end): Range) -> Option<Range> {
+    let number = start.0.div_euclid(BLOCK_MS);
+    let first = number.checked_mul(BLOCK_MS)?;
+    let last = first.checked_add(BLOCK_MS - 1)?;
+    let is_inside = first < start.0 && start <= end && end.0 < last;
+    is_inside.then_some((Millis(first), Millis(last)))
+}
+
+/// Whether a series has samples both before and after a range.
+fn is_around(series: &Series<Samples>, (start, end): Range) -> Result<bool, Problem> {
+    let (mut is_before, mut is_after) = (false, false);
+    for run in series.cursor()? {
+        let run = run?;
+        is_before |= run.times().first().is_some_and(|time| *time < start.0);
+        is_after |= run.times().last().is_some_and(|time| *time > end.0);
+    }
+    Ok(is_before && is_after)
+}
+
 /// Label names.
 pub(crate) async fn labels(app: Scope, params: Params) -> Result<Response, Problem> {
-    let chosen = Chosen::read(&params)?;
+    let chosen = Chosen::read(&params, plain)?;
     let store = app.metrics()?;
     stream::answer(&app.queries, move |json| {
         let snapshot = store.snapshot();
@@ -171,7 +247,7 @@ pub(crate) async fn values(
     if name.is_empty() {
         return Err(Problem::bad_data(format!("invalid label name: {name:?}")));
     }
-    let chosen = Chosen::read(&params)?;
+    let chosen = Chosen::read(&params, plain)?;
     let store = app.metrics()?;
     stream::answer(&app.queries, move |json| {
         let snapshot = store.snapshot();
@@ -254,14 +330,56 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_of_everything_is_refused() {
+    fn only_a_range_within_one_block_has_a_block_around_it() {
+        let block = (Millis(BLOCK_MS), Millis(2 * BLOCK_MS - 1));
+        let around = |start, end| block_around((Millis(start), Millis(end)));
+        assert_eq!(around(BLOCK_MS + 1, BLOCK_MS + 1), Some(block));
+        assert_eq!(around(BLOCK_MS + 1, 2 * BLOCK_MS - 2), Some(block));
+        for (start, end) in [
+            (BLOCK_MS, BLOCK_MS + 5),
+            (BLOCK_MS + 1, 2 * BLOCK_MS - 1),
+            (BLOCK_MS - 1, BLOCK_MS + 1),
+            (BLOCK_MS + 5, BLOCK_MS + 4),
+            (i64::MIN, i64::MAX),
+            (i64::MIN, i64::MIN),
+            (i64::MAX, i64::MAX),
+        ] {
+            assert_eq!(around(start, end), None, "{start} {end}");
+        }
+    }
+
+    fn params(text: &str) -> Params {
         let mut params = Params::default();
-        params.parse(b"match[]=%7Bjob%3D~%22.*%22%7D");
-        let problem = matcher_sets(&params).unwrap_err();
+        params.parse(text.as_bytes());
+        params
+    }
+
+    #[test]
+    fn a_selector_of_everything_is_refused() {
+        let everything = params("match[]=%7Bjob%3D~%22.*%22%7D");
+        let why = "match[] must contain at least one non-empty matcher";
+        assert_eq!(matcher_sets(&everything).unwrap_err(), why);
+        // That a selector is none comes first.
+        let both = params("match[]=%7B%7D&match[]=sum(up)");
         assert_eq!(
-            problem.message(),
+            matcher_sets(&both).unwrap_err(),
+            "1:4: parse error: unexpected \"(\""
+        );
+        let problem = required_matcher_sets(&params("start=x")).unwrap_err();
+        assert_eq!(problem.message(), "no match[] parameter provided");
+    }
+
+    #[test]
+    fn faults_of_a_required_selector_name_the_parameter_and_others_do_not() {
+        let wrong = params("match[]=%7B%7D");
+        let why = |sort| Chosen::read(&wrong, sort).err().unwrap();
+        assert_eq!(
+            why(named).message(),
+            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"
+        );
+        assert_eq!(
+            why(plain).message(),
             "match[] must contain at least one non-empty matcher"
         );
-        assert!(required_matcher_sets(&Params::default()).is_err());
     }
 }

@@ -172,11 +172,6 @@ pub(crate) async fn targets() -> Response {
     success(&json!({ "activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {} }))
 }
 
-/// Nothing is scraped, so no target tells what its metrics mean.
-pub(crate) async fn target_metadata() -> Response {
-    success(&json!([]))
-}
-
 /// Nothing is scraped.
 pub(crate) async fn scrape_pools() -> Response {
     success(&json!({ "scrapePools": [] }))
