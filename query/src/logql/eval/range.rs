@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chronolith_engine::Wanted;
-use chronolith_engine::labels::{LabelSet, Labels, MatchOp, Matcher};
+use chronolith_engine::labels::{LabelSet, Labels};
 use chronolith_engine::logs::{Abridge, LineRun};
 use foldhash::fast::RandomState;
 
@@ -26,7 +26,7 @@ use crate::logql::pipeline::{
 };
 use crate::logql::source::{Direction, LineRequest, LineSource, LineStream};
 use crate::logql::syntax::ast::{Grouping, RangeAggregate, RangeOp, Stage};
-use crate::promql::eval::{Column, Series};
+use crate::promql::eval::{Column, Series, said_labels};
 
 /// Lines between two looks at the clock.
 const LINES_PER_CHECK: usize = 1024;
@@ -467,21 +467,6 @@ fn absent_series(range: &RangeAggregate, tables: Tables, windows: &Windows) -> V
     }
     match column.is_absent() {
         true => Vec::new(),
-        false => vec![series(asked_labels(&range.lines.matchers), column)],
+        false => vec![series(said_labels(range.lines.matchers.iter()), column)],
     }
-}
-
-/// The labels that a selector says with `=`, unless it says more about the same label after that.
-fn asked_labels(matchers: &[Matcher]) -> LabelSet {
-    let (mut pairs, mut told): (Vec<(&str, &str)>, Vec<&str>) = (Vec::new(), Vec::new());
-    for matcher in matchers {
-        let name = matcher.name();
-        if matcher.op() == MatchOp::Equal && !told.contains(&name) {
-            pairs.push((name, matcher.value()));
-            told.push(name);
-        } else {
-            pairs.retain(|(other, _)| *other != name);
-        }
-    }
-    LabelSet::from_pairs(pairs).unwrap_or_default()
 }

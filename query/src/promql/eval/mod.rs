@@ -39,6 +39,7 @@ use crate::promql::twins::Shelf;
 
 use column::Sample;
 pub(crate) use column::{Column, Series, Spare};
+pub(crate) use windows::said_labels;
 
 /// What a part of the plan gives.
 #[derive(Clone)]

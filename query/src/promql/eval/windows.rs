@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chronolith_engine::labels::{LabelSet, Labels, MatchOp};
+use chronolith_engine::labels::{LabelSet, Labels, MatchOp, Matcher};
 
 use crate::promql::annotations::Notes;
 use crate::promql::error::{Error, Result};
@@ -345,18 +345,20 @@ fn window_points(window: &Window<'_>) -> Vec<Point> {
     points
 }
 
-/// The labels of an `absent` result: what its selector says with `=`, unless it says something else
-/// about the same label after that.
+/// The labels of an `absent` result.
 pub(super) fn absent_labels(arg: &Node) -> LabelSet {
     let (NodeKind::Selector(selection) | NodeKind::Range(selection, _)) = &arg.kind else {
         return LabelSet::default();
     };
+    let matchers = selection.matchers.iter();
+    said_labels(matchers.filter(|matcher| matcher.name() != NAME))
+}
+
+/// The labels that a selector says with `=`, unless it says something else about the same label
+/// after that.
+pub(crate) fn said_labels<'m>(matchers: impl Iterator<Item = &'m Matcher>) -> LabelSet {
     let (mut pairs, mut seen): (Vec<(&str, &str)>, Vec<&str>) = (Vec::new(), Vec::new());
-    for matcher in selection
-        .matchers
-        .iter()
-        .filter(|matcher| matcher.name() != NAME)
-    {
+    for matcher in matchers {
         let name = matcher.name();
         if matcher.op() == MatchOp::Equal && !seen.contains(&name) {
             pairs.push((name, matcher.value()));
