@@ -48,6 +48,15 @@ pub(crate) fn rfc3339_nanos(text: &str) -> Option<i64> {
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i64 = 1_000_000_000;
 
+/// The window of this length, of those that follow each other from 1970 on, in which a whole range
+/// lies with room on either side: its first and its last tick.
+pub(crate) fn window_around((start, end): (i64, i64), length: i64) -> Option<(i64, i64)> {
+    let first = start.div_euclid(length).checked_mul(length)?;
+    let last = first.checked_add(length - 1)?;
+    let is_inside = first < start && start <= end && end < last;
+    is_inside.then_some((first, last))
+}
+
 /// Nanoseconds of a millisecond.
 const MILLI: i64 = 1_000_000;
 

@@ -14,7 +14,7 @@ use crate::http::json::Json;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::http::stream;
-use crate::http::times::SECOND;
+use crate::http::times::{SECOND, window_around};
 
 use super::answer::{Answer, Fault, bad};
 use super::{params, query};
@@ -199,10 +199,8 @@ impl Streams<'_> {
 
 /// What a chunk around a range may hold before and behind it, if there can be one.
 fn beside((start, end): (i64, i64)) -> Option<((i64, i64), (i64, i64))> {
-    let first = start.div_euclid(CHUNK_NS).checked_mul(CHUNK_NS)?;
-    let last = first.checked_add(CHUNK_NS - 1)?;
-    let is_inside = first < start && start <= end && end < last;
-    is_inside.then_some(((first, start - 1), (end + 1, last)))
+    let (first, last) = window_around((start, end), CHUNK_NS)?;
+    Some(((first, start - 1), (end + 1, last)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::app::Scope;
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::http::stream;
+use crate::http::times::window_around;
 
 use super::answer::{self, Notes};
 
@@ -206,11 +207,8 @@ fn add_around(
 
 /// The block in which a whole range lies, if it does and there is room on either side.
 fn block_around((start, end): Range) -> Option<Range> {
-    let number = start.0.div_euclid(BLOCK_MS);
-    let first = number.checked_mul(BLOCK_MS)?;
-    let last = first.checked_add(BLOCK_MS - 1)?;
-    let is_inside = first < start.0 && start <= end && end.0 < last;
-    is_inside.then_some((Millis(first), Millis(last)))
+    let (first, last) = window_around((start.0, end.0), BLOCK_MS)?;
+    Some((Millis(first), Millis(last)))
 }
 
 /// Whether a series has samples both before and after a range.
